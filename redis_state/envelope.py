@@ -1,0 +1,118 @@
+"""The bytes of a value: a header of 19 bytes, then the text as it was given.
+
+| bytes | what |
+|---|---|
+| 1 | the format, 0xB0, and four flags below it |
+| 6 | updated_at, milliseconds since 1970 |
+| 8 | expires_at, microseconds since 1970; 0 for never |
+| 4 | the incarnation of the run (Airflow's ``dag_run.id``); 0 for unknown |
+
+All integers are unsigned and big-endian. The header is as small as it is because Redis stores a
+hash whose values have at most 64 bytes in a third of the memory. The first byte can start neither
+a text nor a JSON document, so foreign bytes are told from ours.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from redis_state.errors import CorruptValueError, InvalidValueError
+
+FORMAT = 0xB0
+COMPRESSED = 0x01
+ENCRYPTED = 0x02
+NEVER = 0
+
+_FLAGS = 0x0F
+_FUTURE_FORMATS = (0x80, 0x90, 0xA0)
+_HEADER = struct.Struct(">BHIQI")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LAST_INCARNATION = 2**32 - 1
+# The end of the year 9999, the last moment that a datetime can name.
+_LAST_MOMENT = 253_402_300_799_999_999
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A value with its times, as microseconds since 1970."""
+
+    text: str
+    updated_at: int
+    expires_at: int
+    incarnation: int = 0
+
+    def is_live(self, now: int) -> bool:
+        """Tell whether a reader may still see the value: up to its deadline, never after."""
+        return self.expires_at == NEVER or now < self.expires_at
+
+
+def seal(payload: bytes, *, updated_at: int, expires_at: int, incarnation: int = 0) -> bytes:
+    """Put a payload into its envelope; times are microseconds since 1970."""
+    milliseconds = updated_at // 1000
+    return (
+        _HEADER.pack(
+            FORMAT,
+            milliseconds >> 32,
+            milliseconds & 0xFFFFFFFF,
+            expires_at,
+            incarnation & _LAST_INCARNATION,
+        )
+        + payload
+    )
+
+
+def unseal(raw: bytes, where: str) -> Envelope:
+    """Read an envelope; ``where`` names its key in the error about bytes that are none."""
+    if len(raw) < _HEADER.size:
+        raise CorruptValueError(f"{where} holds {len(raw)} bytes that redis-state did not write.")
+    mark, high, low, expires_at, incarnation = _HEADER.unpack_from(raw)
+    updated_at = ((high << 32) | low) * 1000
+    if mark != FORMAT:
+        raise CorruptValueError(f"{where} {_why_unreadable(mark)}")
+    if expires_at > _LAST_MOMENT or updated_at > _LAST_MOMENT:
+        raise CorruptValueError(f"{where} holds an envelope whose times are out of range.")
+    try:
+        text = raw[_HEADER.size :].decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise CorruptValueError(f"{where} holds an envelope whose text is not UTF-8.") from error
+    return Envelope(text, updated_at, expires_at, incarnation)
+
+
+def now() -> int:
+    """Return the present in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def to_microseconds(expires_at: datetime | None) -> int:
+    """Return a deadline in microseconds since 1970; a naive datetime is read as UTC."""
+    if expires_at is None:
+        return NEVER
+    if not isinstance(expires_at, datetime):
+        raise InvalidValueError(
+            f"expires_at is a datetime or None, not {type(expires_at).__name__}."
+        )
+    if expires_at.tzinfo is None or expires_at.utcoffset() is None:
+        expires_at = expires_at.replace(tzinfo=UTC)
+    # A moment before 1970 has passed as surely as the first one after it.
+    return max(1, (expires_at - _EPOCH) // _MICROSECOND)
+
+
+def to_datetime(microseconds: int) -> datetime:
+    """Return a moment as a datetime in UTC."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def _why_unreadable(mark: int) -> str:
+    if mark & ~_FLAGS == FORMAT:
+        what = "compressed or encrypted" if mark & ~(COMPRESSED | ENCRYPTED) == FORMAT else "flagged"
+        return f"holds a value that is {what} (0x{mark:02X}); this version reads plain ones only."
+    if mark & ~_FLAGS in _FUTURE_FORMATS:
+        return (
+            f"holds an envelope of a later format (0x{mark:02X}); "
+            "upgrade redis-state wherever this value is read."
+        )
+    return f"holds bytes that redis-state did not write (they begin with 0x{mark:02X})."

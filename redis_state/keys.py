@@ -1,0 +1,169 @@
+"""Where a value lies: the Redis key of its page, and its field in that page.
+
+A *page* is one Redis hash. A task that is not mapped and an asset have a page of their own, with a
+field per state key. The instances of a mapped task share ``PAGES`` pages, map index modulo
+``PAGES``, with fields ``<map index>:<state key>``; so all of a mapped task is a fixed, known list
+of keys, and clearing it is one ``UNLINK`` with nothing to look up first.
+
+Names are percent-escaped, so no two scopes share a page and every key can be parsed back.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote, unquote
+from uuid import UUID
+
+from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
+from redis_state.errors import InvalidScopeError
+
+PAGES = 128
+UNMAPPED = -1
+
+# A field of bookkeeping that no state key maps to: see `Place.field`.
+SUMMARY = b"\0"
+
+# Printable ASCII that stays as it is; "%", "/", "{" and "}" give the key its structure.
+_PLAIN = " !\"#$&'()*+,-.:;<=>?@[\\]^_`|~"
+
+_TASK_PAGE = re.compile(
+    r"t:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
+)
+_ASSET_PAGE = re.compile(r"a:\{(id|name|uri):([^/{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the values of one scope lie: a page, and what its fields begin with."""
+
+    page: str
+    prefix: str = ""
+
+    def field(self, key: str) -> bytes:
+        """Return the field of a state key; a leading NUL is doubled, to keep `SUMMARY` apart."""
+        if not self.prefix and key.startswith("\0"):
+            key = "\0" + key
+        return f"{self.prefix}{key}".encode("utf-8", "surrogatepass")
+
+    def key(self, field: bytes) -> str | None:
+        """Return the state key of a field, or None for a field that is not this scope's."""
+        text = field.decode("utf-8", "surrogatepass")
+        if self.prefix:
+            return text.removeprefix(self.prefix) if text.startswith(self.prefix) else None
+        if text.startswith("\0"):
+            return text[1:] if field != SUMMARY else None
+        return text
+
+
+def place(namespace: str, scope: object) -> Place:
+    """Find the place of a scope of any family: it is told by its attributes, not its class."""
+    if hasattr(scope, "dag_id"):
+        index = _map_index(scope)
+        page = f"{_task_stem(namespace, scope)}{_page_number(index)}"
+        return Place(page, "" if index == UNMAPPED else f"{index}:")
+    if hasattr(scope, "asset_id"):
+        return Place(_asset_page(namespace, scope))
+    raise InvalidScopeError(
+        f"A {type(scope).__name__} is no scope: pass a TaskScope or an AssetScope."
+    )
+
+
+def task_pages(namespace: str, scope: object) -> list[str]:
+    """List every page that a task can have in the region of the scope."""
+    stem = _task_stem(namespace, scope)
+    return [f"{stem}{UNMAPPED}", *(f"{stem}{number}" for number in range(PAGES))]
+
+
+def is_task(scope: object) -> bool:
+    """Tell whether the scope is a task's."""
+    return hasattr(scope, "dag_id")
+
+
+def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] | None:
+    """Return the scope and state key of a field of a page, or None if it is not one of ours."""
+    text = page.decode("ascii", "replace").removeprefix(f"{namespace}:")
+    if field == SUMMARY or len(text) == len(page):
+        return None
+    if asset := _ASSET_PAGE.fullmatch(text):
+        kind, name = asset.groups()
+        names = {"asset_id": int(name)} if kind == "id" else {kind: _unescape(name)}
+        scope: StateScope = AssetScope(**names)
+        prefix = ""
+    elif task := _TASK_PAGE.fullmatch(text):
+        dag_id, run_id, task_id, region, number = task.groups()
+        mapped = number != str(UNMAPPED)
+        index, prefix = _split_index(field) if mapped else (UNMAPPED, "")
+        ids = (_unescape(name) for name in (dag_id, run_id, task_id))
+        scope = TaskScope(*ids, index, UUID(hex=region) if region else ZERO_REGION)
+    else:
+        return None
+    key = Place(text, prefix).key(field)
+    return None if key is None else (scope, key)
+
+
+def _split_index(field: bytes) -> tuple[int, str]:
+    digits, colon, _ = field.partition(b":")
+    return (int(digits), f"{int(digits)}:") if colon and digits.isdigit() else (UNMAPPED, "?")
+
+
+def _task_stem(namespace: str, scope: object) -> str:
+    names = (
+        _name(scope, "dag_id"),
+        _name(scope, "run_id"),
+        _name(scope, "task_id"),
+    )
+    return _stem(namespace, *names, _region(scope))
+
+
+@lru_cache(maxsize=4096)
+def _stem(namespace: str, dag_id: str, run_id: str, task_id: str, region: str) -> str:
+    return f"{namespace}:t:{{{_escape(dag_id)}/{_escape(run_id)}/{_escape(task_id)}}}:{region}"
+
+
+def _asset_page(namespace: str, scope: object) -> str:
+    asset_id = getattr(scope, "asset_id", None)
+    if asset_id is not None:
+        if not isinstance(asset_id, int) or isinstance(asset_id, bool):
+            raise InvalidScopeError(f"asset_id is an int, not {type(asset_id).__name__}.")
+        return f"{namespace}:a:{{id:{asset_id}}}"
+    for kind in ("name", "uri"):
+        if getattr(scope, kind, None) is not None:
+            return f"{namespace}:a:{{{kind}:{_escape(_name(scope, kind))}}}"
+    raise InvalidScopeError("An asset scope needs an asset_id, a name or a uri.")
+
+
+def _page_number(index: int) -> int:
+    return index if index == UNMAPPED else index % PAGES
+
+
+def _map_index(scope: object) -> int:
+    index = getattr(scope, "map_index", UNMAPPED)
+    if not isinstance(index, int) or isinstance(index, bool):
+        raise InvalidScopeError(f"map_index is an int, not {type(index).__name__}.")
+    if index < UNMAPPED:
+        raise InvalidScopeError(f"map_index is -1 for a task that is not mapped, never {index}.")
+    return index
+
+
+def _region(scope: object) -> str:
+    region = getattr(scope, "region_id", ZERO_REGION)
+    if not isinstance(region, UUID):
+        raise InvalidScopeError(f"region_id is a UUID, not {type(region).__name__}.")
+    return "" if region == ZERO_REGION else f"{region.hex}:"
+
+
+def _name(scope: object, part: str) -> str:
+    name = getattr(scope, part, None)
+    if not isinstance(name, str):
+        raise InvalidScopeError(f"{part} is a str, not {type(name).__name__}.")
+    return name
+
+
+def _escape(name: str) -> str:
+    return quote(name, safe=_PLAIN, errors="surrogatepass")
+
+
+def _unescape(text: str) -> str:
+    return unquote(text, errors="surrogatepass")

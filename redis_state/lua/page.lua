@@ -1,0 +1,30 @@
+-- What every script on a page shares. A page is a hash; its summary field, where there is one,
+-- was written by the hash form: see hash_form.lua.
+local page = KEYS[1]
+local SUMMARY = '\0'
+local HEADER = 19
+
+-- Servers refuse deadlines past 2^46 ms; the envelope alone ends such a value.
+local LAST_DEADLINE = 70368744177664
+
+-- The deadline of an envelope in milliseconds, rounded up; 0 for never and for foreign bytes.
+local function deadline_of(envelope)
+  if #envelope < HEADER or math.floor(string.byte(envelope) / 16) ~= 11 then return 0 end
+  local microseconds = 0
+  for i = 8, 15 do microseconds = microseconds * 256 + string.byte(envelope, i) end
+  local deadline = math.ceil(microseconds / 1000)
+  return deadline < LAST_DEADLINE and deadline or 0
+end
+
+local function integer(number)
+  return string.format('%.0f', number)
+end
+
+-- The fields of one map index: those that begin with its prefix.
+local function fields_of(prefix)
+  local found = {}
+  for _, field in ipairs(redis.call('HKEYS', page)) do
+    if string.sub(field, 1, #prefix) == prefix then found[#found + 1] = field end
+  end
+  return found
+end
