@@ -1,0 +1,79 @@
+"""A Redis and Valkey state store for Apache Airflow.
+
+Names are imported when first used: a pytest plug-in of this package loads in every test run of its
+users, and must not import Airflow before they have configured it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redis_state.backend import RedisStateBackend
+    from redis_state.contract import AssetScope, BaseStateBackend, Entry, StateScope, TaskScope
+    from redis_state.errors import (
+        CorruptValueError,
+        InvalidInputError,
+        InvalidKeyError,
+        InvalidScopeError,
+        InvalidValueError,
+        MisconfiguredError,
+        OperationTimeoutError,
+        StateStoreError,
+        TooLargeError,
+        UnavailableError,
+    )
+    from redis_state.settings import Settings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AssetScope": "contract",
+    "BaseStateBackend": "contract",
+    "CorruptValueError": "errors",
+    "Entry": "contract",
+    "InvalidInputError": "errors",
+    "InvalidKeyError": "errors",
+    "InvalidScopeError": "errors",
+    "InvalidValueError": "errors",
+    "MisconfiguredError": "errors",
+    "OperationTimeoutError": "errors",
+    "RedisStateBackend": "backend",
+    "Settings": "settings",
+    "StateScope": "contract",
+    "StateStoreError": "errors",
+    "TaskScope": "contract",
+    "TooLargeError": "errors",
+    "UnavailableError": "errors",
+}
+
+__all__ = [
+    "AssetScope",
+    "BaseStateBackend",
+    "CorruptValueError",
+    "Entry",
+    "InvalidInputError",
+    "InvalidKeyError",
+    "InvalidScopeError",
+    "InvalidValueError",
+    "MisconfiguredError",
+    "OperationTimeoutError",
+    "RedisStateBackend",
+    "Settings",
+    "StateScope",
+    "StateStoreError",
+    "TaskScope",
+    "TooLargeError",
+    "UnavailableError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'redis_state' has no attribute {name!r}")
+    return getattr(import_module(f"redis_state.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

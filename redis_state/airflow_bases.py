@@ -1,0 +1,25 @@
+"""Airflow's own base classes, where Airflow is installed.
+
+The server asks for a subclass of the one in ``airflow.state``; the task SDK has a twin in
+``airflow.sdk.state``, and an image may have either, both or none.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_HOMES = ("airflow.state", "airflow.sdk.state")
+
+
+def airflow_bases() -> tuple[type, ...]:
+    """Return every base class of a state store that can be imported here."""
+    found = (_base(home) for home in _HOMES)
+    return tuple(dict.fromkeys(base for base in found if base is not None))
+
+
+def _base(home: str) -> type | None:
+    try:
+        base = getattr(import_module(home), "BaseStoreBackend", None)
+    except ImportError:
+        return None
+    return base if isinstance(base, type) else None

@@ -1,0 +1,1 @@
+"""The only place that knows redis-py: connections, pools, budgets and retries."""

@@ -1,0 +1,50 @@
+"""The time of one call: when it ends, what one attempt may take of it, and whether to try again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from redis_state.errors import StateStoreError
+from redis_state.client.failures import Silence, give_up
+from redis_state.settings import Settings
+
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.25
+
+
+@dataclass(slots=True)
+class Budget:
+    """The attempts of one call share one deadline."""
+
+    settings: Settings
+    deadline: float = field(init=False)
+    attempts: int = 0
+
+    def __post_init__(self) -> None:
+        self.deadline = time.monotonic() + self.settings.budget
+
+    def attempt_ends(self) -> float:
+        """Return when the attempt that begins now has to end."""
+        return min(self.deadline, time.monotonic() + self.settings.timeout)
+
+    def connecting_ends(self) -> float:
+        """Return when a connection that is opened now has to stand."""
+        return min(self.deadline, time.monotonic() + self.settings.connect_timeout)
+
+    def pause(self, failure: Exception, *, at_once: bool) -> float:
+        """Return how long to wait before the next attempt, or raise if there is no time for one.
+
+        ``at_once``: a connection from the pool had gone stale, which says nothing of the server.
+        """
+        self.attempts += 1
+        wait = min(_FIRST_PAUSE * 2**self.attempts, _LONGEST_PAUSE)
+        if at_once and not isinstance(failure, Silence):
+            wait = 0.0
+        if time.monotonic() + wait >= self.deadline:
+            raise self.give_up(failure) from failure
+        return wait
+
+    def give_up(self, failure: Exception) -> StateStoreError:
+        """Return the error of a call whose time is used up."""
+        return give_up(failure, self.settings.server, self.settings.budget)

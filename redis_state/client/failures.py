@@ -1,0 +1,120 @@
+"""What can go wrong with a server, in the words of `redis_state.errors`."""
+
+from __future__ import annotations
+
+from hiredis import ReplyError
+
+from redis_state.errors import (
+    CorruptValueError,
+    MisconfiguredError,
+    OperationTimeoutError,
+    StateStoreError,
+    UnavailableError,
+)
+from redis_state.operations import Capabilities, Replies, capabilities
+from redis_state.settings import Server
+
+
+class Broken(Exception):
+    """The connection failed or the server is not ready; a later attempt may succeed."""
+
+
+class Silence(Broken):
+    """The server did not answer in time."""
+
+
+class Exhausted(Broken):
+    """All connections of the pool stayed busy."""
+
+
+class UnknownScript(Exception):
+    """The server lacks a script: send its text."""
+
+
+class UnknownCommand(Broken):
+    """The server lacks a command that it had when it was asked."""
+
+
+# Replies that a later attempt, on a new connection, may not meet.
+_PASSING = (
+    "LOADING",
+    "READONLY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "BUSY",
+    "NOREPLICAS",
+    "UNBLOCKED",
+)
+_REMEDIES = {
+    "OOM": "Redis is at its maxmemory: raise it, or delete what is not needed",
+    "MISCONF": "Redis cannot save to disk and refuses writes: see its log",
+}
+_MISTAKES = {
+    "NOAUTH": "Redis asks for a password: set [redis_state] password, or put it into the url",
+    "WRONGPASS": "Redis refused the user or password: correct [redis_state] username and password",
+    "NOPERM": "the ACL user lacks a right: grant it the command and the keys of the namespace",
+    "MOVED": "the server is a node of a Redis Cluster, which this version does not follow",
+    "NOPROTO": "the server does not speak RESP2",
+    "DENIED": "Redis is in protected mode: set a password or bind it to other addresses",
+}
+
+
+def check(replies: Replies, server: Server) -> None:
+    """Raise what the first error among the replies means."""
+    for reply in replies:
+        if isinstance(reply, ReplyError):
+            _raise_for(reply, server)
+
+
+def read_capabilities(replies: Replies, server: Server) -> Capabilities:
+    """Read the reply to the probe; a user who may not ask is served in the form all servers have."""
+    if not isinstance(replies[0], ReplyError) or not _is_refusal(replies[0]):
+        check(replies, server)
+    return capabilities(replies)
+
+
+def _is_refusal(reply: ReplyError) -> bool:
+    text = str(reply)
+    return text.startswith("NOPERM") or "nknown command" in text
+
+
+def _raise_for(reply: ReplyError, server: Server) -> None:
+    text = str(reply)
+    code = text.split(" ", 1)[0]
+    if code == "NOSCRIPT":
+        raise UnknownScript from reply
+    if code in _PASSING:
+        raise Broken(text) from reply
+    if "nknown command" in text or "nknown Redis command" in text:
+        raise UnknownCommand(text) from reply
+    if code in _REMEDIES:
+        raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
+    if code in _MISTAKES:
+        raise MisconfiguredError(f"{server}: {_MISTAKES[code]} ({text}).") from reply
+    if "WRONGTYPE" in text:
+        raise CorruptValueError(
+            f"{server}: a key of the namespace holds no hash, so redis-state did not write it. "
+            "Give this Airflow a namespace of its own."
+        ) from reply
+    raise UnavailableError(f"{server} refused the operation: {text}.") from reply
+
+
+def give_up(failure: Exception, server: Server, budget: float) -> StateStoreError:
+    """Return the error for a call that has used up its budget."""
+    if isinstance(failure, Exhausted):
+        return UnavailableError(
+            f"All connections to {server} stayed busy for the budget of {budget:g} s. "
+            "Raise [redis_state] pool_size, or see why Redis is slow."
+        )
+    if isinstance(failure, UnknownCommand):
+        return MisconfiguredError(f"{server} lacks a command that is needed ({failure}).")
+    if isinstance(failure, Silence):
+        return OperationTimeoutError(
+            f"{server} did not answer within the budget of {budget:g} s. "
+            "See whether Redis is stopped, overloaded, or behind a silent firewall."
+        )
+    return UnavailableError(
+        f"{server} could not be used within the budget of {budget:g} s ({failure}). "
+        "See whether Redis runs there and the network leads to it."
+    )
