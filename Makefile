@@ -1,0 +1,70 @@
+# The few commands people need: `make help` lists them. Continuous integration runs the same ones.
+
+PYTHON ?= python3
+PIP := -m pip install --quiet --disable-pip-version-check
+BIN := .venv/bin
+RUN := $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint types docs unit airflow bench format clean
+
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/ready  ## See what the library does, on an embedded server
+	@$(RUN) examples/demo.py
+
+test: lint types docs unit airflow  ## Check everything: lint, types, docs, all tests (under 8 minutes)
+
+test-slow: .venv/ready .servers/ready  ## Prove more: other Pythons, redis-py 5 to 7, the next Airflow, more examples
+	@$(RUN) -m tests.slow
+
+lint: .venv/ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+
+types: .venv/ready
+	@$(BIN)/mypy
+
+docs: .venv/ready  ## Build the documentation into site/
+	@$(BIN)/mkdocs build --strict --quiet
+
+unit: .venv/ready .servers/ready
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+airflow: .venv-airflow/ready
+	@.venv-airflow/bin/python -m pytest -p no:cacheprovider tests/airflow
+
+bench: .venv/ready  ## Measure our verbs beside the same commands by hand
+	@$(RUN) -m benchmarks
+
+format: .venv/ready  ## Format the code
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+clean:  ## Remove all that the other commands made
+	rm -rf .venv .venv-* .servers site dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(call environment,.venv,requirements/dev.txt)
+
+.venv-airflow/ready: requirements/airflow.txt pyproject.toml
+	@$(call environment,.venv-airflow,requirements/airflow.txt)
+
+.servers/ready: .venv/ready requirements/servers.txt tests/support/fetch.py
+	@$(RUN) -m tests.support.fetch .servers
+	@touch $@
+
+# $(1): the folder of the virtual environment, $(2): its pinned requirements
+define environment
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
+	echo "Making $(1) from $(2) ..."
+	rm -rf $(1)
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python $(PIP) --require-hashes --requirement $(2)
+	$(1)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $(1)/ready
+endef
