@@ -61,7 +61,7 @@ class RedisStateBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[mis
     def clear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
-        self._run(self._clear(scope, all_map_indices))
+        self._run(self._clear(scope, all_map_indices=all_map_indices))
 
     def get_many(
         self, scope: StateScope, keys: Iterable[str], *, session: Any = None
@@ -101,7 +101,7 @@ class RedisStateBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[mis
     async def aclear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
-        await self._arun(self._clear(scope, all_map_indices))
+        await self._arun(self._clear(scope, all_map_indices=all_map_indices))
 
     async def aget_many(
         self, scope: StateScope, keys: Iterable[str], *, session: Any = None
@@ -159,7 +159,7 @@ class RedisStateBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[mis
     def _delete(self, scope: StateScope, key: str) -> Operation[None]:
         return operations.delete(self._place(scope), self._checked_key(key))
 
-    def _clear(self, scope: StateScope, all_map_indices: bool) -> Operation[None]:
+    def _clear(self, scope: StateScope, *, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if all_map_indices and keys.is_task(scope):
             return operations.clear_pages(keys.task_pages(self._settings.namespace, scope))

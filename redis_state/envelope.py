@@ -108,8 +108,10 @@ def to_datetime(microseconds: int) -> datetime:
 
 def _why_unreadable(mark: int) -> str:
     if mark & ~_FLAGS == FORMAT:
-        what = "compressed or encrypted" if mark & ~(COMPRESSED | ENCRYPTED) == FORMAT else "flagged"
-        return f"holds a value that is {what} (0x{mark:02X}); this version reads plain ones only."
+        return (
+            f"holds a value with flags, such as compressed or encrypted (0x{mark:02X}), "
+            "that this version cannot read; upgrade redis-state wherever this value is read."
+        )
     if mark & ~_FLAGS in _FUTURE_FORMATS:
         return (
             f"holds an envelope of a later format (0x{mark:02X}); "

@@ -31,7 +31,7 @@ _PLAIN = " !\"#$&'()*+,-.:;<=>?@[\\]^_`|~"
 _TASK_PAGE = re.compile(
     r"t:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
 )
-_ASSET_PAGE = re.compile(r"a:\{(id|name|uri):([^/{}]*)\}")
+_ASSET_PAGE = re.compile(r"a:\{(id(?=:-?[0-9]+\})|name|uri):([^/{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +88,30 @@ def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] |
         return None
     if asset := _ASSET_PAGE.fullmatch(text):
         kind, name = asset.groups()
-        names = {"asset_id": int(name)} if kind == "id" else {kind: _unescape(name)}
-        scope: StateScope = AssetScope(**names)
+        scope: StateScope = _asset(kind, name)
         prefix = ""
     elif task := _TASK_PAGE.fullmatch(text):
         dag_id, run_id, task_id, region, number = task.groups()
         mapped = number != str(UNMAPPED)
         index, prefix = _split_index(field) if mapped else (UNMAPPED, "")
-        ids = (_unescape(name) for name in (dag_id, run_id, task_id))
-        scope = TaskScope(*ids, index, UUID(hex=region) if region else ZERO_REGION)
+        scope = TaskScope(
+            _unescape(dag_id),
+            _unescape(run_id),
+            _unescape(task_id),
+            index,
+            UUID(hex=region) if region else ZERO_REGION,
+        )
     else:
         return None
     key = Place(text, prefix).key(field)
     return None if key is None else (scope, key)
+
+
+def _asset(kind: str, name: str) -> AssetScope:
+    if kind == "id":
+        return AssetScope(asset_id=int(name))
+    text = _unescape(name)
+    return AssetScope(name=text) if kind == "name" else AssetScope(uri=text)
 
 
 def _split_index(field: bytes) -> tuple[int, str]:

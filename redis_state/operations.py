@@ -79,7 +79,9 @@ def get_many(place: Place, keys: Iterable[str]) -> Operation[dict[str, str]]:
             return {}
         (raws,) = yield [("HMGET", place.page, *(place.field(key) for key in wanted))]
         now = envelope.now()
-        texts = ((key, _live_text(place, key, raw, now)) for key, raw in zip(wanted, raws))
+        texts = (
+            (key, _live_text(place, key, raw, now)) for key, raw in zip(wanted, raws, strict=True)
+        )
         return {key: text for key, text in texts if text is not None}
 
     return steps
@@ -160,7 +162,7 @@ def entries(place: Place) -> Operation[dict[str, Entry]]:
             (flat,) = yield [("HGETALL", place.page)]
         now = envelope.now()
         found = {}
-        for field, raw in zip(flat[::2], flat[1::2]):
+        for field, raw in zip(flat[::2], flat[1::2], strict=True):
             key = place.key(field)
             if key is not None:
                 sealed = envelope.unseal(raw, _where(place, key))

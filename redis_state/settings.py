@@ -1,4 +1,4 @@
-"""The options: one frozen model, from keyword arguments, Airflow's configuration or the environment.
+"""The options, from keyword arguments, Airflow's configuration or the environment.
 
 Each option is looked for in that order. A mistake is a `MisconfiguredError` that names the option
 as the user wrote it, and what to do; no message shows a URL or a password.

@@ -10,10 +10,10 @@ from redis_state.client import wire
 from redis_state.client.async_link import AsyncLink, open_link
 from redis_state.client.budget import Budget
 from redis_state.client.failures import (
-    Broken,
-    Exhausted,
-    UnknownCommand,
-    UnknownScript,
+    BrokenError,
+    ExhaustedError,
+    UnknownCommandError,
+    UnknownScriptError,
     check,
     read_capabilities,
 )
@@ -41,14 +41,15 @@ class AsyncClient:
             try:
                 link, fresh = await self._link(budget)
                 result = await self._drive(link, operation, budget.attempt_ends())
-                self._idle.append(link)
-                link = None
-                return result
-            except Broken as failure:
-                if isinstance(failure, UnknownCommand):
+            except BrokenError as failure:
+                if isinstance(failure, UnknownCommandError):
                     self._capabilities = None
                 self.close()
                 pause = budget.pause(failure, at_once=not fresh)
+            else:
+                self._idle.append(link)
+                link = None
+                return result
             finally:
                 # What is left of a link here, after a cancellation too, may have a reply under way.
                 if link is not None:
@@ -66,7 +67,7 @@ class AsyncClient:
             async with asyncio.timeout(budget.deadline - time.monotonic()):
                 await self._free.acquire()
         except TimeoutError:
-            raise budget.give_up(Exhausted()) from None
+            raise budget.give_up(ExhaustedError()) from None
 
     async def _link(self, budget: Budget) -> tuple[AsyncLink, bool]:
         if self._idle:
@@ -90,7 +91,7 @@ class AsyncClient:
         replies = await link.exchange(wire.pack(batch), len(batch), deadline)
         try:
             check(replies, self._settings.server)
-        except UnknownScript:
+        except UnknownScriptError:
             packed = wire.pack(batch, with_texts=True)
             replies = await link.exchange(packed, len(batch), deadline)
             check(replies, self._settings.server)

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from redis_state.client.failures import Broken, Silence, check
+from redis_state.client.failures import BrokenError, SilenceError, check
 from redis_state.client.options import connection_options
 from redis_state.operations import Replies
 from redis_state.settings import Server, Settings
@@ -28,8 +28,9 @@ class AsyncLink:
 
     def __init__(self, connection: Connection | UnixDomainSocketConnection) -> None:
         self._connection = connection
-        self._source: asyncio.StreamReader = connection._reader
-        self._sink: asyncio.StreamWriter = connection._writer
+        assert connection._reader is not None
+        assert connection._writer is not None
+        self._source, self._sink = connection._reader, connection._writer
         self._reader = Reader(notEnoughData=_INCOMPLETE)
 
     async def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
@@ -40,9 +41,9 @@ class AsyncLink:
                 await self._sink.drain()
                 return [await self._read() for _ in range(count)]
         except TimeoutError as error:
-            raise Silence("no answer in time") from error
+            raise SilenceError("no answer in time") from error
         except (OSError, HiredisError) as error:
-            raise Broken(f"the connection broke: {error}") from error
+            raise BrokenError(f"the connection broke: {error}") from error
 
     async def _read(self) -> Any:
         while (reply := self._reader.gets()) is _INCOMPLETE:
@@ -70,8 +71,8 @@ class AsyncLink:
 async def open_link(settings: Settings, deadline: float) -> AsyncLink:
     """Connect and log in, or break off at the deadline."""
     server = settings.server
-    kind = UnixDomainSocketConnection if server.path else SSLConnection if server.tls else Connection
-    connection = kind(
+    kind = SSLConnection if server.tls else Connection
+    connection = (UnixDomainSocketConnection if server.path else kind)(
         **connection_options(settings),
         # The deadline around the whole rules; redis-py would take "no timeout" for its own default.
         socket_connect_timeout=settings.budget,
@@ -80,7 +81,7 @@ async def open_link(settings: Settings, deadline: float) -> AsyncLink:
     )
     try:
         async with _until(deadline):
-            await connection.connect()
+            await connection.connect()  # type: ignore[no-untyped-call]
     except BaseException as error:
         with contextlib.suppress(RedisError, OSError):
             await connection.disconnect(nowait=True)
@@ -96,9 +97,9 @@ def _explain(error: BaseException, server: Server) -> None:
     if isinstance(error, ResponseError):
         check([ReplyError(str(error))], server)
     if isinstance(error, (TimeoutError, RedisTimeoutError)):
-        raise Silence(str(error)) from error
+        raise SilenceError(str(error)) from error
     if isinstance(error, (RedisError, OSError)):
-        raise Broken(str(error)) from error
+        raise BrokenError(str(error)) from error
 
 
 def _until(deadline: float) -> asyncio.Timeout:

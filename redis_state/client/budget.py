@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from redis_state.client.failures import SilenceError, give_up
 from redis_state.errors import StateStoreError
-from redis_state.client.failures import Silence, give_up
 from redis_state.settings import Settings
 
 _FIRST_PAUSE = 0.02
@@ -38,8 +38,8 @@ class Budget:
         ``at_once``: a connection from the pool had gone stale, which says nothing of the server.
         """
         self.attempts += 1
-        wait = min(_FIRST_PAUSE * 2**self.attempts, _LONGEST_PAUSE)
-        if at_once and not isinstance(failure, Silence):
+        wait: float = min(_FIRST_PAUSE * 2**self.attempts, _LONGEST_PAUSE)
+        if at_once and not isinstance(failure, SilenceError):
             wait = 0.0
         if time.monotonic() + wait >= self.deadline:
             raise self.give_up(failure) from failure

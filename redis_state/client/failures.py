@@ -15,23 +15,23 @@ from redis_state.operations import Capabilities, Replies, capabilities
 from redis_state.settings import Server
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """The connection failed or the server is not ready; a later attempt may succeed."""
 
 
-class Silence(Broken):
+class SilenceError(BrokenError):
     """The server did not answer in time."""
 
 
-class Exhausted(Broken):
+class ExhaustedError(BrokenError):
     """All connections of the pool stayed busy."""
 
 
-class UnknownScript(Exception):
+class UnknownScriptError(Exception):
     """The server lacks a script: send its text."""
 
 
-class UnknownCommand(Broken):
+class UnknownCommandError(BrokenError):
     """The server lacks a command that it had when it was asked."""
 
 
@@ -68,7 +68,7 @@ def check(replies: Replies, server: Server) -> None:
 
 
 def read_capabilities(replies: Replies, server: Server) -> Capabilities:
-    """Read the reply to the probe; a user who may not ask is served in the form all servers have."""
+    """Read the reply to the probe; who may not ask is served in the form that all servers have."""
     if not isinstance(replies[0], ReplyError) or not _is_refusal(replies[0]):
         check(replies, server)
     return capabilities(replies)
@@ -83,11 +83,11 @@ def _raise_for(reply: ReplyError, server: Server) -> None:
     text = str(reply)
     code = text.split(" ", 1)[0]
     if code == "NOSCRIPT":
-        raise UnknownScript from reply
+        raise UnknownScriptError from reply
     if code in _PASSING:
-        raise Broken(text) from reply
+        raise BrokenError(text) from reply
     if "nknown command" in text or "nknown Redis command" in text:
-        raise UnknownCommand(text) from reply
+        raise UnknownCommandError(text) from reply
     if code in _REMEDIES:
         raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
     if code in _MISTAKES:
@@ -102,14 +102,14 @@ def _raise_for(reply: ReplyError, server: Server) -> None:
 
 def give_up(failure: Exception, server: Server, budget: float) -> StateStoreError:
     """Return the error for a call that has used up its budget."""
-    if isinstance(failure, Exhausted):
+    if isinstance(failure, ExhaustedError):
         return UnavailableError(
             f"All connections to {server} stayed busy for the budget of {budget:g} s. "
             "Raise [redis_state] pool_size, or see why Redis is slow."
         )
-    if isinstance(failure, UnknownCommand):
+    if isinstance(failure, UnknownCommandError):
         return MisconfiguredError(f"{server} lacks a command that is needed ({failure}).")
-    if isinstance(failure, Silence):
+    if isinstance(failure, SilenceError):
         return OperationTimeoutError(
             f"{server} did not answer within the budget of {budget:g} s. "
             "See whether Redis is stopped, overloaded, or behind a silent firewall."

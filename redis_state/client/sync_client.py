@@ -1,4 +1,4 @@
-"""The client for threads: a pool of links, safe under fork, that runs operations in their budget."""
+"""The client for threads: a pool of links, safe under fork, that keeps operations to a budget."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TypeVar
 from redis_state.client import wire
 from redis_state.client.budget import Budget
 from redis_state.client.failures import (
-    Broken,
-    Exhausted,
-    UnknownCommand,
-    UnknownScript,
+    BrokenError,
+    ExhaustedError,
+    UnknownCommandError,
+    UnknownScriptError,
     check,
     read_capabilities,
 )
@@ -47,14 +47,15 @@ class SyncClient:
             try:
                 link, fresh = self._link(budget)
                 result = self._drive(link, operation, budget.attempt_ends())
-                self._idle.append(link)
-                link = None
-                return result
-            except Broken as failure:
-                if isinstance(failure, UnknownCommand):
+            except BrokenError as failure:
+                if isinstance(failure, UnknownCommandError):
                     self._capabilities = None
                 self._drop_idle()
                 pause = budget.pause(failure, at_once=not fresh)
+            else:
+                self._idle.append(link)
+                link = None
+                return result
             finally:
                 # What is left of a link here may still have a reply under way.
                 if link is not None:
@@ -74,7 +75,7 @@ class SyncClient:
 
     def _reserve(self, budget: Budget) -> None:
         if not self._free.acquire(timeout=max(0.0, budget.deadline - time.monotonic())):
-            raise budget.give_up(Exhausted())
+            raise budget.give_up(ExhaustedError())
 
     def _link(self, budget: Budget) -> tuple[Link, bool]:
         try:
@@ -106,7 +107,7 @@ class SyncClient:
         replies = link.exchange(wire.pack(batch), len(batch), deadline)
         try:
             check(replies, self._settings.server)
-        except UnknownScript:
+        except UnknownScriptError:
             packed = wire.pack(batch, with_texts=True)
             replies = link.exchange(packed, len(batch), deadline)
             check(replies, self._settings.server)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from typing import Any
 
@@ -14,7 +13,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from redis_state.client.failures import Broken, Silence, check
+from redis_state.client.failures import BrokenError, SilenceError, check
 from redis_state.client.options import connection_options
 from redis_state.operations import Replies
 from redis_state.settings import Settings
@@ -30,7 +29,7 @@ class _ExactDeadline:
     hold a caller for ever.
     """
 
-    _sock: socket.socket | None
+    _sock: Any  # a socket, or None when closed
     deadline: float
 
     def __init__(self, **options: Any) -> None:
@@ -47,28 +46,26 @@ class _ExactDeadline:
 
     def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and read their replies, or break off at the deadline."""
-        assert self._sock is not None
         try:
             self._sock.settimeout(_remaining(deadline))
             self._sock.sendall(payload)
             return [self._read(deadline) for _ in range(count)]
         except TimeoutError as error:
-            raise Silence("no answer in time") from error
+            raise SilenceError("no answer in time") from error
         except (OSError, HiredisError) as error:
-            raise Broken(f"the connection broke: {error}") from error
+            raise BrokenError(f"the connection broke: {error}") from error
 
     def _read(self, deadline: float) -> Any:
         while (reply := self._reader.gets()) is _INCOMPLETE:
-            assert self._sock is not None
             self._sock.settimeout(_remaining(deadline))
             size = self._sock.recv_into(self._buffer)
             if size == 0:
                 raise ConnectionResetError("the server closed it")
-            self._reader.feed(self._buffer, 0, size)
+            self._reader.feed(self._buffer, 0, size)  # type: ignore[arg-type]  # hiredis takes any buffer
         return reply
 
     def abandon(self) -> None:
-        """Close this process' copy of the socket only: the parent of a fork goes on with its own."""
+        """Close this process' copy of the socket: the parent of a fork goes on with its own."""
         sock, self._sock = self._sock, None
         if sock is not None:
             sock.close()
@@ -102,7 +99,7 @@ def open_link(settings: Settings, deadline: float) -> Link:
     )
     link.deadline = deadline
     try:
-        link.connect()
+        link.connect()  # type: ignore[no-untyped-call]
     except AuthenticationError as error:
         close_link(link)
         check([ReplyError(f"WRONGPASS {error}")], server)
@@ -112,14 +109,14 @@ def open_link(settings: Settings, deadline: float) -> Link:
     except (RedisError, OSError) as error:
         close_link(link)
         timed_out = isinstance(error, (TimeoutError, RedisTimeoutError))
-        raise (Silence if timed_out else Broken)(str(error)) from error
+        raise (SilenceError if timed_out else BrokenError)(str(error)) from error
     return link
 
 
 def close_link(link: Link) -> None:
     """Close a connection, whatever state it is in."""
     with contextlib.suppress(RedisError, OSError):
-        link.disconnect()
+        link.disconnect()  # type: ignore[no-untyped-call]
 
 
 def _remaining(deadline: float) -> float:

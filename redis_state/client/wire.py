@@ -10,11 +10,13 @@ from redis_state.operations import Batch, Command, ScriptCall
 def pack(batch: Batch, *, with_texts: bool = False) -> bytes:
     """Pack a batch; ``with_texts`` sends scripts whole, for a server that has lost them."""
     return b"".join(
-        pack_command(_evaluate(item, with_texts) if isinstance(item, ScriptCall) else item)
+        pack_command(
+            _evaluate(item, with_text=with_texts) if isinstance(item, ScriptCall) else item
+        )
         for item in batch
     )
 
 
-def _evaluate(call: ScriptCall, with_text: bool) -> Command:
+def _evaluate(call: ScriptCall, *, with_text: bool) -> Command:
     name, script = ("EVAL", call.script.text) if with_text else ("EVALSHA", call.script.sha)
     return (name, script, 1, call.page, *call.arguments)

@@ -18,16 +18,13 @@ def fake_backend(*, field_expiry: bool = True, **options: Any) -> RedisStateBack
     It runs the same commands and scripts as a real one; ``field_expiry=False`` runs those of a
     server without it. What fakeredis says of a server is no proof: see `EmbeddedServer`.
     """
-    backend = _FakeBackend(**options)
-    backend.use(_FakeClient(Capabilities(field_expiry=field_expiry, hsetex=field_expiry)))
-    return backend
+    return _FakeBackend(Capabilities(field_expiry=field_expiry, hsetex=field_expiry), **options)
 
 
 class _FakeBackend(RedisStateBackend):
-    _fake: _FakeClient
-
-    def use(self, fake: _FakeClient) -> None:
-        self._fake = fake
+    def __init__(self, capabilities: Capabilities, **options: Any) -> None:
+        super().__init__(**options)
+        self._fake = _FakeClient(capabilities)
 
     def _run(self, operation: Operation[T]) -> T:
         return self._fake.run(operation)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from redis_state.errors import MisconfiguredError, UnavailableError
 
@@ -37,7 +38,7 @@ class EmbeddedServer:
         state = f"port {self.port}" if self._process else "stopped"
         return f"EmbeddedServer({state})"
 
-    def __enter__(self) -> EmbeddedServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
