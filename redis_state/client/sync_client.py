@@ -19,6 +19,7 @@ from redis_state.client.failures import (
     read_capabilities,
 )
 from redis_state.client.sync_link import Link, close_link, open_link
+from redis_state.errors import StateStoreError
 from redis_state.operations import PROBE, Batch, Capabilities, Operation, Replies
 from redis_state.settings import Settings
 
@@ -52,6 +53,12 @@ class SyncClient:
                     self._capabilities = None
                 self._drop_idle()
                 pause = budget.pause(failure, at_once=not fresh)
+            except StateStoreError:
+                # The replies were read to the end: the link is sound, whatever they say.
+                if link is not None:
+                    self._idle.append(link)
+                    link = None
+                raise
             else:
                 self._idle.append(link)
                 link = None
