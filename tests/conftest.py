@@ -1,0 +1,96 @@
+"""Fixtures of the suite: servers, backends in both colours, and the leak checker after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import redis
+
+from redis_state import RedisStateBackend
+from redis_state.testing import EmbeddedServer
+from tests.support import servers as known
+from tests.support.leaks import check_leaks
+from tests.support.verbs import COLOURS, Verbs
+
+# Airflow has an environment of its own: see `make airflow`.
+collect_ignore = [] if find_spec("airflow") else ["with_airflow"]
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True)
+def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URL", "NAMESPACE", "PASSWORD", "USERNAME"):
+        monkeypatch.delenv(f"REDIS_STATE_{name}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[known.Servers]:
+    running = known.Servers()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(params=known.NAMES)
+def server_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(servers: known.Servers, server_name: str) -> EmbeddedServer:
+    return servers[server_name]
+
+
+@pytest.fixture
+def has_field_expiry(raw: redis.Redis) -> bool:
+    answers: Any = raw.execute_command("COMMAND COUNT")
+    assert answers
+    try:
+        raw.execute_command("HPEXPIRETIME", "no such key", "FIELDS", 1, "no such field")
+    except redis.ResponseError:
+        return False
+    return True
+
+
+@pytest.fixture
+def raw(server: EmbeddedServer) -> Iterator[redis.Redis]:
+    client = known.raw_client(server)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def namespace(raw: redis.Redis, has_field_expiry: bool) -> Iterator[str]:
+    """Give a namespace of the test's own, and check it for leaks after the test."""
+    name = f"test-{uuid4().hex[:12]}"
+    yield name
+    check_leaks(raw, name, field_form=has_field_expiry)
+    for page in raw.scan_iter(match=f"{name}:*", count=1000):
+        raw.unlink(page)
+
+
+@pytest.fixture
+def make_backend(server: EmbeddedServer, namespace: str) -> Iterator[Callable[..., Any]]:
+    made: list[RedisStateBackend] = []
+
+    def make(**options: Any) -> RedisStateBackend:
+        made.append(RedisStateBackend(**({"url": server.url, "namespace": namespace} | options)))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
+
+
+@pytest.fixture
+def backend(make_backend: Callable[..., RedisStateBackend]) -> RedisStateBackend:
+    return make_backend()
+
+
+@pytest.fixture(params=COLOURS)
+def verbs(request: pytest.FixtureRequest, backend: RedisStateBackend) -> Verbs:
+    return Verbs(backend, request.param)

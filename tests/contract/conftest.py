@@ -1,0 +1,62 @@
+"""The contract's suite runs on every server in both colours, and in a quick lane on fakeredis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from redis_state import AssetScope, StateScope, TaskScope
+from redis_state.testing import fake_backend
+from tests.support.servers import NAMES
+from tests.support.verbs import COLOURS, Verbs
+
+FAKES = ("fake-field-form", "fake-hash-form")
+
+
+@pytest.fixture(params=[*NAMES, *FAKES])
+def verbs_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give a function that makes verbs with options, for a colour."""
+    if request.param in FAKES:
+        field_expiry = request.param == "fake-field-form"
+        yield lambda colour, **options: Verbs(
+            fake_backend(field_expiry=field_expiry, **options), colour
+        )
+        return
+    request.getfixturevalue("server_name")
+    make_backend = request.getfixturevalue("make_backend")
+    yield lambda colour, **options: Verbs(make_backend(**options), colour)
+
+
+@pytest.fixture
+def server_name(request: pytest.FixtureRequest) -> str:
+    # The lane's name is the server's.
+    return str(request.node.callspec.params["verbs_maker"])
+
+
+@pytest.fixture(params=COLOURS)
+def verbs_with(request: pytest.FixtureRequest, verbs_maker: Any) -> Any:
+    return lambda **options: verbs_maker(request.param, **options)
+
+
+@pytest.fixture
+def verbs(verbs_with: Any) -> Verbs:
+    made: Verbs = verbs_with()
+    return made
+
+
+@pytest.fixture(
+    params=[
+        TaskScope("dag", "run", "task"),
+        TaskScope("dag", "run", "task", 3),
+        TaskScope("dag", "run", "task", 1000),
+        AssetScope(asset_id=7),
+        AssetScope(name="orders"),
+        AssetScope(uri="s3://bucket/orders"),
+    ],
+    ids=["task", "mapped", "far-mapped", "asset-id", "asset-name", "asset-uri"],
+)
+def scope(request: pytest.FixtureRequest) -> StateScope:
+    scope: StateScope = request.param
+    return scope

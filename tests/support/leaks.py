@@ -1,0 +1,65 @@
+"""The leak checker: after a test, each key in Redis carries the expiry that its values call for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from redis_state import envelope, keys
+
+_NATIVE_LIMIT = 2**46
+# PTTL counts down while it is read.
+_SLACK_MS = 50
+
+
+def check_leaks(client: redis.Redis, namespace: str, *, field_form: bool) -> None:
+    """Fail for any key of the namespace that is not ours, or whose expiry is not explained."""
+    for page in client.scan_iter(match=f"{namespace}:*", count=1000):
+        fields: Any = client.hgetall(page)
+        deadlines = {
+            field: _native_deadline(envelope.unseal(raw, repr(page)).expires_at)
+            for field, raw in fields.items()
+            if field != keys.SUMMARY
+        }
+        for field in deadlines:
+            assert keys.parse(namespace, page, field), f"{page!r} {field!r} cannot be read back"
+        if field_form:
+            _check_fields(client, page, deadlines, summary=fields.get(keys.SUMMARY))
+        else:
+            _check_page(client, page, deadlines, summary=fields.get(keys.SUMMARY))
+
+
+def _check_fields(
+    client: redis.Redis, page: bytes, deadlines: dict[bytes, int], summary: bytes | None
+) -> None:
+    assert summary is None, f"{page!r} was not adopted by the field form"
+    assert client.pttl(page) in (-1, -2), f"{page!r} expires as a whole"
+    for field, deadline in deadlines.items():
+        (native,) = client.execute_command("HPEXPIRETIME", page, "FIELDS", 1, field)
+        assert native in (deadline or -1, -2), f"{page!r} {field!r}: {native} for {deadline}"
+
+
+def _check_page(
+    client: redis.Redis, page: bytes, deadlines: dict[bytes, int], summary: bytes | None
+) -> None:
+    if summary is not None:
+        assert deadlines, f"{page!r} holds nothing but its summary"
+    expiring = [deadline for deadline in deadlines.values() if deadline]
+    if expiring:
+        assert summary is not None, f"{page!r} has deadlines and no summary"
+        assert int(summary) <= min(expiring) + len(deadlines), f"{page!r}: {summary!r} is late"
+    remaining: Any = client.pttl(page)
+    if remaining == -2:
+        return
+    if len(expiring) < len(deadlines):
+        assert remaining == -1, f"{page!r} expires, with a permanent value in it"
+    else:
+        seconds, microseconds = client.time()
+        ends = seconds * 1000 + microseconds // 1000 + remaining
+        assert abs(ends - max(expiring)) < _SLACK_MS, f"{page!r} ends at another time"
+
+
+def _native_deadline(expires_at: int) -> int:
+    deadline = -(-expires_at // 1000)
+    return deadline if deadline < _NATIVE_LIMIT else 0

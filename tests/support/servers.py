@@ -1,0 +1,54 @@
+"""The servers of the suite, started when first asked for, one of each in every test process."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import redis
+
+from redis_state.testing import EmbeddedServer
+from tests.support.fetch import supported
+
+FOLDER = Path(__file__).parents[2] / ".servers"
+FETCHED = ("redis62", "redis82", "valkey81") if supported() else ()
+ON_PATH = shutil.which("redis-server")
+
+# Each stands for a kind: no field expiry (6.2, 8.1 and Debian's 7.0), field expiry (8.2, 9.1).
+NAMES = (*FETCHED, "valkey91", *(("path",) if ON_PATH else ()))
+FIELD_EXPIRY = ("redis82", "valkey91")
+HASH_FORM = "redis62" if FETCHED else None
+FIELD_FORM = "valkey91"
+ONE_OF_EACH_FORM = tuple(name for name in (HASH_FORM, FIELD_FORM) if name)
+
+
+class Servers:
+    """Hands out running servers by name, and stops them all at the end."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._running: dict[str, EmbeddedServer] = {}
+
+    def __getitem__(self, name: str) -> EmbeddedServer:
+        if name not in self._running:
+            self._running[name] = self._stack.enter_context(server(name))
+        return self._running[name]
+
+    def stop(self) -> None:
+        self._stack.close()
+
+
+def server(name: str, *options: str) -> EmbeddedServer:
+    """Return a server that is not started yet; a missing one is an error, never a skip."""
+    if name == "valkey91":
+        return EmbeddedServer(*options)
+    executable = ON_PATH if name == "path" else FOLDER / name
+    if executable is None or not Path(executable).exists():
+        raise FileNotFoundError(f"{executable} is missing: run `make .servers/ready`")
+    return EmbeddedServer(*options, executable=executable)
+
+
+def raw_client(running: EmbeddedServer) -> redis.Redis:
+    """Return an ordinary client, to look at what lies in the server."""
+    return redis.Redis(unix_socket_path=str(running.socket_path), protocol=2)
