@@ -168,7 +168,7 @@ class RedisStateBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[mis
     def _deadline(self, scope: StateScope, expires_at: datetime | None) -> int:
         retention = self._settings.default_retention
         if expires_at is None and retention is not None and keys.is_task(scope):
-            return envelope.now() + round(retention.total_seconds() * 1_000_000)
+            return envelope.deadline_after(retention)
         return envelope.to_microseconds(expires_at)
 
     def _checked_key(self, key: str) -> str:

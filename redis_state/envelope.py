@@ -97,13 +97,22 @@ def to_microseconds(expires_at: datetime | None) -> int:
         )
     if expires_at.tzinfo is None or expires_at.utcoffset() is None:
         expires_at = expires_at.replace(tzinfo=UTC)
-    # A moment before 1970 has passed as surely as the first one after it.
-    return max(1, (expires_at - _EPOCH) // _MICROSECOND)
+    return _in_range((expires_at - _EPOCH) // _MICROSECOND)
+
+
+def deadline_after(retention: timedelta) -> int:
+    """Return the moment at which something written now has been kept for ``retention``."""
+    return _in_range(now() + retention // _MICROSECOND)
 
 
 def to_datetime(microseconds: int) -> datetime:
     """Return a moment as a datetime in UTC."""
     return _EPOCH + microseconds * _MICROSECOND
+
+
+def _in_range(moment: int) -> int:
+    # A moment before 1970 has passed as surely as the first one after it.
+    return min(max(1, moment), _LAST_MOMENT)
 
 
 def _why_unreadable(mark: int) -> str:

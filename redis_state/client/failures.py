@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hiredis import ReplyError
+from hiredis import HiredisError, ReplyError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from redis_state.errors import (
     CorruptValueError,
@@ -65,6 +67,16 @@ def check(replies: Replies, server: Server) -> None:
     for reply in replies:
         if isinstance(reply, ReplyError):
             _raise_for(reply, server)
+
+
+def while_connecting(error: BaseException, server: Server) -> None:
+    """Raise what an error of connecting or logging in means, unless it is a stranger's."""
+    if isinstance(error, ResponseError):
+        check([ReplyError(str(error))], server)
+    if isinstance(error, (TimeoutError, RedisTimeoutError)):
+        raise SilenceError(str(error)) from error
+    if isinstance(error, (RedisError, HiredisError, OSError)):
+        raise BrokenError(str(error)) from error
 
 
 def read_capabilities(replies: Replies, server: Server) -> Capabilities:

@@ -21,6 +21,9 @@ class _Credentials(CredentialProvider):
         password = self._password.get_secret_value()
         return (self._username, password) if self._username else (password,)
 
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        return self.get_credentials()
+
 
 def connection_options(settings: Settings) -> dict[str, Any]:
     """Return redis-py's arguments for this server.

@@ -9,11 +9,10 @@ from typing import Any
 from hiredis import HiredisError, Reader, ReplyError
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from redis_state.client.failures import BrokenError, SilenceError, check
+from redis_state.client.failures import BrokenError, SilenceError, while_connecting
 from redis_state.client.options import connection_options
 from redis_state.operations import Replies
 from redis_state.settings import Settings
@@ -100,16 +99,10 @@ def open_link(settings: Settings, deadline: float) -> Link:
     link.deadline = deadline
     try:
         link.connect()  # type: ignore[no-untyped-call]
-    except AuthenticationError as error:
+    except BaseException as error:
         close_link(link)
-        check([ReplyError(f"WRONGPASS {error}")], server)
-    except ResponseError as error:
-        close_link(link)
-        check([ReplyError(str(error))], server)
-    except (RedisError, OSError) as error:
-        close_link(link)
-        timed_out = isinstance(error, (TimeoutError, RedisTimeoutError))
-        raise (SilenceError if timed_out else BrokenError)(str(error)) from error
+        while_connecting(error, server)
+        raise
     return link
 
 

@@ -46,9 +46,7 @@ class Anything:
     ],
 )
 @pytest.mark.parametrize("verb", ["get", "set", "delete", "clear", "entries"])
-async def test_an_unusable_scope_is_refused(
-    verbs: Verbs, verb: str, scope: Any, says: str
-) -> None:
+async def test_an_unusable_scope_is_refused(verbs: Verbs, verb: str, scope: Any, says: str) -> None:
     arguments = {"get": ("key",), "set": ("key", "1"), "delete": ("key",)}.get(verb, ())
     with pytest.raises(InvalidScopeError, match=says) as caught:
         await getattr(verbs, verb)(scope, *arguments)

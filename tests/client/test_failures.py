@@ -1,0 +1,281 @@
+"""When the server fails: one typed error within the budget, in both colours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from redis.exceptions import RedisError
+
+from redis_state import (
+    CorruptValueError,
+    MisconfiguredError,
+    OperationTimeoutError,
+    RedisStateBackend,
+    TaskScope,
+    UnavailableError,
+)
+from redis_state.operations import Capabilities
+from redis_state.testing import EmbeddedServer
+from tests.support import peers
+from tests.support.servers import FIELD_FORM, raw_client, server
+from tests.support.verbs import COLOURS, Verbs
+
+TASK = TaskScope("dag", "run", "task")
+BUDGET = 0.4
+SECRET = "hunter2-very-secret"
+
+Make = Callable[..., Verbs]
+
+
+@pytest.fixture(params=COLOURS)
+def verbs_at(request: pytest.FixtureRequest) -> Make:
+    def make(url: str, **options: Any) -> Verbs:
+        defaults = {"budget": BUDGET, "timeout": 0.15, "connect_timeout": 0.15}
+        return Verbs(RedisStateBackend(url=url, **(defaults | options)), request.param)
+
+    return make
+
+
+def url_of(port: int) -> str:
+    return f"redis://127.0.0.1:{port}/0"
+
+
+async def fails(verbs: Verbs, error: type[Exception], says: str) -> BaseException:
+    """Try a read and a write; both must fail so, and within the budget and a bit."""
+    for attempt in (lambda: verbs.get(TASK, "key"), lambda: verbs.set(TASK, "key", "1")):
+        begun = time.monotonic()
+        with pytest.raises(error, match=says) as caught:
+            await attempt()
+        # Ten times the budget: not a measurement, only proof that it does not hang.
+        assert time.monotonic() - begun < 10 * BUDGET
+        assert not isinstance(caught.value, RedisError)
+    await verbs.backend.aclose()
+    verbs.backend.close()
+    return caught.value
+
+
+async def test_a_refused_port_is_unavailable_and_named(verbs_at: Make) -> None:
+    error = await fails(
+        verbs_at(url_of(1)), UnavailableError, r"127\.0\.0\.1:1/0 could not be used"
+    )
+    assert not isinstance(error, OperationTimeoutError)
+    assert error.__cause__ is not None
+
+
+async def test_a_missing_socket_is_unavailable_and_named(verbs_at: Make) -> None:
+    await fails(verbs_at("unix:///no/such/socket"), UnavailableError, "/no/such/socket")
+
+
+async def test_a_host_that_does_not_resolve_is_unavailable(verbs_at: Make) -> None:
+    await fails(verbs_at("redis://no-such-host.invalid"), UnavailableError, "no-such-host.invalid")
+
+
+async def test_a_mute_server_is_a_timeout_and_named(verbs_at: Make) -> None:
+    with peers.listener(peers.mute) as port:
+        error = await fails(verbs_at(url_of(port)), OperationTimeoutError, "did not answer within")
+    assert isinstance(error, TimeoutError)
+
+
+async def test_a_trickling_server_does_not_stretch_the_budget(verbs_at: Make) -> None:
+    with peers.listener(peers.trickle) as port:
+        await fails(verbs_at(url_of(port)), OperationTimeoutError, "did not answer within")
+
+
+async def test_a_server_that_trickles_while_logging_in_does_not_either(verbs_at: Make) -> None:
+    with peers.listener(peers.trickle) as port:
+        verbs = verbs_at(url_of(port), password=SECRET)
+        await fails(verbs, OperationTimeoutError, "did not answer within")
+
+
+async def test_a_server_that_hangs_up_is_unavailable(verbs_at: Make) -> None:
+    with peers.listener(peers.hang_up) as port:
+        await fails(verbs_at(url_of(port)), UnavailableError, "could not be used within the budget")
+
+
+async def test_a_server_that_speaks_something_else_is_unavailable(verbs_at: Make) -> None:
+    with peers.listener(peers.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+        await fails(verbs_at(url_of(port)), UnavailableError, "could not be used")
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "says"),
+    [
+        ("LOADING Redis is loading", UnavailableError, "within the budget.*LOADING"),
+        ("READONLY You can't write", UnavailableError, "within the budget.*READONLY"),
+        ("OOM command not allowed", UnavailableError, "raise it, or delete"),
+        ("MISCONF Redis is configured to save", UnavailableError, "cannot save"),
+        ("NOAUTH Authentication required.", MisconfiguredError, "set .redis_state. password"),
+        ("NOPERM no permissions", MisconfiguredError, "lacks a right"),
+        ("MOVED 1 127.0.0.1:7001", MisconfiguredError, "Redis Cluster"),
+        ("ERR unknown command 'HGET'", MisconfiguredError, "lacks a command"),
+        ("WRONGTYPE Operation against", CorruptValueError, "a namespace of its own"),
+        ("ERR something else", UnavailableError, "refused the operation: ERR something"),
+    ],
+)
+async def test_what_the_server_refuses_is_told_with_a_remedy(
+    verbs_at: Make, reply: str, error: type[Exception], says: str
+) -> None:
+    with peers.listener(peers.answer(f"-{reply}\r\n-{reply}\r\n".encode())) as port:
+        verbs = verbs_at(url_of(port))
+        verbs.backend._client._capabilities = Capabilities(field_expiry=True, hsetex=True)
+        await fails_once(verbs, error, says)
+
+
+async def fails_once(verbs: Verbs, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says) as caught:
+        await verbs.delete(TASK, "key")
+    assert caught.value.__cause__ is not None
+    await verbs.backend.aclose()
+    verbs.backend.close()
+
+
+async def test_a_user_who_may_not_ask_is_served_in_the_form_that_all_have(verbs_at: Make) -> None:
+    with server(FIELD_FORM) as running:
+        raw = raw_client(running)
+        raw.execute_command(
+            "ACL", "SETUSER", "airflow", "on", f">{SECRET}", "~airflow:*", "+@all", "-command"
+        )
+        verbs = verbs_at(running.url, username="airflow", password=SECRET)
+        await verbs.set(TASK, "key", "1")
+        assert await verbs.get(TASK, "key") == "1"
+        assert raw.hkeys("airflow:t:{dag/run/task}:-1") == [b"key"]
+        await close(verbs, raw)
+
+
+async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Make) -> None:
+    with server(FIELD_FORM, "--requirepass", SECRET) as running:
+        right = verbs_at(running.url, password=SECRET)
+        await right.set(TASK, "key", "1")
+        assert await right.get(TASK, "key") == "1"
+        await close(right)
+        with pytest.raises(MisconfiguredError, match="asks for a password"):
+            await verbs_at(running.url).get(TASK, "key")
+        wrong = verbs_at(running.tcp_url, username="airflow", password=f"not {SECRET}")
+        with pytest.raises(MisconfiguredError, match="refused the user or password") as caught:
+            await wrong.get(TASK, "key")
+        assert SECRET not in chain(caught.value)
+
+
+async def test_a_database_beyond_the_last_is_told(verbs_at: Make) -> None:
+    with server(FIELD_FORM) as running, pytest.raises(UnavailableError, match="out of range"):
+        await verbs_at(f"redis://127.0.0.1:{running.port}/99").get(TASK, "key")
+
+
+async def test_a_foreign_value_is_an_error_that_names_the_key(
+    verbs: Verbs, raw: redis.Redis, namespace: str
+) -> None:
+    page = f"{namespace}:t:{{dag/run/task}}:-1"
+    raw.hset(page, "key", "not ours, not ours, not ours")
+    with pytest.raises(CorruptValueError, match=r"'key' of '.*\{dag/run/task\}:-1' holds bytes"):
+        await verbs.get(TASK, "key")
+    with pytest.raises(CorruptValueError, match="'key'"):
+        await verbs.entries(TASK)
+    await verbs.set(TASK, "other", "1")
+    assert await verbs.get(TASK, "other") == "1"
+    raw.unlink(page)
+
+
+async def test_a_key_of_another_type_is_an_error_with_a_remedy(
+    verbs: Verbs, raw: redis.Redis, namespace: str
+) -> None:
+    page = f"{namespace}:t:{{dag/run/task}}:-1"
+    raw.set(page, "a string")
+    with pytest.raises(CorruptValueError, match="a namespace of its own"):
+        await verbs.get(TASK, "key")
+    with pytest.raises(CorruptValueError, match="a namespace of its own"):
+        await verbs.set(TASK, "key", "1")
+    assert raw.get(page) == b"a string"
+    raw.unlink(page)
+
+
+async def test_an_error_of_a_value_keeps_its_connection(
+    verbs: Verbs, raw: redis.Redis, namespace: str
+) -> None:
+    page = f"{namespace}:t:{{dag/run/task}}:-1"
+    raw.hset(page, "key", "not ours, not ours, not ours")
+    await verbs.set(TASK, "other", "1")
+    before = connections_received(raw)
+    for _ in range(5):
+        with pytest.raises(CorruptValueError):
+            await verbs.get(TASK, "key")
+    assert connections_received(raw) == before
+    raw.unlink(page)
+
+
+async def test_a_restarted_server_is_found_again(verbs_at: Make) -> None:
+    with server(FIELD_FORM) as running:
+        verbs = verbs_at(running.tcp_url, budget=5.0)
+        await verbs.set(TASK, "key", "1")
+        running.kill()
+        running.start()
+        assert await verbs.get(TASK, "key") is None
+        await verbs.set(TASK, "key", "2")
+        assert await verbs.get(TASK, "key") == "2"
+        await close(verbs)
+
+
+async def test_connections_that_the_server_closed_cost_no_call(
+    verbs: Verbs, raw: redis.Redis
+) -> None:
+    for turn in range(5):
+        await verbs.set(TASK, "key", str(turn))
+        raw.execute_command("CLIENT KILL TYPE normal SKIPME yes")
+        assert await verbs.get(TASK, "key") == str(turn)
+
+
+async def test_a_frozen_server_is_a_timeout_and_usable_when_it_wakes(verbs_at: Make) -> None:
+    with server(FIELD_FORM) as running:
+        verbs = verbs_at(running.url)
+        await verbs.set(TASK, "key", "1")
+        running.pause()
+        with pytest.raises(OperationTimeoutError):
+            await verbs.get(TASK, "key")
+        running.resume()
+        assert await verbs.get(TASK, "key") == "1"
+        await close(verbs)
+
+
+async def test_what_the_server_can_do_is_asked_again_when_it_lacks_a_command(
+    verbs_at: Make, servers: Any, server_name: str
+) -> None:
+    verbs = verbs_at(servers[server_name].url, namespace="asked-again", budget=2.0)
+    await verbs.get(TASK, "key")
+    wrong = Capabilities(field_expiry=True, hsetex=True)
+    client = verbs.backend._client
+    if client._capabilities is None:
+        client = await verbs.backend._loop_clients.current()  # type: ignore[assignment]
+    client._capabilities = wrong
+    await verbs.set(TASK, "key", "1", expires_at=None)
+    await verbs.delete(TASK, "key")
+    await verbs.clear(TASK)
+    await close(verbs)
+
+
+async def close(verbs: Verbs, *clients: redis.Redis) -> None:
+    await verbs.backend.aclose()
+    verbs.backend.close()
+    for client in clients:
+        client.close()
+
+
+def chain(error: BaseException | None) -> str:
+    shown = ""
+    while error is not None:
+        shown += f"{error!s} {error!r} "
+        error = error.__cause__ or error.__context__
+    return shown
+
+
+def connections_received(raw: redis.Redis) -> int:
+    statistics: Any = raw.info("stats")
+    return int(statistics["total_connections_received"])
+
+
+def test_an_embedded_server_is_named_in_errors_by_its_socket() -> None:
+    with EmbeddedServer() as running:
+        backend = RedisStateBackend(url=running.url)
+        assert str(running.socket_path) in repr(backend)

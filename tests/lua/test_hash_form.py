@@ -1,0 +1,192 @@
+"""The hash form's scripts: the page's deadline and its summary, after every kind of write."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+
+from redis_state import RedisStateBackend, TaskScope
+from redis_state.keys import SUMMARY
+from redis_state.operations import Capabilities
+from tests.support.servers import NAMES
+
+TASK = TaskScope("dag", "run", "task")
+HOUR = timedelta(hours=1)
+SHORT = timedelta(milliseconds=60)
+
+
+@pytest.fixture(params=[name for name in NAMES if name in ("redis62", "valkey81", "path")] or NAMES)
+def server_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def page(namespace: str) -> str:
+    return f"{namespace}:t:{{dag/run/task}}:-1"
+
+
+def in_(delta: timedelta) -> datetime:
+    return datetime.now(UTC) + delta
+
+
+def ends_at(raw: redis.Redis, page: str, deadline: datetime) -> bool:
+    remaining: Any = raw.pttl(page)
+    return abs(in_(timedelta(milliseconds=remaining)) - deadline) < timedelta(milliseconds=50)
+
+
+def test_a_page_ends_with_its_latest_value(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    late, early = in_(2 * HOUR), in_(HOUR)
+    backend.set(TASK, "late", "1", expires_at=late)
+    backend.set(TASK, "early", "1", expires_at=early)
+    assert ends_at(raw, page, late)
+
+
+def test_shortening_the_latest_value_shortens_the_page(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    early = in_(HOUR)
+    backend.set(TASK, "a", "1", expires_at=early)
+    backend.set(TASK, "b", "1", expires_at=in_(3 * HOUR))
+    backend.set(TASK, "b", "1", expires_at=in_(timedelta(minutes=1)))
+    assert ends_at(raw, page, early)
+
+
+def test_deleting_the_latest_value_shortens_the_page(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    early = in_(HOUR)
+    backend.set(TASK, "a", "1", expires_at=early)
+    backend.set(TASK, "b", "1", expires_at=in_(3 * HOUR))
+    backend.delete(TASK, "b")
+    assert ends_at(raw, page, early)
+
+
+def test_a_page_with_a_permanent_value_never_ends(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set(TASK, "expiring", "1", expires_at=in_(HOUR))
+    backend.set(TASK, "permanent", "1")
+    assert raw.pttl(page) == -1
+    backend.set(TASK, "expiring", "1", expires_at=in_(2 * HOUR))
+    assert raw.pttl(page) == -1
+
+
+@pytest.mark.parametrize("gone", ["overwritten", "deleted", "past"])
+def test_a_page_ends_again_when_its_last_permanent_value_goes(
+    backend: RedisStateBackend, raw: redis.Redis, page: str, gone: str
+) -> None:
+    deadline = in_(HOUR)
+    backend.set(TASK, "one", "1")
+    backend.set(TASK, "two", "1")
+    backend.set(TASK, "expiring", "1", expires_at=deadline)
+    backend.delete(TASK, "one")
+    assert raw.pttl(page) == -1
+    if gone == "deleted":
+        backend.delete(TASK, "two")
+    else:
+        ends = in_(timedelta(minutes=1)) if gone == "overwritten" else in_(-HOUR)
+        backend.set(TASK, "two", "2", expires_at=ends)
+    assert ends_at(raw, page, deadline)
+
+
+def test_lapsed_values_are_removed_by_the_next_write(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set(TASK, "permanent", "1")
+    for number in range(5):
+        backend.set(TASK, f"short{number}", "1", expires_at=in_(SHORT))
+    time.sleep(0.1)
+    assert raw.hlen(page) == 7
+    backend.set(TASK, "permanent", "2")
+    assert raw.hkeys(page) == [b"permanent"]
+
+
+def test_lapsed_values_are_removed_by_the_next_delete_too(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set(TASK, "permanent", "1")
+    backend.set(TASK, "other", "1")
+    backend.set(TASK, "short", "1", expires_at=in_(SHORT))
+    time.sleep(0.1)
+    backend.delete(TASK, "other")
+    assert raw.hkeys(page) == [b"permanent"]
+
+
+def test_a_page_of_permanent_values_has_no_summary(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set_many(TASK, {"a": "1", "b": "2"})
+    assert raw.hexists(page, SUMMARY) is False
+
+
+def test_nothing_is_left_when_the_last_value_goes(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set(TASK, "a", "1", expires_at=in_(HOUR))
+    backend.delete(TASK, "a")
+    backend.set(TASK, "b", "1", expires_at=in_(HOUR))
+    backend.set(TASK, "b", "1", expires_at=in_(-HOUR))
+    assert raw.exists(page) == 0
+
+
+def test_the_page_of_an_expired_scope_is_gone_by_itself(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set(TASK, "a", "1", expires_at=in_(SHORT))
+    time.sleep(0.1)
+    assert raw.exists(page) == 0
+
+
+def test_a_write_does_not_look_at_every_value(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    for number in range(50):
+        backend.set(TASK, str(number), "1", expires_at=in_(HOUR))
+    calls = hgetall_calls(raw)
+    for number in range(50):
+        backend.set(TASK, str(number), "2", expires_at=in_(2 * HOUR))
+    assert hgetall_calls(raw) == calls
+
+
+def test_short_lives_in_a_large_page_do_not_make_every_write_look_at_all(
+    backend: RedisStateBackend, raw: redis.Redis
+) -> None:
+    backend.set_many(TASK, {f"permanent{number}": "1" for number in range(500)})
+    for number in range(20):
+        backend.set(TASK, f"short{number}", "1", expires_at=in_(timedelta(milliseconds=number)))
+    time.sleep(0.03)
+    calls = hgetall_calls(raw)
+    for _ in range(20):
+        backend.set(TASK, "other", "1", expires_at=in_(timedelta(microseconds=1500)))
+    assert hgetall_calls(raw) - calls < 20
+
+
+def test_values_that_are_not_ours_are_never_dropped(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    foreign = {b"text": b"of someone else's", b"short": b"1"}
+    raw.hset(page, mapping=foreign)
+    backend.set(TASK, "a", "1", expires_at=in_(SHORT))
+    time.sleep(0.1)
+    backend.set(TASK, "a", "1", expires_at=in_(-HOUR))
+    assert raw.hgetall(page) == foreign
+    raw.unlink(page)
+
+
+def test_the_form_is_chosen_by_asking_the_server(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set(TASK, "a", "1", expires_at=in_(HOUR))
+    assert backend._client._capabilities == Capabilities(field_expiry=False, hsetex=False)
+    assert raw.hexists(page, SUMMARY) is True
+
+
+def hgetall_calls(raw: redis.Redis) -> int:
+    statistics: Any = raw.info("commandstats")
+    return int(statistics.get("cmdstat_hgetall", {}).get("calls", 0))

@@ -1,0 +1,121 @@
+"""What the package offers, and what importing and building it takes."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import redis_state
+from redis_state import BaseStateBackend, RedisStateBackend, errors
+from redis_state.client import sync_client
+
+ROOT = Path(redis_state.__file__).parents[1]
+
+
+def test_all_that_is_promised_can_be_had() -> None:
+    for name in redis_state.__all__:
+        assert getattr(redis_state, name).__module__.startswith(("redis_state", "types", "typing"))
+    assert set(redis_state.__all__) <= set(dir(redis_state))
+
+
+def test_all_errors_are_offered_and_drawn() -> None:
+    tree = {name for name, kind in vars(errors).items() if inspect.isclass(kind)}
+    assert tree <= set(redis_state.__all__)
+    assert errors.__doc__ is not None
+    assert all(name in errors.__doc__ for name in tree)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = redis_state.nothing
+
+
+def test_importing_the_package_or_its_plugin_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, redis_state, redis_state.pytest_plugin;"
+        "print([name for name in ('airflow', 'redis', 'pydantic') if name in sys.modules])"
+    )
+    shown = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert "airflow" not in shown
+    assert "'redis'" not in shown
+    assert "pydantic" not in shown
+
+
+def test_construction_never_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync_client, "open_link", lambda *_: pytest.fail("it connected"))
+    RedisStateBackend(url="redis://192.0.2.1:1")
+
+
+def test_the_backend_has_the_contract_and_no_verb_without_its_twin() -> None:
+    assert issubclass(RedisStateBackend, BaseStateBackend)
+    verbs = BaseStateBackend.__abstractmethods__ - {"cleanup"}
+    sync = {verb for verb in verbs if f"a{verb}" in verbs}
+    assert verbs == sync | {f"a{verb}" for verb in sync}
+    for verb in sync:
+        twin = getattr(RedisStateBackend, f"a{verb}")
+        assert inspect.iscoroutinefunction(twin)
+        assert inspect.signature(getattr(RedisStateBackend, verb)) == inspect.signature(twin)
+
+
+def test_each_module_is_short_and_imports_point_down() -> None:
+    layers = ["errors", "contract", "settings", "keys", "envelope", "scripts", "operations",
+              "client", "airflow_bases", "backend", "testing", "pytest_plugin"]  # fmt: skip
+    for path in (ROOT / "redis_state").rglob("*.py"):
+        text = path.read_text()
+        assert len(text.splitlines()) <= 250, path
+        own = path.relative_to(ROOT / "redis_state").parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        for above in layers[layers.index(own) + 1 :]:
+            assert f"redis_state.{above} " not in text, f"{path} imports {above}"
+            assert f"redis_state.{above}." not in text, f"{path} imports {above}"
+
+
+def test_only_the_client_knows_redis_py() -> None:
+    for path in (ROOT / "redis_state").rglob("*.py"):
+        if path.parent.name != "client":
+            text = path.read_text()
+            assert "import redis\n" not in text, path
+            assert "from redis " not in text, path
+            assert "from redis." not in text, path
+
+
+def test_the_wheel_holds_the_scripts_the_types_and_the_plugin(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.check_call(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        points = next(name for name in names if name.endswith("entry_points.txt"))
+        assert b"redis_state.pytest_plugin" in archive.read(points)
+    scripts = [path.name for path in (resources.files("redis_state") / "lua").iterdir()]
+    assert all(f"redis_state/lua/{script}" in names for script in scripts)
+    assert "redis_state/py.typed" in names
+    assert not [name for name in names if name.startswith("tests")]
+
+
+def test_the_version_stands_in_the_changelog_or_is_unreleased() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"## [{redis_state.__version__}]" in changelog or "## [Unreleased]" in changelog
+
+
+def test_the_pins_satisfy_the_ranges_and_name_no_index() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {"redis>=5.0.8,<9", "hiredis>=3.0,<4", "pydantic>=2.7,<3"} == set(
+        project["dependencies"]
+    )
+    for pins in (ROOT / "requirements").glob("*.txt"):
+        text = pins.read_text()
+        assert "://" not in text, pins
+        assert "index" not in text.replace("importlib", ""), pins
+        lines = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+        assert lines
+        assert all("==" in line for line in lines)
+        assert text.count("--hash=sha256:") >= len(lines)
