@@ -1,4 +1,4 @@
-"""Fixtures of the suite: servers, backends in both colours, and the leak checker after each test."""
+"""Fixtures of the suite: servers, backends in both colours, the leak checker after each test."""
 
 from __future__ import annotations
 

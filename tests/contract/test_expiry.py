@@ -89,7 +89,7 @@ async def test_the_last_written_deadline_counts(
         datetime(2020, 1, 1, tzinfo=UTC),
         datetime(1970, 1, 1, tzinfo=UTC),
         datetime(1960, 1, 1, tzinfo=UTC),
-        datetime.min,
+        datetime.min,  # noqa: DTZ901 - naive on purpose
     ],
     ids=str,
 )

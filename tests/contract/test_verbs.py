@@ -109,7 +109,7 @@ async def test_a_value_of_five_megabytes_comes_back(verbs: Verbs) -> None:
 
 
 async def test_no_two_scopes_share_a_value(verbs: Verbs) -> None:
-    scopes = [
+    scopes: list[StateScope] = [
         TaskScope("a/b", "c", "d"),
         TaskScope("a", "b/c", "d"),
         TaskScope("a_b", "c", "d"),

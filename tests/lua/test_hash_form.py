@@ -170,7 +170,7 @@ def test_short_lives_in_a_large_page_do_not_make_every_write_look_at_all(
 def test_values_that_are_not_ours_are_never_dropped(
     backend: RedisStateBackend, raw: redis.Redis, page: str
 ) -> None:
-    foreign = {b"text": b"of someone else's", b"short": b"1"}
+    foreign: dict[Any, Any] = {b"text": b"of someone else's", b"short": b"1"}
     raw.hset(page, mapping=foreign)
     backend.set(TASK, "a", "1", expires_at=in_(SHORT))
     time.sleep(0.1)

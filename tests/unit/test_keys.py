@@ -78,7 +78,7 @@ def test_no_key_takes_the_place_of_the_summary(scope: StateScope, key: str) -> N
 @pytest.mark.parametrize(
     ("scope", "page", "field"),
     [
-        (TaskScope("etl", "2026-01-01T00:00:00+00:00", "load"), "{etl/2026-01-01T00:00:00+00:00/load}:-1", b"key"),
+        (TaskScope("etl", "a~b+00:00", "load"), "{etl/a~b+00:00/load}:-1", b"key"),
         (TaskScope("etl", "r", "load", 3), "{etl/r/load}:3", b"3:key"),
         (TaskScope("etl", "r", "load", 131), "{etl/r/load}:3", b"131:key"),
         (TaskScope("a/b", "{r}", "50%"), "{a%2Fb/%7Br%7D/50%25}:-1", b"key"),

@@ -116,7 +116,7 @@ def test_a_wrong_option_is_named_with_its_meaning(option: str, value: Any) -> No
         load(**{option: value})
     message = str(caught.value)
     assert message.startswith(f"{option}= is wrong: ")
-    assert Settings.model_fields[option].description in message
+    assert str(Settings.model_fields[option].description) in message
 
 
 def test_an_unknown_option_is_answered_with_those_there_are() -> None:

@@ -1,0 +1,180 @@
+"""Event loops: each has its own connections, which go when it goes; cancelling shifts no reply."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import redis
+
+from redis_state import RedisStateBackend, TaskScope, UnavailableError
+from tests.support import peers
+from tests.support.servers import FIELD_FORM, server
+
+TASK = TaskScope("dag", "run", "task")
+
+
+async def use(backend: RedisStateBackend, number: int) -> None:
+    scope = TaskScope("dag", "run", "task", number)
+    for turn in range(20):
+        await backend.aset(scope, "key", str(turn))
+        assert await backend.aget(scope, "key") == str(turn)
+
+
+def own_connections(raw: redis.Redis) -> int:
+    return len(raw.client_list())
+
+
+def test_three_loops_one_after_another_leave_nothing(
+    backend: RedisStateBackend, raw: redis.Redis
+) -> None:
+    before = own_connections(raw)
+    for number in range(3):
+        asyncio.run(use(backend, number))
+        assert backend._loop_clients._clients == {}
+    wait_for(lambda: own_connections(raw) == before)
+
+
+def test_two_loops_at_once_do_not_meet(backend: RedisStateBackend) -> None:
+    failures: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            asyncio.run(use(backend, number))
+        except BaseException as error:  # noqa: BLE001 - a thread's failure is the test's
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_closed_without_good_order_is_let_go_by_the_next(
+    backend: RedisStateBackend, raw: redis.Redis
+) -> None:
+    before = own_connections(raw)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(use(backend, 1))
+    loop.close()
+    assert len(backend._loop_clients._clients) == 1
+    asyncio.run(use(backend, 2))
+    assert backend._loop_clients._clients == {}
+    wait_for(lambda: own_connections(raw) == before)
+    gc.collect()
+
+
+async def test_a_hundred_tasks_share_the_pool(
+    make_backend: Callable[..., RedisStateBackend], raw: redis.Redis
+) -> None:
+    backend, before = make_backend(pool_size=5), own_connections(raw)
+    await asyncio.gather(*(use(backend, number) for number in range(100)))
+    assert own_connections(raw) - before <= 5
+    await backend.aclose()
+
+
+async def test_a_call_does_not_block_the_loop() -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0.01)
+
+    with server(FIELD_FORM) as running:
+        backend = RedisStateBackend(url=running.url, budget=0.5)
+        await backend.aset(TASK, "key", "1")
+        running.pause()
+        ticking = asyncio.create_task(tick())
+        with pytest.raises(UnavailableError):
+            await backend.aget(TASK, "key")
+        ticking.cancel()
+    assert ticks >= 10
+
+
+async def cancel_while_under_way(call: Coroutine[Any, Any, Any], after: float) -> None:
+    task = asyncio.create_task(call)
+    await asyncio.sleep(after)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_cancelling_never_gives_a_reply_to_another() -> None:
+    with server(FIELD_FORM) as running:
+        backend = RedisStateBackend(url=running.url, pool_size=1)
+        for number in range(20):
+            await backend.aset(TASK, str(number), str(number))
+        for number in range(0, 20, 2):
+            running.pause()
+            await cancel_while_under_way(backend.aget(TASK, str(number)), 0.01)
+            running.resume()
+            assert await backend.aget(TASK, str(number + 1)) == str(number + 1)
+        await backend.aclose()
+
+
+async def test_cancelling_at_any_moment_leaves_the_pool_whole(backend: RedisStateBackend) -> None:
+    for number in range(50):
+        call = asyncio.create_task(backend.aset(TASK, "key", str(number)))
+        for _ in range(number % 7):
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await backend.aset(TASK, "other", str(number))
+        assert await backend.aget(TASK, "other") == str(number)
+    client = await backend._loop_clients.current()
+    assert client._free._value == backend.settings.pool_size
+    await backend.aclose()
+
+
+async def test_cancelling_while_connecting_leaves_nothing_open() -> None:
+    with peers.listener(peers.mute) as port:
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", password="p")
+        await cancel_while_under_way(backend.aget(TASK, "key"), 0.05)
+        client = await backend._loop_clients.current()
+        assert client._idle == []
+        assert client._free._value == backend.settings.pool_size
+
+
+async def test_a_pool_that_stays_busy_is_an_error_that_names_the_remedy(
+    make_backend: Callable[..., RedisStateBackend],
+) -> None:
+    backend = make_backend(pool_size=1, budget=0.1)
+    client = await backend._loop_clients.current()
+    await client._free.acquire()
+    with pytest.raises(UnavailableError, match="stayed busy.*pool_size"):
+        await backend.aget(TASK, "key")
+    client._free.release()
+    assert await backend.aget(TASK, "key") is None
+    await backend.aclose()
+
+
+async def test_a_caller_s_own_timeout_is_his_own() -> None:
+    with server(FIELD_FORM) as running:
+        backend = RedisStateBackend(url=running.url)
+        await backend.aset(TASK, "key", "1")
+        running.pause()
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.05):
+                await backend.aget(TASK, "key")
+        assert type(caught.value) is TimeoutError
+        running.resume()
+        assert await backend.aget(TASK, "key") == "1"
+        await backend.aclose()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        threading.Event().wait(0.02)
+    assert condition()

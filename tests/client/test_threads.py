@@ -1,0 +1,153 @@
+"""Threads and forks: one backend for all of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+
+from redis_state import RedisStateBackend, TaskScope, UnavailableError
+from tests.support import peers
+
+THREADS = 40
+TASK = TaskScope("dag", "run", "task")
+
+
+def test_forty_threads_read_what_they_wrote(backend: RedisStateBackend) -> None:
+    def work(number: int) -> None:
+        scope = TaskScope("dag", "run", "task", number)
+        for turn in range(50):
+            backend.set(scope, "key", f'"{number} {turn}"')
+            assert backend.get(scope, "key") == f'"{number} {turn}"'
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, range(THREADS)))
+
+
+def test_no_more_connections_are_opened_than_the_pool_has(
+    make_backend: Callable[..., RedisStateBackend], raw: redis.Redis
+) -> None:
+    backend = make_backend(pool_size=3)
+    before = connections(raw)
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(lambda number: backend.get(TASK, str(number)), range(400)))
+    assert connections(raw) - before <= 3
+
+
+def test_a_pool_that_stays_busy_is_an_error_that_names_the_remedy(
+    make_backend: Callable[..., RedisStateBackend],
+) -> None:
+    backend = make_backend(pool_size=1, budget=0.1)
+    assert backend._client._free.acquire()
+    with pytest.raises(UnavailableError, match="stayed busy.*pool_size"):
+        backend.get(TASK, "key")
+    backend._client._free.release()
+    assert backend.get(TASK, "key") is None
+
+
+def test_a_closed_backend_opens_again(backend: RedisStateBackend) -> None:
+    backend.set(TASK, "key", "1")
+    backend.close()
+    assert backend.get(TASK, "key") == "1"
+
+
+def test_a_large_value_read_by_one_thread_does_not_break_others(
+    backend: RedisStateBackend,
+) -> None:
+    backend.set(TASK, "large", '"' + "x" * 10_000_000 + '"')
+
+    def read(number: int) -> int:
+        scope = TASK if number % 4 == 0 else TaskScope("dag", "run", "task", number)
+        return len(backend.get(scope, "large") or "")
+
+    with ThreadPoolExecutor(8) as pool:
+        sizes = list(pool.map(read, range(32)))
+    assert sizes == [10_000_002 if number % 4 == 0 else 0 for number in range(32)]
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Run ``work`` in a forked child, and return its exit code."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        work()
+    except BaseException:  # noqa: BLE001 - a child must never return into the parent's test run
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def test_a_forked_child_has_connections_of_its_own(
+    backend: RedisStateBackend, raw: redis.Redis
+) -> None:
+    backend.set(TASK, "key", '"parent"')
+    links = list(backend._client._idle)
+
+    def child() -> None:
+        assert backend._client._idle == []
+        assert backend.get(TASK, "key") == '"parent"'
+        backend.set(TASK, "key", '"child"')
+
+    assert in_child(child) == 0
+    # The parent's connection is the one it had, and still in step.
+    assert backend._client._idle == links
+    before = connections(raw)
+    assert backend.get(TASK, "key") == '"child"'
+    assert connections(raw) == before
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_in_mid_use_disturbs_neither_side(backend: RedisStateBackend) -> None:
+    stop = threading.Event()
+    wrong: list[str | None] = []
+
+    def keep_busy(number: int) -> None:
+        scope, turn = TaskScope("dag", "run", "task", number), 0
+        while not stop.is_set():
+            turn += 1
+            backend.set(scope, "key", str(turn))
+            if (seen := backend.get(scope, "key")) != str(turn):
+                wrong.append(seen)
+
+    threads = [threading.Thread(target=keep_busy, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+
+    def child() -> None:
+        signal.alarm(20)
+        for number in range(100, 110):
+            scope = TaskScope("dag", "run", "task", number)
+            backend.set(scope, "key", str(number))
+            assert backend.get(scope, "key") == str(number)
+
+    try:
+        for _ in range(5):
+            time.sleep(0.02)
+            assert in_child(child) == 0
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+
+
+def test_a_thread_that_fails_gives_its_place_back() -> None:
+    with peers.listener(peers.hang_up) as port:
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", pool_size=1, budget=0.1)
+        for _ in range(3):
+            with pytest.raises(UnavailableError, match="could not be used"):
+                backend.get(TASK, "key")
+
+
+def connections(raw: redis.Redis) -> int:
+    statistics: Any = raw.info("stats")
+    return int(statistics["total_connections_received"])

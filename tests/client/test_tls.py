@@ -1,0 +1,72 @@
+"""TLS: certificates are checked, always."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from redis_state import RedisStateBackend, TaskScope, UnavailableError
+from tests.support.peers import tls_proxy
+from tests.support.servers import FIELD_FORM, Servers
+from tests.support.verbs import COLOURS, Verbs
+
+TASK = TaskScope("dag", "run", "task")
+
+
+@pytest.fixture(params=COLOURS)
+def colour(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def port(servers: Servers, authority: trustme.CA) -> Iterator[int]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    with tls_proxy(servers[FIELD_FORM].port, context) as port:
+        yield port
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+def verbs_at(url: str, colour: str) -> Verbs:
+    options = {"budget": 1.0, "timeout": 0.5, "connect_timeout": 0.5}
+    return Verbs(RedisStateBackend(url=url, namespace="tls", **options), colour)
+
+
+async def test_a_certificate_of_a_known_authority_is_accepted(
+    port: int, ca_file: Path, colour: str
+) -> None:
+    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={ca_file}", colour)
+    await verbs.set(TASK, "key", '"sealed in transit"')
+    assert await verbs.get(TASK, "key") == '"sealed in transit"'
+    await verbs.clear(TASK)
+    await verbs.backend.aclose()
+    verbs.backend.close()
+
+
+async def test_a_certificate_of_an_unknown_authority_is_refused(port: int, colour: str) -> None:
+    with pytest.raises(UnavailableError, match="(?i)certificate"):
+        await verbs_at(f"rediss://localhost:{port}/0", colour).get(TASK, "key")
+
+
+async def test_a_certificate_of_another_host_is_refused(
+    port: int, ca_file: Path, colour: str
+) -> None:
+    with pytest.raises(UnavailableError, match="(?i)certificate"):
+        await verbs_at(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={ca_file}", colour).get(
+            TASK, "key"
+        )
