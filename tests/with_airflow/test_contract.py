@@ -1,0 +1,144 @@
+"""The backend beside the real Airflow: its classes, its scopes, its signatures, its configuration."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import redis_state
+from redis_state import BaseStateBackend, MisconfiguredError, RedisStateBackend
+from redis_state.airflow_bases import airflow_bases
+from redis_state.settings import load
+from tests.support.verbs import Verbs
+from tests.with_airflow.conftest import FAMILIES, HAS_CORE
+
+HOMES = [family for family in FAMILIES if family != "redis_state"]
+VERBS = ["get", "set", "delete", "clear", "aget", "aset", "adelete", "aclear"]
+REGION = UUID(int=7)
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_the_backend_is_a_true_subclass(home: str) -> None:
+    base = import_module(home).BaseStoreBackend
+    assert issubclass(RedisStateBackend, base)
+    assert isinstance(RedisStateBackend(), base)
+    assert base in airflow_bases()
+    assert len(airflow_bases()) == len(HOMES)
+
+
+@pytest.mark.parametrize("home", HOMES)
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_verbs_take_airflow_s_arguments(home: str, verb: str) -> None:
+    theirs = inspect.signature(getattr(import_module(home).BaseStoreBackend, verb)).parameters
+    ours = inspect.signature(getattr(RedisStateBackend, verb)).parameters
+    assert list(ours) == list(theirs)
+    for name, parameter in theirs.items():
+        assert (ours[name].kind, ours[name].default) == (parameter.kind, parameter.default)
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_nothing_abstract_of_airflow_s_is_left_open(home: str) -> None:
+    abstract = import_module(home).BaseStoreBackend.__abstractmethods__
+    assert abstract <= set(BaseStateBackend.__abstractmethods__)
+    assert not RedisStateBackend.__abstractmethods__  # type: ignore[attr-defined]
+
+
+def scopes_of(family: str) -> tuple[Any, Any]:
+    module = redis_state if family == "redis_state" else import_module(family)
+    return module.TaskScope, module.AssetScope
+
+
+async def test_scopes_of_every_family_mean_the_same_place(verbs: Verbs, family: str) -> None:
+    task, asset = scopes_of(family)
+    own_task, own_asset = scopes_of("redis_state")
+    pairs = [
+        (task("d", "r", "t"), own_task("d", "r", "t")),
+        (task("d", "r", "t", 5), own_task("d", "r", "t", 5)),
+        (task(dag_id="d", run_id="r", task_id="t", map_index=200), own_task("d", "r", "t", 200)),
+        (asset(asset_id=3), own_asset(asset_id=3)),
+        (asset(name="n"), own_asset(name="n")),
+        (asset(uri="u"), own_asset(uri="u")),
+    ]
+    for number, (theirs, own) in enumerate(pairs):
+        await verbs.set(theirs, "key", str(number))
+        assert await verbs.get(own, "key") == str(number)
+        assert set(await verbs.entries(theirs)) == {"key"}
+    await verbs.clear(task("d", "r", "t", 0), all_map_indices=True)
+    assert [await verbs.get(own, "key") for _, own in pairs] == [None, None, None, "3", "4", "5"]
+    for theirs, own in pairs[3:]:
+        await verbs.delete(theirs, "key")
+        assert await verbs.get(own, "key") is None
+
+
+async def test_values_of_every_family_expire(verbs: Verbs, family: str) -> None:
+    scope = scopes_of(family)[0]("d", "r", "t", 5)
+    deadline = datetime.now(UTC) + timedelta(hours=1)
+    await verbs.set(scope, "there", "1", expires_at=deadline)
+    await verbs.set(scope, "gone", "1", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert {key: entry.expires_at for key, entry in (await verbs.entries(scope)).items()} == {
+        "there": deadline
+    }
+
+
+async def test_regions_are_honoured_where_airflow_has_them(verbs: Verbs, family: str) -> None:
+    task = scopes_of(family)[0]
+    # 3.3 has no regions; there, only the zero region's place is to be had.
+    has_regions = family == "redis_state" or not version("apache-airflow-task-sdk").startswith("1.3")
+    zero = task("d", "r", "t", 5)
+    await verbs.set(zero, "key", '"zero"')
+    assert await verbs.get(redis_state.TaskScope("d", "r", "t", 5, UUID(int=0)), "key") == '"zero"'
+    assert ("region_id" in inspect.signature(task).parameters) is has_regions
+    if has_regions:
+        other = task("d", "r", "t", 5, region_id=REGION)
+        assert await verbs.get(other, "key") is None
+        await verbs.set(other, "key", '"other"')
+        await verbs.clear(other, all_map_indices=True)
+        assert await verbs.get(other, "key") is None
+    assert await verbs.get(zero, "key") == '"zero"'
+
+
+def test_options_come_from_airflow_s_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL", "redis://from-airflow:7000/2")
+    monkeypatch.setenv("AIRFLOW__REDIS_STATE__POOL_SIZE", "9")
+    monkeypatch.setenv("REDIS_STATE_URL", "redis://from-environment")
+    monkeypatch.setenv("REDIS_STATE_NAMESPACE", "from-environment")
+    settings = load(pool_size=10)
+    assert settings.server.host == "from-airflow"
+    assert settings.pool_size == 10
+    assert settings.namespace == "from-environment"
+
+
+def test_a_wrong_option_is_named_as_it_stands_in_airflow_cfg(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__REDIS_STATE__TIMEOUT", "soon")
+    with pytest.raises(MisconfiguredError, match=r"^\[redis_state\] timeout is wrong"):
+        load()
+
+
+if HAS_CORE:
+
+    def test_airflow_makes_the_backend_from_its_configuration(
+        monkeypatch: pytest.MonkeyPatch, server: Any, namespace: str
+    ) -> None:
+        import airflow.state
+
+        monkeypatch.setenv("AIRFLOW__STATE_STORE__BACKEND", "redis_state.RedisStateBackend")
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL", server.url)
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__NAMESPACE", namespace)
+        monkeypatch.setattr(airflow.state, "_backend_instance", None)
+        backend: Any = airflow.state.get_state_backend()
+        assert type(backend) is RedisStateBackend
+        scope = airflow.state.TaskScope("d", "r", "t")
+        backend.set(scope, "job_id", '"job-1"', expires_at=None, session=object())
+        assert backend.get(scope, "job_id", session=object()) == '"job-1"'
+        backend.clear(scope, session=object())
+        assert backend.get(scope, "job_id", session=object()) is None
+        assert backend.cleanup() is None
+        backend.close()
