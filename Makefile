@@ -37,7 +37,7 @@ unit: .venv/ready .servers/ready
 	@$(BIN)/coverage report
 
 airflow: .venv-airflow/ready
-	@.venv-airflow/bin/python -m pytest -p no:cacheprovider tests/airflow
+	@AIRFLOW_HOME=$(CURDIR)/.venv-airflow/home .venv-airflow/bin/python -m pytest -q -p no:cacheprovider tests/with_airflow
 
 bench: .venv/ready  ## Measure our verbs beside the same commands by hand
 	@$(RUN) -m benchmarks

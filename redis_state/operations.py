@@ -45,7 +45,7 @@ Replies: TypeAlias = list[Any]
 Steps: TypeAlias = Generator[Batch, Replies, T]
 Operation: TypeAlias = Callable[[Capabilities], Steps[T]]
 
-# Asked once for each pool; a server answers with nothing in the place of a command that it lacks.
+# Asked of each connection; a server answers with nothing in the place of a command that it lacks.
 PROBE: Batch = [("COMMAND", "INFO", "HPEXPIREAT", "HSETEX")]
 
 # Servers refuse deadlines past 2^46 ms (the year 4199); the envelope alone ends such a value.

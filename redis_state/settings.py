@@ -6,9 +6,11 @@ as the user wrote it, and what to do; no message shows a URL or a password.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -19,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from redis_state.errors import MisconfiguredError
 
 SECTION = "redis_state"
+_log = logging.getLogger(__name__)
 _ENVIRONMENT_PREFIX = "REDIS_STATE_"
 _NAMESPACE = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 _SCHEMES = ("redis", "rediss", "unix")
@@ -93,6 +96,13 @@ class Settings(BaseModel):
             raise ValueError("use letters, digits and . _ : - only")
         return namespace
 
+    @field_validator("default_retention", mode="before")
+    @classmethod
+    def _retention_may_be_seconds(cls, retention: object) -> object:
+        with contextlib.suppress(ValueError):
+            return float(retention) if isinstance(retention, str) else retention
+        return retention
+
     @field_validator("default_retention")
     @classmethod
     def _retention_is_positive(cls, retention: timedelta | None) -> timedelta | None:
@@ -148,6 +158,8 @@ def _spell_airflow(name: str) -> str:
 
 def _airflow_source() -> tuple[Callable[[str], str], Callable[[str], str | None]]:
     conf = _airflow_configuration()
+    if conf is not None:
+        _warn_of_strangers(conf.getsection(SECTION) or {})
 
     def look_up(spelled: str) -> str | None:
         if conf is None:
@@ -156,6 +168,12 @@ def _airflow_source() -> tuple[Callable[[str], str], Callable[[str], str | None]
         return None if value is None else str(value)
 
     return _spell_airflow, look_up
+
+
+def _warn_of_strangers(section: Mapping[str, object]) -> None:
+    # No error: a newer version, beside this one during an upgrade, may know the option.
+    for name in section.keys() - Settings.model_fields.keys():
+        _log.warning("%s is no option of redis-state and has no effect.", _spell_airflow(name))
 
 
 def _airflow_configuration() -> Any:
@@ -203,11 +221,15 @@ def _read_url(url: str) -> Server:
     if not db.isdecimal():
         raise ValueError(f"the database behind the slash is a number; {_URL_HELP}")
     if is_unix:
+        if parts.hostname:
+            raise ValueError("a path begins with a slash of its own: unix:///path/to/socket")
         return _read_socket(parts.path, int(db))
     try:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError(f"its port is no number from 0 to 65535; {_URL_HELP}") from None
+    if port == 0:
+        raise ValueError(f"there is no port 0; {_URL_HELP}")
     return Server(host or "localhost", port or 6379, None, int(db), tls, ca_file)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -20,6 +21,14 @@ from tests.support.verbs import COLOURS, Verbs
 collect_ignore = [] if find_spec("airflow") else ["with_airflow"]
 
 pytest_plugins = ["pytester"]
+
+if find_spec("hypothesis"):
+    from hypothesis import settings
+
+    # The same examples in every run of `make test`; many, and new ones, in `make test-slow`.
+    settings.register_profile("quick", derandomize=True, deadline=None)
+    settings.register_profile("slow", max_examples=1000, deadline=None)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,6 @@ from redis_state.client.budget import Budget
 from redis_state.client.failures import (
     BrokenError,
     ExhaustedError,
-    UnknownCommandError,
     UnknownScriptError,
     check,
     read_capabilities,
@@ -29,7 +28,6 @@ class AsyncClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._capabilities: Capabilities | None = None
         self._idle: list[AsyncLink] = []
         self._free = asyncio.Semaphore(settings.pool_size)
 
@@ -43,8 +41,6 @@ class AsyncClient:
                 link, fresh = await self._link(budget)
                 result = await self._drive(link, operation, budget.attempt_ends())
             except BrokenError as failure:
-                if isinstance(failure, UnknownCommandError):
-                    self._capabilities = None
                 self.close()
                 pause = budget.pause(failure, at_once=not fresh)
             except StateStoreError:
@@ -82,10 +78,9 @@ class AsyncClient:
         return await open_link(self._settings, budget.connecting_ends()), True
 
     async def _drive(self, link: AsyncLink, operation: Operation[T], deadline: float) -> T:
-        if self._capabilities is None:
-            replies = await link.exchange(wire.pack(PROBE), len(PROBE), deadline)
-            self._capabilities = read_capabilities(replies, self._settings.server)
-        steps = operation(self._capabilities)
+        if link.capabilities is None:
+            link.capabilities = await self._ask(link, deadline)
+        steps = operation(link.capabilities)
         try:
             batch = next(steps)
             while True:
@@ -93,6 +88,11 @@ class AsyncClient:
         except StopIteration as end:
             result: T = end.value
             return result
+
+    async def _ask(self, link: AsyncLink, deadline: float) -> Capabilities:
+        # Of each connection anew: the server behind it may be another since the last.
+        replies = await link.exchange(wire.pack(PROBE), len(PROBE), deadline)
+        return read_capabilities(replies, self._settings.server)
 
     async def _exchange(self, link: AsyncLink, batch: Batch, deadline: float) -> Replies:
         replies = await link.exchange(wire.pack(batch), len(batch), deadline)

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from redis_state.client.failures import BrokenError, SilenceError, while_connecting
 from redis_state.client.options import connection_options
-from redis_state.operations import Replies
+from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
 
 _READ_SIZE = 65_536
@@ -31,6 +31,7 @@ class _DrivenStreams:
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._replies = Reader(notEnoughData=_INCOMPLETE)
+        self.capabilities: Capabilities | None = None
 
     async def read_response(self, *_: Any, **__: Any) -> Any:
         """Read one reply for redis-py's own greeting of the server."""

@@ -20,6 +20,7 @@ class Budget:
     settings: Settings
     deadline: float = field(init=False)
     attempts: int = 0
+    reason: Exception | None = None
 
     def __post_init__(self) -> None:
         self.deadline = time.monotonic() + self.settings.budget
@@ -38,11 +39,15 @@ class Budget:
         ``at_once``: a connection from the pool had gone stale, which says nothing of the server.
         """
         self.attempts += 1
+        # A silence that the deadline cut short says less than the failure before it.
+        cut_short = isinstance(failure, SilenceError) and time.monotonic() >= self.deadline
+        if self.reason is None or not cut_short:
+            self.reason = failure
         wait: float = min(_FIRST_PAUSE * 2**self.attempts, _LONGEST_PAUSE)
         if at_once and not isinstance(failure, SilenceError):
             wait = 0.0
         if time.monotonic() + wait >= self.deadline:
-            raise self.give_up(failure) from failure
+            raise self.give_up(self.reason) from self.reason
         return wait
 
     def give_up(self, failure: Exception) -> StateStoreError:

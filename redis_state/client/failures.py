@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from hiredis import HiredisError, ReplyError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -33,10 +35,6 @@ class UnknownScriptError(Exception):
     """The server lacks a script: send its text."""
 
 
-class UnknownCommandError(BrokenError):
-    """The server lacks a command that it had when it was asked."""
-
-
 # Replies that a later attempt, on a new connection, may not meet.
 _PASSING = (
     "LOADING",
@@ -48,6 +46,8 @@ _PASSING = (
     "NOREPLICAS",
     "UNBLOCKED",
 )
+# How a server before 7.0 begins the error of a command that a script called.
+_IN_A_SCRIPT = "Error running script"
 _REMEDIES = {
     "OOM": "Redis is at its maxmemory: raise it, or delete what is not needed",
     "MISCONF": "Redis cannot save to disk and refuses writes: see its log",
@@ -73,10 +73,21 @@ def while_connecting(error: BaseException, server: Server) -> None:
     """Raise what an error of connecting or logging in means, unless it is a stranger's."""
     if isinstance(error, ResponseError):
         check([ReplyError(str(error))], server)
+    if _came_from(error, ssl.SSLCertVerificationError):
+        raise MisconfiguredError(
+            f"{server} showed a certificate that is not trusted ({error}). Name its authority with "
+            "?ssl_ca_certs=/path/to/ca.pem in the url, and its host as the certificate does."
+        ) from error
     if isinstance(error, (TimeoutError, RedisTimeoutError)):
         raise SilenceError(str(error)) from error
     if isinstance(error, (RedisError, HiredisError, OSError)):
         raise BrokenError(str(error)) from error
+
+
+def _came_from(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def read_capabilities(replies: Replies, server: Server) -> Capabilities:
@@ -93,13 +104,18 @@ def _is_refusal(reply: ReplyError) -> bool:
 
 def _raise_for(reply: ReplyError, server: Server) -> None:
     text = str(reply)
+    if _IN_A_SCRIPT in text:
+        text = text.partition(": -")[2] or text
     code = text.split(" ", 1)[0]
     if code == "NOSCRIPT":
         raise UnknownScriptError from reply
     if code in _PASSING:
         raise BrokenError(text) from reply
     if "nknown command" in text or "nknown Redis command" in text:
-        raise UnknownCommandError(text) from reply
+        raise MisconfiguredError(
+            f"{server} lacks a command that is needed ({text}). "
+            "Use Redis 6.2 or Valkey 7.2 or later, and let the user run it."
+        ) from reply
     if code in _REMEDIES:
         raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
     if code in _MISTAKES:
@@ -119,8 +135,6 @@ def give_up(failure: Exception, server: Server, budget: float) -> StateStoreErro
             f"All connections to {server} stayed busy for the budget of {budget:g} s. "
             "Raise [redis_state] pool_size, or see why Redis is slow."
         )
-    if isinstance(failure, UnknownCommandError):
-        return MisconfiguredError(f"{server} lacks a command that is needed ({failure}).")
     if isinstance(failure, SilenceError):
         return OperationTimeoutError(
             f"{server} did not answer within the budget of {budget:g} s. "

@@ -13,7 +13,6 @@ from redis_state.client.budget import Budget
 from redis_state.client.failures import (
     BrokenError,
     ExhaustedError,
-    UnknownCommandError,
     UnknownScriptError,
     check,
     read_capabilities,
@@ -31,7 +30,6 @@ class SyncClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._capabilities: Capabilities | None = None
         self._start_afresh()
         _clients.add(self)
 
@@ -49,8 +47,6 @@ class SyncClient:
                 link, fresh = self._link(budget)
                 result = self._drive(link, operation, budget.attempt_ends())
             except BrokenError as failure:
-                if isinstance(failure, UnknownCommandError):
-                    self._capabilities = None
                 self._drop_idle()
                 pause = budget.pause(failure, at_once=not fresh)
             except StateStoreError:
@@ -98,10 +94,9 @@ class SyncClient:
                 return
 
     def _drive(self, link: Link, operation: Operation[T], deadline: float) -> T:
-        if self._capabilities is None:
-            replies = link.exchange(wire.pack(PROBE), len(PROBE), deadline)
-            self._capabilities = read_capabilities(replies, self._settings.server)
-        steps = operation(self._capabilities)
+        if link.capabilities is None:
+            link.capabilities = self._ask(link, deadline)
+        steps = operation(link.capabilities)
         try:
             batch = next(steps)
             while True:
@@ -109,6 +104,11 @@ class SyncClient:
         except StopIteration as end:
             result: T = end.value
             return result
+
+    def _ask(self, link: Link, deadline: float) -> Capabilities:
+        # Of each connection anew: the server behind it may be another since the last.
+        replies = link.exchange(wire.pack(PROBE), len(PROBE), deadline)
+        return read_capabilities(replies, self._settings.server)
 
     def _exchange(self, link: Link, batch: Batch, deadline: float) -> Replies:
         replies = link.exchange(wire.pack(batch), len(batch), deadline)

@@ -14,7 +14,7 @@ from redis.retry import Retry
 
 from redis_state.client.failures import BrokenError, SilenceError, while_connecting
 from redis_state.client.options import connection_options
-from redis_state.operations import Replies
+from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
 
 _READ_SIZE = 65_536
@@ -35,6 +35,7 @@ class _ExactDeadline:
         super().__init__(**options)
         self._reader = Reader(notEnoughData=_INCOMPLETE)
         self._buffer = bytearray(_READ_SIZE)
+        self.capabilities: Capabilities | None = None
 
     def read_response(self, *_: Any, **__: Any) -> Any:
         """Read one reply for redis-py's own greeting of the server."""

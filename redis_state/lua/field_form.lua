@@ -2,8 +2,6 @@
 -- the hash form, before a server upgrade: give every value its own deadline and the page none.
 local function adopt()
   if redis.call('HEXISTS', page, SUMMARY) == 0 then return end
-  redis.call('HDEL', page, SUMMARY)
-  redis.call('PERSIST', page)
   local all = redis.call('HGETALL', page)
   for i = 1, #all, 2 do
     local deadline = deadline_of(all[i + 1])
@@ -11,6 +9,8 @@ local function adopt()
       redis.call('HPEXPIREAT', page, integer(deadline), 'FIELDS', 1, all[i])
     end
   end
+  redis.call('PERSIST', page)
+  redis.call('HDEL', page, SUMMARY)
 end
 
 adopt()

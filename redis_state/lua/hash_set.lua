@@ -22,7 +22,9 @@ else
   if earliest == nil or deadline < earliest then
     redis.call('HSET', page, SUMMARY, integer(deadline))
   end
-  if ttl == -2 or (ttl >= 0 and deadline > latest) then
+  if ttl == -2 then
     redis.call('PEXPIREAT', page, integer(deadline))
+  elseif ttl >= 0 and deadline > latest - SLACK then
+    redis.call('PEXPIREAT', page, integer(math.max(deadline, latest)))
   end
 end

@@ -26,6 +26,9 @@ class _FakeBackend(RedisStateBackend):
         super().__init__(**options)
         self._fake = _FakeClient(capabilities)
 
+    def __repr__(self) -> str:
+        return f"fake_backend(namespace={self.settings.namespace!r})"
+
     def _run(self, operation: Operation[T]) -> T:
         return self._fake.run(operation)
 

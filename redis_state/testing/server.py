@@ -75,13 +75,13 @@ class EmbeddedServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Start the server, and return when it answers; after a stop it is on the same port."""
+        """Start the server, and return when it answers; after a kill it is where it was."""
         if self._process is not None:
             return
         executable = self._executable or _bundled_executable()
-        self._folder = Path(tempfile.mkdtemp(prefix="redis-state-"))
+        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="redis-state-"))
         self.port = self.port or _free_port()
-        with (self._folder / "log").open("wb") as log:
+        with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(executable), *self._arguments(), *self._options],
                 stdin=subprocess.DEVNULL,
@@ -113,11 +113,11 @@ class EmbeddedServer:
             shutil.rmtree(folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """End the server at once, as a crash would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self.stop()
+        """End the server at once, as a crash would; ``start`` brings up an empty one there."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
 
     def pause(self) -> None:
         """Freeze the server: it accepts connections and never answers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,10 +19,9 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.operations import Capabilities
 from redis_state.testing import EmbeddedServer
 from tests.support import peers
-from tests.support.servers import FIELD_FORM, raw_client, server
+from tests.support.servers import FIELD_FORM, HASH_FORM, raw_client, server
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")
@@ -119,15 +119,14 @@ async def test_a_server_that_speaks_something_else_is_unavailable(verbs_at: Make
 async def test_what_the_server_refuses_is_told_with_a_remedy(
     verbs_at: Make, reply: str, error: type[Exception], says: str
 ) -> None:
-    with peers.listener(peers.answer(f"-{reply}\r\n-{reply}\r\n".encode())) as port:
+    with peers.listener(peers.answer(f"-{reply}\r\n".encode())) as port:
         verbs = verbs_at(url_of(port))
-        verbs.backend._client._capabilities = Capabilities(field_expiry=True, hsetex=True)
         await fails_once(verbs, error, says)
 
 
 async def fails_once(verbs: Verbs, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says) as caught:
-        await verbs.delete(TASK, "key")
+        await verbs.get(TASK, "key")
     assert caught.value.__cause__ is not None
     await verbs.backend.aclose()
     verbs.backend.close()
@@ -152,8 +151,10 @@ async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Ma
         await right.set(TASK, "key", "1")
         assert await right.get(TASK, "key") == "1"
         await close(right)
+        without = verbs_at(running.url)
         with pytest.raises(MisconfiguredError, match="asks for a password"):
-            await verbs_at(running.url).get(TASK, "key")
+            await without.get(TASK, "key")
+        await close(without)
         wrong = verbs_at(running.tcp_url, username="airflow", password=f"not {SECRET}")
         with pytest.raises(MisconfiguredError, match="refused the user or password") as caught:
             await wrong.get(TASK, "key")
@@ -163,6 +164,25 @@ async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Ma
 async def test_a_database_beyond_the_last_is_told(verbs_at: Make) -> None:
     with server(FIELD_FORM) as running, pytest.raises(UnavailableError, match="out of range"):
         await verbs_at(f"redis://127.0.0.1:{running.port}/99").get(TASK, "key")
+
+
+async def test_a_replica_s_refusal_is_tried_again_until_the_budget_ends(
+    verbs_at: Make, server_name: str
+) -> None:
+    with server(server_name, "--replicaof", "127.0.0.1", "1") as replica:
+        verbs = verbs_at(replica.url)
+        with pytest.raises(UnavailableError, match="within the budget.*(READONLY|MASTERDOWN)"):
+            await verbs.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
+        await close(verbs)
+
+
+async def test_a_full_server_is_told_with_a_remedy(verbs_at: Make, server_name: str) -> None:
+    with server(server_name, "--maxmemory", "1") as full:
+        verbs = verbs_at(full.url)
+        with pytest.raises(UnavailableError, match="at its maxmemory"):
+            await verbs.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
+        assert await verbs.get(TASK, "key") is None
+        await close(verbs)
 
 
 async def test_a_foreign_value_is_an_error_that_names_the_key(
@@ -239,20 +259,33 @@ async def test_a_frozen_server_is_a_timeout_and_usable_when_it_wakes(verbs_at: M
         await close(verbs)
 
 
-async def test_what_the_server_can_do_is_asked_again_when_it_lacks_a_command(
-    verbs_at: Make, servers: Any, server_name: str
+async def test_what_the_server_can_do_is_asked_of_each_connection(
+    verbs: Verbs, raw: redis.Redis
 ) -> None:
-    verbs = verbs_at(servers[server_name].url, namespace="asked-again", budget=2.0)
-    await verbs.get(TASK, "key")
-    wrong = Capabilities(field_expiry=True, hsetex=True)
-    client = verbs.backend._client
-    if client._capabilities is None:
-        client = await verbs.backend._loop_clients.current()  # type: ignore[assignment]
-    client._capabilities = wrong
-    await verbs.set(TASK, "key", "1", expires_at=None)
-    await verbs.delete(TASK, "key")
-    await verbs.clear(TASK)
-    await close(verbs)
+    await verbs.set(TASK, "key", "1")
+    asked = calls_of(raw, "command")
+    raw.execute_command("CLIENT KILL TYPE normal SKIPME yes")
+    for _ in range(3):
+        assert await verbs.get(TASK, "key") == "1"
+    assert calls_of(raw, "command") == asked + 1
+
+
+async def test_an_upgraded_server_is_noticed(verbs_at: Make) -> None:
+    if HASH_FORM is None:
+        return
+    deadline = datetime.now(UTC) + timedelta(hours=1)
+    with server(HASH_FORM) as old:
+        verbs = verbs_at(old.tcp_url, budget=5.0)
+        await verbs.set(TASK, "key", "1", expires_at=deadline)
+        port = old.port
+    new = server(FIELD_FORM)
+    new.port = port
+    with new:
+        await verbs.set(TASK, "key", "1", expires_at=deadline)
+        raw = raw_client(new)
+        (ttl,) = raw.execute_command("HPTTL", "airflow:t:{dag/run/task}:-1", "FIELDS", 1, "key")
+        assert ttl > 0
+        await close(verbs, raw)
 
 
 async def close(verbs: Verbs, *clients: redis.Redis) -> None:
@@ -268,6 +301,12 @@ def chain(error: BaseException | None) -> str:
         shown += f"{error!s} {error!r} "
         error = error.__cause__ or error.__context__
     return shown
+
+
+def calls_of(raw: redis.Redis, command: str) -> int:
+    statistics: Any = raw.info("commandstats")
+    names = [name for name in statistics if name.split("|")[0] == f"cmdstat_{command}"]
+    return sum(int(statistics[name]["calls"]) for name in names)
 
 
 def connections_received(raw: redis.Redis) -> int:

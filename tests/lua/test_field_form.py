@@ -40,15 +40,19 @@ def backend(
     request: pytest.FixtureRequest, make_backend: Callable[..., RedisStateBackend]
 ) -> RedisStateBackend:
     backend = make_backend()
-    backend._client._capabilities = request.param
-    return backend
+    return believing(request.param, backend)
 
 
 @pytest.fixture
 def before_upgrade(make_backend: Callable[..., RedisStateBackend]) -> RedisStateBackend:
     """Give a backend that writes as it did when the server could not expire fields."""
     backend = make_backend()
-    backend._client._capabilities = HASH_FORM
+    return believing(HASH_FORM, backend)
+
+
+def believing(capabilities: Capabilities, backend: RedisStateBackend) -> RedisStateBackend:
+    """Let a backend believe that this is what its server can do."""
+    backend._client._ask = lambda *_: capabilities  # type: ignore[method-assign]
     return backend
 
 
@@ -66,7 +70,8 @@ def test_the_form_is_chosen_by_asking_the_server(
 ) -> None:
     backend = make_backend()
     backend.get(TASK, "a")
-    assert backend._client._capabilities == HSETEX
+    (link,) = backend._client._idle
+    assert link.capabilities == HSETEX
 
 
 def test_each_field_has_its_own_deadline(

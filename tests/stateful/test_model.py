@@ -178,11 +178,13 @@ class UpgradedMachine(StoreMachine):
 
     @rule()
     def forget_the_upgrade(self) -> None:
-        self.backend._client._capabilities = Capabilities(field_expiry=False, hsetex=False)
+        for link in self.backend._client._idle:
+            link.capabilities = Capabilities(field_expiry=False, hsetex=False)
 
     @rule()
     def notice_the_upgrade(self) -> None:
-        self.backend._client._capabilities = None
+        for link in self.backend._client._idle:
+            link.capabilities = None
 
     @invariant()
     def nothing_leaks(self) -> None:

@@ -80,6 +80,8 @@ def test_credentials_come_from_the_options_else_the_url(
         ("redis://cache?ssl_ca_certs=/ca.pem", "needs a rediss:// URL"),
         ("rediss://cache?ssl_cert_reqs=none", "nothing would read: ssl_cert_reqs"),
         ("unix://", "names no socket"),
+        ("unix://tmp/socket", "unix:///path/to/socket"),
+        ("redis://cache:0", "no port 0"),
     ],
 )
 def test_a_wrong_url_is_told_what_to_write(url: str, says: str | None) -> None:
@@ -133,7 +135,12 @@ def test_every_mistake_is_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("text", "retention"),
-    [(60, timedelta(minutes=1)), ("P30D", timedelta(days=30)), (timedelta(days=1), timedelta(1))],
+    [
+        (60, timedelta(minutes=1)),
+        ("86400", timedelta(days=1)),
+        ("P30D", timedelta(days=30)),
+        (timedelta(days=1), timedelta(1)),
+    ],
 )
 def test_retention_is_seconds_or_iso_8601(text: Any, retention: timedelta) -> None:
     assert load(default_retention=text).default_retention == retention

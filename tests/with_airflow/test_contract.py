@@ -1,4 +1,4 @@
-"""The backend beside the real Airflow: its classes, its scopes, its signatures, its configuration."""
+"""The backend beside the real Airflow: its classes, scopes, signatures and configuration."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_verbs_take_airflow_s_arguments(home: str, verb: str) -> None:
 def test_nothing_abstract_of_airflow_s_is_left_open(home: str) -> None:
     abstract = import_module(home).BaseStoreBackend.__abstractmethods__
     assert abstract <= set(BaseStateBackend.__abstractmethods__)
-    assert not RedisStateBackend.__abstractmethods__  # type: ignore[attr-defined]
+    assert not RedisStateBackend.__abstractmethods__
 
 
 def scopes_of(family: str) -> tuple[Any, Any]:
@@ -89,7 +89,9 @@ async def test_values_of_every_family_expire(verbs: Verbs, family: str) -> None:
 async def test_regions_are_honoured_where_airflow_has_them(verbs: Verbs, family: str) -> None:
     task = scopes_of(family)[0]
     # 3.3 has no regions; there, only the zero region's place is to be had.
-    has_regions = family == "redis_state" or not version("apache-airflow-task-sdk").startswith("1.3")
+    has_regions = family == "redis_state" or not version("apache-airflow-task-sdk").startswith(
+        "1.3"
+    )
     zero = task("d", "r", "t", 5)
     await verbs.set(zero, "key", '"zero"')
     assert await verbs.get(redis_state.TaskScope("d", "r", "t", 5, UUID(int=0)), "key") == '"zero"'
@@ -122,23 +124,35 @@ def test_a_wrong_option_is_named_as_it_stands_in_airflow_cfg(
         load()
 
 
+def test_a_stranger_in_the_section_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    home = "airflow.configuration" if HAS_CORE else "airflow.sdk.configuration"
+    conf = import_module(home).conf
+    conf.read_dict({"redis_state": {"ttl": "5", "namespace": "from-cfg"}})
+    try:
+        assert load().namespace == "from-cfg"
+    finally:
+        conf.remove_section("redis_state")
+    assert "[redis_state] ttl is no option of redis-state" in caplog.text
+    assert "namespace is no option" not in caplog.text
+
+
 if HAS_CORE:
 
     def test_airflow_makes_the_backend_from_its_configuration(
         monkeypatch: pytest.MonkeyPatch, server: Any, namespace: str
     ) -> None:
-        import airflow.state
+        airflow_state = import_module("airflow.state")
 
         monkeypatch.setenv("AIRFLOW__STATE_STORE__BACKEND", "redis_state.RedisStateBackend")
         monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL", server.url)
         monkeypatch.setenv("AIRFLOW__REDIS_STATE__NAMESPACE", namespace)
-        monkeypatch.setattr(airflow.state, "_backend_instance", None)
-        backend: Any = airflow.state.get_state_backend()
+        monkeypatch.setattr(airflow_state, "_backend_instance", None)
+        backend: Any = airflow_state.get_state_backend()
         assert type(backend) is RedisStateBackend
-        scope = airflow.state.TaskScope("d", "r", "t")
+        scope = airflow_state.TaskScope("d", "r", "t")
         backend.set(scope, "job_id", '"job-1"', expires_at=None, session=object())
         assert backend.get(scope, "job_id", session=object()) == '"job-1"'
         backend.clear(scope, session=object())
         assert backend.get(scope, "job_id", session=object()) is None
-        assert backend.cleanup() is None
+        backend.cleanup()
         backend.close()

@@ -1,0 +1,128 @@
+"""What is slow and proves more: `make test-slow` runs it.
+
+Each lane is a run of the suite on something else than `make test` uses: other majors of redis-py,
+other Pythons, the task SDK without Airflow's core, the next Airflow, many more random examples.
+What a lane needs and cannot find makes it fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PYTHONS = ("3.11", "3.12", "3.13")
+REDIS_MAJORS = ("5", "6", "7")
+SUITE = ("tests/contract", "tests/client", "tests/lua")
+OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def main() -> int:
+    lanes: dict[str, Callable[[], None]] = {
+        "many random examples": many_examples,
+        **{f"redis-py {major}": partial(redis_major, major) for major in REDIS_MAJORS},
+        **{f"Python {name}": partial(python, name) for name in PYTHONS if name != OWN},
+        "task SDK alone": lambda: airflow("airflow-sdk", "--no-deps"),
+        "next Airflow": lambda: airflow("airflow-next"),
+    }
+    wanted = sys.argv[1:]
+    failed = []
+    for name, lane in lanes.items():
+        if wanted and name not in wanted:
+            continue
+        print(f"\n=== {name} ===", flush=True)
+        begun = time.monotonic()
+        try:
+            lane()
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            failed.append(name)
+            print(f"FAILED: {error}", flush=True)
+        print(f"=== {name}: {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"\n{len(lanes) - len(failed)} lanes passed, failed: {', '.join(failed) or 'none'}")
+    return 1 if failed else 0
+
+
+def many_examples() -> None:
+    environment = {"HYPOTHESIS_PROFILE": "slow"}
+    pytest(sys.executable, "tests/stateful", "tests/unit", environment=environment)
+
+
+def redis_major(major: str) -> None:
+    folder = ROOT / f".venv-redis-{major}"
+    if not (folder / "redis").exists():
+        pins = f"requirements/redis-{major}.txt"
+        target = ["--target", str(folder)]
+        pip(sys.executable, "--no-deps", "--require-hashes", "--requirement", pins, *target)
+    # Ahead of the environment's own redis-py.
+    environment = {"PYTHONPATH": str(folder)}
+    said = subprocess.check_output(
+        [sys.executable, "-c", "import redis; print(redis.__version__)"],
+        text=True,
+        env=os.environ | environment,
+    )
+    if not said.startswith(f"{major}."):
+        raise FileNotFoundError(f"redis-py {major} was to be tested, and {said} was found")
+    # fakeredis follows redis-py's newest major; the real servers are the proof.
+    pytest(sys.executable, *SUITE, "-k", "not fake", environment=environment)
+
+
+def python(name: str) -> None:
+    folder = environment_of(f".venv-{name}", find_python(name), "requirements/dev.txt")
+    pytest(str(folder / "bin" / "python"), *SUITE, "tests/unit")
+
+
+def airflow(pins: str, *options: str) -> None:
+    folder = environment_of(f".venv-{pins}", sys.executable, f"requirements/{pins}.txt", *options)
+    home = {"AIRFLOW_HOME": str(folder / "home")}
+    run(
+        str(folder / "bin" / "python"),
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/with_airflow"),
+        environment=home,
+    )
+
+
+def environment_of(name: str, interpreter: str, pins: str, *options: str) -> Path:
+    folder = ROOT / name
+    if not (folder / "ready").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        run(interpreter, "-m", "venv", str(folder))
+        inside = str(folder / "bin" / "python")
+        pip(inside, "--require-hashes", *options, "--requirement", pins)
+        pip(inside, "--no-deps", "--no-build-isolation", "--editable", ".")
+        (folder / "ready").touch()
+    return folder
+
+
+def find_python(name: str) -> str:
+    on_path = shutil.which(f"python{name}")
+    managed = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [on_path, *sorted(map(str, managed.glob(f"{name}.*/bin/python")))]
+    for candidate in filter(None, candidates):
+        # A version manager's stand-in may be on the path with nothing behind it.
+        asked = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if answer.stdout.strip() == name:
+            return str(candidate)
+    raise FileNotFoundError(f"Python {name} is not here: install it, so that this lane can run")
+
+
+def pytest(interpreter: str, *what: str, environment: dict[str, str] | None = None) -> None:
+    run(interpreter, "-m", "pytest", "-q", "-n", "2", *what, environment=environment)
+
+
+def pip(interpreter: str, *what: str) -> None:
+    run(interpreter, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *what)
+
+
+def run(*command: str, environment: dict[str, str] | None = None) -> None:
+    subprocess.run(command, cwd=ROOT, env=os.environ | (environment or {}), check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
