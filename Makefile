@@ -28,7 +28,7 @@ types: .venv/ready
 	@$(BIN)/mypy
 
 docs: .venv/ready  ## Build the documentation into site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 unit: .venv/ready .servers/ready
 	@rm -f .coverage .coverage.*

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from hiredis import Reader
+
 
 @contextmanager
 def listener(behave: Callable[[socket.socket], None]) -> Iterator[int]:
@@ -62,11 +64,14 @@ def hang_up(connection: socket.socket) -> None:
 
 
 def answer(reply: bytes) -> Callable[[socket.socket], None]:
-    """Give the same answer to whatever is asked."""
+    """Give the same answer to each command, whatever it asks."""
 
     def behave(connection: socket.socket) -> None:
-        while connection.recv(65_536):
-            connection.sendall(reply)
+        commands = Reader(notEnoughData=None)
+        while data := connection.recv(65_536):
+            commands.feed(data)
+            while commands.gets() is not None:
+                connection.sendall(reply)
 
     return behave
 
