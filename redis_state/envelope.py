@@ -8,7 +8,7 @@
 | 4 | the incarnation of the run (Airflow's ``dag_run.id``); 0 for unknown |
 
 All integers are unsigned and big-endian. The header is as small as it is because Redis stores a
-hash whose values have at most 64 bytes in a third of the memory. The first byte can start neither
+hash whose values have at most 64 bytes in much less memory. The first byte can start neither
 a text nor a JSON document, so foreign bytes are told from ours.
 """
 
@@ -65,20 +65,20 @@ def seal(payload: bytes, *, updated_at: int, expires_at: int, incarnation: int =
     )
 
 
-def unseal(raw: bytes, where: str) -> Envelope:
-    """Read an envelope; ``where`` names its key in the error about bytes that are none."""
+def unseal(raw: bytes, page: str, key: str) -> Envelope:
+    """Read an envelope; page and key name it in the error about bytes that are none."""
     if len(raw) < _HEADER.size:
-        raise CorruptValueError(f"{where} holds {len(raw)} bytes that redis-state did not write.")
+        raise _corrupt(page, key, f"holds {len(raw)} bytes that redis-state did not write.")
     mark, high, low, expires_at, incarnation = _HEADER.unpack_from(raw)
     updated_at = ((high << 32) | low) * 1000
     if mark != FORMAT:
-        raise CorruptValueError(f"{where} {_why_unreadable(mark)}")
+        raise _corrupt(page, key, _why_unreadable(mark))
     if expires_at > _LAST_MOMENT or updated_at > _LAST_MOMENT:
-        raise CorruptValueError(f"{where} holds an envelope whose times are out of range.")
+        raise _corrupt(page, key, "holds an envelope whose times are out of range.")
     try:
         text = raw[_HEADER.size :].decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
-        raise CorruptValueError(f"{where} holds an envelope whose text is not UTF-8.") from error
+        raise _corrupt(page, key, "holds an envelope whose text is not UTF-8.") from error
     return Envelope(text, updated_at, expires_at, incarnation)
 
 
@@ -113,6 +113,10 @@ def to_datetime(microseconds: int) -> datetime:
 def _in_range(moment: int) -> int:
     # A moment before 1970 has passed as surely as the first one after it.
     return min(max(1, moment), _LAST_MOMENT)
+
+
+def _corrupt(page: str, key: str, why: str) -> CorruptValueError:
+    return CorruptValueError(f"The key {key!r} of {page!r} {why}")
 
 
 def _why_unreadable(mark: int) -> str:

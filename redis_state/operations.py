@@ -165,7 +165,7 @@ def entries(place: Place) -> Operation[dict[str, Entry]]:
         for field, raw in zip(flat[::2], flat[1::2], strict=True):
             key = place.key(field)
             if key is not None:
-                sealed = envelope.unseal(raw, _where(place, key))
+                sealed = envelope.unseal(raw, place.page, key)
                 if sealed.is_live(now):
                     found[key] = _entry(sealed)
         return dict(sorted(found.items()))
@@ -189,7 +189,7 @@ def _native_deadline(expires_at: int) -> int:
 def _live_text(place: Place, key: str, raw: bytes | None, now: int) -> str | None:
     if raw is None:
         return None
-    sealed = envelope.unseal(raw, _where(place, key))
+    sealed = envelope.unseal(raw, place.page, key)
     return sealed.text if sealed.is_live(now) else None
 
 
@@ -200,7 +200,3 @@ def _entry(sealed: envelope.Envelope) -> Entry:
         envelope.to_datetime(sealed.updated_at),
         None if never else envelope.to_datetime(sealed.expires_at),
     )
-
-
-def _where(place: Place, key: str) -> str:
-    return f"The key {key!r} of {place.page!r}"

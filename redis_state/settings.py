@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -68,7 +69,7 @@ class Settings(BaseModel):
         "airflow", description="What all keys begin with; one for each Airflow on the server."
     )
     pool_size: int = Field(
-        20, ge=1, le=10_000, description="The most connections of one process, or of one loop."
+        40, ge=1, le=10_000, description="The most connections of one process, or of one loop."
     )
     connect_timeout: Seconds = Field(1.0, description="Seconds to open one connection.")
     timeout: Seconds = Field(1.0, description="Seconds that one attempt may take.")
@@ -162,9 +163,10 @@ def _airflow_source() -> tuple[Callable[[str], str], Callable[[str], str | None]
         _warn_of_strangers(conf.getsection(SECTION) or {})
 
     def look_up(spelled: str) -> str | None:
+        name = spelled.removeprefix(f"[{SECTION}] ")
         if conf is None:
-            return None
-        value = conf.get(SECTION, spelled.removeprefix(f"[{SECTION}] "), fallback=None)
+            return os.environ.get(f"AIRFLOW__{SECTION}__{name}".upper())
+        value = conf.get(SECTION, name, fallback=None)
         return None if value is None else str(value)
 
     return _spell_airflow, look_up
@@ -177,14 +179,11 @@ def _warn_of_strangers(section: Mapping[str, object]) -> None:
 
 
 def _airflow_configuration() -> Any:
-    try:
-        from airflow.configuration import conf
-    except ImportError:
-        try:
-            from airflow.sdk.configuration import conf
-        except ImportError:
-            return None
-    return conf
+    for home in ("airflow.configuration", "airflow.sdk.configuration"):
+        # The task SDK alone cannot read its own configuration: it looks for a file of the core's.
+        with contextlib.suppress(ImportError, FileNotFoundError):
+            return import_module(home).conf
+    return None
 
 
 def _explain(error: ValidationError, written: dict[str, str]) -> str:

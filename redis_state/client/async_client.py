@@ -66,6 +66,9 @@ class AsyncClient:
             self._idle.pop().close()
 
     async def _reserve(self, budget: Budget) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
         try:
             async with asyncio.timeout(budget.deadline - time.monotonic()):
                 await self._free.acquire()

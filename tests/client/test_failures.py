@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +27,8 @@ TASK = TaskScope("dag", "run", "task")
 BUDGET = 0.4
 SECRET = "hunter2-very-secret"
 
+pytestmark = pytest.mark.timeout(30)
+
 Make = Callable[..., Verbs]
 
 
@@ -45,13 +46,10 @@ def url_of(port: int) -> str:
 
 
 async def fails(verbs: Verbs, error: type[Exception], says: str) -> BaseException:
-    """Try a read and a write; both must fail so, and within the budget and a bit."""
+    """Try a read and a write; both must fail so, or pytest's own timeout ends the test."""
     for attempt in (lambda: verbs.get(TASK, "key"), lambda: verbs.set(TASK, "key", "1")):
-        begun = time.monotonic()
         with pytest.raises(error, match=says) as caught:
             await attempt()
-        # Ten times the budget: not a measurement, only proof that it does not hang.
-        assert time.monotonic() - begun < 10 * BUDGET
         assert not isinstance(caught.value, RedisError)
     await verbs.backend.aclose()
     verbs.backend.close()

@@ -18,7 +18,7 @@ def check_leaks(client: redis.Redis, namespace: str, *, field_form: bool) -> Non
     for page in client.scan_iter(match=f"{namespace}:*", count=1000):
         fields: Any = client.hgetall(page)
         deadlines = {
-            field: _native_deadline(envelope.unseal(raw, repr(page)).expires_at)
+            field: _native_deadline(envelope.unseal(raw, repr(page), repr(field)).expires_at)
             for field, raw in fields.items()
             if field != keys.SUMMARY
         }

@@ -34,7 +34,7 @@ def test_the_format_is_frozen(golden: dict[str, Any]) -> None:
     text = golden["text"]
     times = {name: golden[name] for name in ("updated_at", "expires_at", "incarnation")}
     assert seal(text.encode("utf-8", "surrogatepass"), **times) == raw
-    assert unseal(raw, "key") == Envelope(text, **times)
+    assert unseal(raw, "page", "key") == Envelope(text, **times)
 
 
 @given(texts, moments, moments, st.integers(0, 2**32 - 1))
@@ -48,15 +48,15 @@ def test_what_is_sealed_can_be_unsealed(
         incarnation=incarnation,
     )
     in_milliseconds = updated_at // 1000 * 1000
-    assert unseal(raw, "key") == Envelope(text, in_milliseconds, expires_at, incarnation)
+    assert unseal(raw, "page", "key") == Envelope(text, in_milliseconds, expires_at, incarnation)
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_or_refused_by_name(raw: bytes) -> None:
     try:
-        sealed = unseal(raw, "The key 'k'")
+        sealed = unseal(raw, "page", "k")
     except CorruptValueError as error:
-        assert str(error).startswith("The key 'k' holds")  # noqa: PT017 - both ends are right
+        assert str(error).startswith("The key 'k' of 'page' holds")  # noqa: PT017 - both ends are right
     else:
         assert raw[0] == 0xB0
         to_datetime(sealed.updated_at)
@@ -78,7 +78,7 @@ def test_any_bytes_are_read_or_refused_by_name(raw: bytes) -> None:
 )
 def test_foreign_bytes_are_an_error_that_says_so(raw: bytes, says: str) -> None:
     with pytest.raises(CorruptValueError, match=says):
-        unseal(raw, "The key 'k'")
+        unseal(raw, "page", "k")
 
 
 def test_a_value_is_live_up_to_its_deadline_and_not_at_it() -> None:

@@ -124,18 +124,6 @@ def test_a_wrong_option_is_named_as_it_stands_in_airflow_cfg(
         load()
 
 
-def test_a_stranger_in_the_section_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    home = "airflow.configuration" if HAS_CORE else "airflow.sdk.configuration"
-    conf = import_module(home).conf
-    conf.read_dict({"redis_state": {"ttl": "5", "namespace": "from-cfg"}})
-    try:
-        assert load().namespace == "from-cfg"
-    finally:
-        conf.remove_section("redis_state")
-    assert "[redis_state] ttl is no option of redis-state" in caplog.text
-    assert "namespace is no option" not in caplog.text
-
-
 if HAS_CORE:
 
     def test_airflow_makes_the_backend_from_its_configuration(
@@ -156,3 +144,13 @@ if HAS_CORE:
         assert backend.get(scope, "job_id", session=object()) is None
         backend.cleanup()
         backend.close()
+
+    def test_a_stranger_in_the_section_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+        conf = import_module("airflow.configuration").conf
+        conf.read_dict({"redis_state": {"ttl": "5", "namespace": "from-cfg"}})
+        try:
+            assert load().namespace == "from-cfg"
+        finally:
+            conf.remove_section("redis_state")
+        assert "[redis_state] ttl is no option of redis-state" in caplog.text
+        assert "namespace is no option" not in caplog.text
