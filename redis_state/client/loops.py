@@ -51,7 +51,7 @@ class LoopClients:
             self._drop(loop)
 
     def _let_go_of_closed(self) -> None:
-        for loop in [loop for loop in self._clients if loop.is_closed()]:
+        for loop in [loop for loop in list(self._clients) if loop.is_closed()]:
             self._drop(loop)
 
     def _drop(self, loop: asyncio.AbstractEventLoop) -> None:
