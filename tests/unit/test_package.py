@@ -108,9 +108,7 @@ def test_the_version_stands_in_the_changelog_or_is_unreleased() -> None:
 
 def test_the_pins_satisfy_the_ranges_and_name_no_index() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {"redis>=5.1,<9", "hiredis>=3.0,<4", "pydantic>=2.7,<3"} == set(
-        project["dependencies"]
-    )
+    assert {"redis>=5.1,<9", "hiredis>=3.0,<4", "pydantic>=2.7,<3"} == set(project["dependencies"])
     for pins in (ROOT / "requirements").glob("*.txt"):
         text = pins.read_text()
         assert "://" not in text, pins
