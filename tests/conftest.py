@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -21,6 +22,10 @@ from tests.support.verbs import COLOURS, Verbs
 collect_ignore = [] if find_spec("airflow") else ["with_airflow"]
 
 pytest_plugins = ["pytester"]
+
+# Far from UTC, so that no time is right by chance.
+os.environ["TZ"] = "Asia/Kathmandu"
+time.tzset()
 
 if find_spec("hypothesis"):
     from hypothesis import settings
