@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 SHORT = timedelta(milliseconds=60)
 
 
-@pytest.fixture(params=[name for name in NAMES if name in ("redis62", "valkey81", "path")] or NAMES)
+@pytest.fixture(params=[name for name in NAMES if name in ("redis62", "valkey81", "path")])
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
