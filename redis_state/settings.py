@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from importlib import import_module
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -117,7 +118,7 @@ class Settings(BaseModel):
         _read_url(url.get_secret_value())
         return url
 
-    @property
+    @cached_property
     def server(self) -> Server:
         """Where the server is."""
         return _read_url(self.url.get_secret_value())

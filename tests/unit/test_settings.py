@@ -178,6 +178,13 @@ def test_variables_of_a_service_of_the_same_name_are_no_options(
     assert load() == Settings()
 
 
+def test_the_url_is_read_once() -> None:
+    settings = load()
+    assert settings.server is settings.server
+    assert settings == Settings()
+    assert repr(settings) == repr(Settings())
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         load().namespace = "other"  # type: ignore[misc]
