@@ -2,7 +2,7 @@
 
 | bytes | what |
 |---|---|
-| 1 | the format, 0xB0, and four flags below it |
+| 1 | the format, 0xB0, and four flags below it (kept for compressed, 1, and encrypted, 2) |
 | 6 | updated_at, milliseconds since 1970 |
 | 8 | expires_at, microseconds since 1970; 0 for never |
 | 4 | the incarnation of the run (Airflow's ``dag_run.id``); 0 for unknown |
@@ -22,8 +22,6 @@ from datetime import UTC, datetime, timedelta
 from redis_state.errors import CorruptValueError, InvalidValueError
 
 FORMAT = 0xB0
-COMPRESSED = 0x01
-ENCRYPTED = 0x02
 NEVER = 0
 
 _FLAGS = 0x0F
