@@ -120,6 +120,10 @@ def _raise_for(reply: ReplyError, server: Server) -> None:
         raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
     if code in _MISTAKES:
         raise MisconfiguredError(f"{server}: {_MISTAKES[code]} ({text}).") from reply
+    if "DB index is out of range" in text:
+        raise MisconfiguredError(
+            f"{server}: it has no database of that number: correct the one in the url ({text})."
+        ) from reply
     if "WRONGTYPE" in text:
         raise CorruptValueError(
             f"{server}: a key of the namespace holds no hash, so redis-state did not write it. "

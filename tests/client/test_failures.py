@@ -160,7 +160,10 @@ async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Ma
 
 
 async def test_a_database_beyond_the_last_is_told(verbs_at: Make) -> None:
-    with server(FIELD_FORM) as running, pytest.raises(UnavailableError, match="out of range"):
+    with (
+        server(FIELD_FORM) as running,
+        pytest.raises(MisconfiguredError, match="no database of that number"),
+    ):
         await verbs_at(f"redis://127.0.0.1:{running.port}/99").get(TASK, "key")
 
 
