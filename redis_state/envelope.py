@@ -23,6 +23,8 @@ from redis_state.errors import CorruptValueError, InvalidValueError
 
 FORMAT = 0xB0
 NEVER = 0
+# The incarnation of a run that nobody knows, and of an asset.
+UNKNOWN = 0
 
 _FLAGS = 0x0F
 _FUTURE_FORMATS = (0x80, 0x90, 0xA0)
@@ -41,14 +43,19 @@ class Envelope:
     text: str
     updated_at: int
     expires_at: int
-    incarnation: int = 0
+    incarnation: int = UNKNOWN
 
-    def is_live(self, now: int) -> bool:
-        """Tell whether a reader may still see the value: up to its deadline, never after."""
-        return self.expires_at == NEVER or now < self.expires_at
+    def is_live(self, now: int, incarnation: int = UNKNOWN) -> bool:
+        """Tell whether a reader may see the value: before its deadline, and of no other run.
+
+        Runs of the same id that came and went are told apart where both sides know theirs.
+        """
+        if self.expires_at != NEVER and now >= self.expires_at:
+            return False
+        return UNKNOWN in (incarnation, self.incarnation) or incarnation == self.incarnation
 
 
-def seal(payload: bytes, *, updated_at: int, expires_at: int, incarnation: int = 0) -> bytes:
+def seal(payload: bytes, *, updated_at: int, expires_at: int, incarnation: int = UNKNOWN) -> bytes:
     """Put a payload into its envelope; times are microseconds since 1970."""
     milliseconds = updated_at // 1000
     return (
@@ -78,6 +85,11 @@ def unseal(raw: bytes, page: str, key: str) -> Envelope:
     except UnicodeDecodeError as error:
         raise _corrupt(page, key, "holds an envelope whose text is not UTF-8.") from error
     return Envelope(text, updated_at, expires_at, incarnation)
+
+
+def deadline_bytes(expires_at: int) -> bytes:
+    """Return a deadline as it stands in an envelope."""
+    return expires_at.to_bytes(8, "big")
 
 
 def now() -> int:

@@ -29,9 +29,9 @@ SUMMARY = b"\0"
 _PLAIN = " !\"#$&'()*+,-.:;<=>?@[\\]^_`|~"
 
 _TASK_PAGE = re.compile(
-    r"t:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
+    r"tw?:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
 )
-_ASSET_PAGE = re.compile(r"a:\{(id(?=:-?[0-9]+\})|name|uri):([^/{}]*)\}")
+_ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]+\})|name|uri):([^/{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,25 @@ class Place:
         return text
 
 
-def place(namespace: str, scope: object) -> Place:
-    """Find the place of a scope of any family: it is told by its attributes, not its class."""
+def place(namespace: str, scope: object, *, payloads: bool = False) -> Place:
+    """Find the place of a scope of any family: it is told by its attributes, not its class.
+
+    ``payloads``: of what a worker keeps there, apart from the state itself.
+    """
     if hasattr(scope, "dag_id"):
         index = _map_index(scope)
-        page = f"{_task_stem(namespace, scope)}{_page_number(index)}"
+        page = f"{_task_stem(namespace, scope, payloads=payloads)}{_page_number(index)}"
         return Place(page, "" if index == UNMAPPED else f"{index}:")
     if hasattr(scope, "asset_id"):
-        return Place(_asset_page(namespace, scope))
+        return Place(_asset_page(namespace, scope, payloads=payloads))
     raise InvalidScopeError(
         f"A {type(scope).__name__} is no scope: pass a TaskScope or an AssetScope."
     )
 
 
-def task_pages(namespace: str, scope: object) -> list[str]:
+def task_pages(namespace: str, scope: object, *, payloads: bool = False) -> list[str]:
     """List every page that a task can have in the region of the scope."""
-    stem = _task_stem(namespace, scope)
+    stem = _task_stem(namespace, scope, payloads=payloads)
     return [f"{stem}{UNMAPPED}", *(f"{stem}{number}" for number in range(PAGES))]
 
 
@@ -95,9 +98,9 @@ def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] |
         mapped = number != str(UNMAPPED)
         index, prefix = _split_index(field) if mapped else (UNMAPPED, "")
         scope = TaskScope(
-            _unescape(dag_id),
-            _unescape(run_id),
-            _unescape(task_id),
+            unescape(dag_id),
+            unescape(run_id),
+            unescape(task_id),
             index,
             UUID(hex=region) if region else ZERO_REGION,
         )
@@ -110,7 +113,7 @@ def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] |
 def _asset(kind: str, name: str) -> AssetScope:
     if kind == "id":
         return AssetScope(asset_id=int(name))
-    text = _unescape(name)
+    text = unescape(name)
     return AssetScope(name=text) if kind == "name" else AssetScope(uri=text)
 
 
@@ -119,29 +122,30 @@ def _split_index(field: bytes) -> tuple[int, str]:
     return (int(digits), f"{int(digits)}:") if colon and digits.isdigit() else (UNMAPPED, "?")
 
 
-def _task_stem(namespace: str, scope: object) -> str:
+def _task_stem(namespace: str, scope: object, *, payloads: bool) -> str:
     names = (
         _name(scope, "dag_id"),
         _name(scope, "run_id"),
         _name(scope, "task_id"),
     )
-    return _stem(namespace, *names, _region(scope))
+    return _stem(f"{namespace}:{'tw' if payloads else 't'}", *names, _region(scope))
 
 
 @lru_cache(maxsize=4096)
-def _stem(namespace: str, dag_id: str, run_id: str, task_id: str, region: str) -> str:
-    return f"{namespace}:t:{{{_escape(dag_id)}/{_escape(run_id)}/{_escape(task_id)}}}:{region}"
+def _stem(start: str, dag_id: str, run_id: str, task_id: str, region: str) -> str:
+    return f"{start}:{{{escape(dag_id)}/{escape(run_id)}/{escape(task_id)}}}:{region}"
 
 
-def _asset_page(namespace: str, scope: object) -> str:
+def _asset_page(namespace: str, scope: object, *, payloads: bool) -> str:
+    start = f"{namespace}:{'aw' if payloads else 'a'}"
     asset_id = getattr(scope, "asset_id", None)
     if asset_id is not None:
         if not isinstance(asset_id, int) or isinstance(asset_id, bool):
             raise InvalidScopeError(f"asset_id is an int, not {type(asset_id).__name__}.")
-        return f"{namespace}:a:{{id:{asset_id}}}"
+        return f"{start}:{{id:{asset_id}}}"
     for kind in ("name", "uri"):
         if getattr(scope, kind, None) is not None:
-            return f"{namespace}:a:{{{kind}:{_escape(_name(scope, kind))}}}"
+            return f"{start}:{{{kind}:{escape(_name(scope, kind))}}}"
     raise InvalidScopeError("An asset scope needs an asset_id, a name or a uri.")
 
 
@@ -172,9 +176,11 @@ def _name(scope: object, part: str) -> str:
     return name
 
 
-def _escape(name: str) -> str:
+def escape(name: str) -> str:
+    """Escape what has a meaning in keys and references, and all that is not printable ASCII."""
     return quote(name, safe=_PLAIN, errors="surrogatepass")
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """Undo `escape`."""
     return unquote(text, errors="surrogatepass")

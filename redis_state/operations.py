@@ -7,7 +7,7 @@ Every operation may be repeated from its start: it would end in the same state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -33,10 +33,10 @@ Command: TypeAlias = tuple[Argument, ...]
 
 @dataclass(frozen=True, slots=True)
 class ScriptCall:
-    """A script to run on one page; the client sends its SHA, and its text where that is unknown."""
+    """A script to run on pages; the client sends its SHA, and its text where that is unknown."""
 
     script: Script
-    page: str
+    pages: tuple[str, ...]
     arguments: tuple[Argument, ...]
 
 
@@ -60,17 +60,19 @@ def capabilities(replies: Replies) -> Capabilities:
     return Capabilities(field_expiry=known[0], hsetex=all(known))
 
 
-def get(place: Place, key: str) -> Operation[str | None]:
+def get(place: Place, key: str, incarnation: int = envelope.UNKNOWN) -> Operation[str | None]:
     """Read one live value."""
 
     def steps(_: Capabilities) -> Steps[str | None]:
         (raw,) = yield [("HGET", place.page, place.field(key))]
-        return _live_text(place, key, raw, envelope.now())
+        return _live_text(place, key, raw, envelope.now(), incarnation)
 
     return steps
 
 
-def get_many(place: Place, keys: Iterable[str]) -> Operation[dict[str, str]]:
+def get_many(
+    place: Place, keys: Iterable[str], incarnation: int = envelope.UNKNOWN
+) -> Operation[dict[str, str]]:
     """Read the live ones of some values."""
     wanted = list(dict.fromkeys(keys))
 
@@ -80,65 +82,72 @@ def get_many(place: Place, keys: Iterable[str]) -> Operation[dict[str, str]]:
         (raws,) = yield [("HMGET", place.page, *(place.field(key) for key in wanted))]
         now = envelope.now()
         texts = (
-            (key, _live_text(place, key, raw, now)) for key, raw in zip(wanted, raws, strict=True)
+            (key, _live_text(place, key, raw, now, incarnation))
+            for key, raw in zip(wanted, raws, strict=True)
         )
         return {key: text for key, text in texts if text is not None}
 
     return steps
 
 
-def write(place: Place, payloads: Mapping[str, bytes], expires_at: int) -> Operation[None]:
+def write(
+    place: Place,
+    values: Mapping[str, bytes],
+    expires_at: int,
+    incarnation: int = envelope.UNKNOWN,
+) -> Operation[None]:
     """Write values that share a deadline, all or none, with their native expiry."""
 
     def steps(server: Capabilities) -> Steps[None]:
-        if not payloads:
+        if not values:
             return
         now = envelope.now()
         pairs: list[Argument] = []
-        for key, payload in payloads.items():
-            pairs += (
-                place.field(key),
-                envelope.seal(payload, updated_at=now, expires_at=expires_at),
+        for key, value in values.items():
+            sealed = envelope.seal(
+                value, updated_at=now, expires_at=expires_at, incarnation=incarnation
             )
-        deadline = _native_deadline(expires_at)
+            pairs += (place.field(key), sealed)
+        deadline = native_deadline(expires_at)
         if not server.field_expiry:
-            yield [ScriptCall(scripts.HASH_SET, place.page, (deadline, *pairs))]
+            yield [ScriptCall(scripts.HASH_SET, (place.page,), (deadline, *pairs))]
             return
-        in_full = ScriptCall(scripts.FIELD_SET, place.page, (deadline, *pairs))
+        in_full = ScriptCall(scripts.FIELD_SET, (place.page,), (deadline, *pairs))
         if deadline and not server.hsetex:
             yield [in_full]
         elif deadline:
-            options = (place.page, "PXAT", deadline, "FIELDS", len(payloads))
-            yield from _unless_adopted(place, ("HSETEX", *options, *pairs), in_full)
+            options = (place.page, "PXAT", deadline, "FIELDS", len(values))
+            yield from _unless_adopted([place.page], [("HSETEX", *options, *pairs)], in_full)
         else:
-            yield from _unless_adopted(place, ("HSET", place.page, *pairs), in_full)
+            yield from _unless_adopted([place.page], [("HSET", place.page, *pairs)], in_full)
 
     return steps
 
 
-def delete(place: Place, key: str) -> Operation[None]:
-    """Remove one value."""
+def delete(places: Sequence[Place], key: str) -> Operation[None]:
+    """Remove one value, wherever it may lie."""
 
     def steps(server: Capabilities) -> Steps[None]:
-        field = place.field(key)
+        pages, field = [place.page for place in places], places[0].field(key)
         if server.field_expiry:
-            in_full = ScriptCall(scripts.FIELD_DELETE, place.page, (field,))
-            yield from _unless_adopted(place, ("HDEL", place.page, field), in_full)
+            in_full = ScriptCall(scripts.FIELD_DELETE, tuple(pages), (field,))
+            yield from _unless_adopted(pages, [("HDEL", page, field) for page in pages], in_full)
         else:
-            yield [ScriptCall(scripts.HASH_DELETE, place.page, (field,))]
+            yield [ScriptCall(scripts.HASH_DELETE, tuple(pages), (field,))]
 
     return steps
 
 
-def clear(place: Place) -> Operation[None]:
-    """Remove all values of one scope; other map indices on its page stay."""
+def clear(places: Sequence[Place]) -> Operation[None]:
+    """Remove all values of one scope, wherever they may lie; other map indices there stay."""
 
     def steps(server: Capabilities) -> Steps[None]:
-        if not place.prefix:
-            yield [("UNLINK", place.page)]
+        pages, prefix = tuple(place.page for place in places), places[0].prefix
+        if not prefix:
+            yield [("UNLINK", *pages)]
         else:
             script = scripts.FIELD_CLEAR if server.field_expiry else scripts.HASH_CLEAR
-            yield [ScriptCall(script, place.page, (place.prefix,))]
+            yield [ScriptCall(script, pages, (prefix,))]
 
     return steps
 
@@ -152,12 +161,12 @@ def clear_pages(pages: list[str]) -> Operation[None]:
     return steps
 
 
-def entries(place: Place) -> Operation[dict[str, Entry]]:
+def entries(place: Place, incarnation: int = envelope.UNKNOWN) -> Operation[dict[str, Entry]]:
     """Read every live value of one scope with its times."""
 
     def steps(_: Capabilities) -> Steps[dict[str, Entry]]:
         if place.prefix:
-            (flat,) = yield [ScriptCall(scripts.ENTRIES, place.page, (place.prefix,))]
+            (flat,) = yield [ScriptCall(scripts.ENTRIES, (place.page,), (place.prefix,))]
         else:
             (flat,) = yield [("HGETALL", place.page)]
         now = envelope.now()
@@ -166,31 +175,32 @@ def entries(place: Place) -> Operation[dict[str, Entry]]:
             key = place.key(field)
             if key is not None:
                 sealed = envelope.unseal(raw, place.page, key)
-                if sealed.is_live(now):
+                if sealed.is_live(now, incarnation):
                     found[key] = _entry(sealed)
         return dict(sorted(found.items()))
 
     return steps
 
 
-def _unless_adopted(place: Place, command: Command, in_full: ScriptCall) -> Steps[None]:
+def _unless_adopted(pages: list[str], commands: Batch, in_full: ScriptCall) -> Steps[None]:
     # A page that the hash form wrote, before a server upgrade, has a summary: only the script
     # gives its other values their own deadlines, and takes the page's own away.
-    replies = yield [command, ("HEXISTS", place.page, SUMMARY)]
-    if replies[1]:
+    replies = yield [*commands, *(("HEXISTS", page, SUMMARY) for page in pages)]
+    if any(replies[len(commands) :]):
         yield [in_full]
 
 
-def _native_deadline(expires_at: int) -> int:
+def native_deadline(expires_at: int) -> int:
+    """Return a deadline in the server's milliseconds; 0 for never, and for what it refuses."""
     deadline = -(-expires_at // 1000)
     return deadline if deadline < _LAST_DEADLINE else envelope.NEVER
 
 
-def _live_text(place: Place, key: str, raw: bytes | None, now: int) -> str | None:
+def _live_text(place: Place, key: str, raw: bytes | None, now: int, incarnation: int) -> str | None:
     if raw is None:
         return None
     sealed = envelope.unseal(raw, place.page, key)
-    return sealed.text if sealed.is_live(now) else None
+    return sealed.text if sealed.is_live(now, incarnation) else None
 
 
 def _entry(sealed: envelope.Envelope) -> Entry:

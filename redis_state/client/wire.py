@@ -19,4 +19,4 @@ def pack(batch: Batch, *, with_texts: bool = False) -> bytes:
 
 def _evaluate(call: ScriptCall, *, with_text: bool) -> Command:
     name, script = ("EVAL", call.script.text) if with_text else ("EVALSHA", call.script.sha)
-    return (name, script, 1, call.page, *call.arguments)
+    return (name, script, len(call.pages), *call.pages, *call.arguments)

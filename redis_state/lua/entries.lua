@@ -1,4 +1,5 @@
 -- ARGV: the prefix of one map index; the answer is field, envelope, ...
+page = KEYS[1]
 local found = {}
 for _, field in ipairs(fields_of(ARGV[1])) do
   local envelope = redis.call('HGET', page, field)

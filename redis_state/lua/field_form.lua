@@ -13,4 +13,11 @@ local function adopt()
   redis.call('HDEL', page, SUMMARY)
 end
 
-adopt()
+local function turn_to(key)
+  page = key
+  adopt()
+end
+
+local function remove(fields)
+  for _, field in ipairs(fields) do redis.call('HDEL', page, field) end
+end

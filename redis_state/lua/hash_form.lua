@@ -4,10 +4,16 @@
 -- decided the page's deadline goes.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local ttl = redis.call('PTTL', page)  -- -2: no page, -1: a permanent value in it
-local latest = ttl >= 0 and now + ttl or 0
-local earliest = tonumber(redis.call('HGET', page, SUMMARY) or nil)
-local lapsed = earliest ~= nil and earliest <= now
+local ttl  -- -2: no page, -1: a permanent value in it
+local latest, earliest, lapsed
+
+local function turn_to(key)
+  page = key
+  ttl = redis.call('PTTL', page)
+  latest = ttl >= 0 and now + ttl or 0
+  earliest = tonumber(redis.call('HGET', page, SUMMARY) or nil)
+  lapsed = earliest ~= nil and earliest <= now
+end
 
 -- PTTL and TIME are read a moment apart.
 local SLACK = 2

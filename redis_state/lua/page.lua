@@ -1,15 +1,19 @@
--- What every script on a page shares. A page is a hash; its summary field, where there is one,
--- was written by the hash form: see hash_form.lua.
-local page = KEYS[1]
+-- What every script shares. A page is a hash; its summary field, where there is one, was written by
+-- the hash form: see hash_form.lua. A form works on one page at a time: `turn_to` says which.
+local page
 local SUMMARY = '\0'
 local HEADER = 19
 
 -- Servers refuse deadlines past 2^46 ms; the envelope alone ends such a value.
 local LAST_DEADLINE = 70368744177664
 
+local function is_envelope(bytes)
+  return #bytes >= HEADER and math.floor(string.byte(bytes) / 16) == 11
+end
+
 -- The deadline of an envelope in milliseconds, rounded up; 0 for never and for foreign bytes.
 local function deadline_of(envelope)
-  if #envelope < HEADER or math.floor(string.byte(envelope) / 16) ~= 11 then return 0 end
+  if not is_envelope(envelope) then return 0 end
   local microseconds = 0
   for i = 8, 15 do microseconds = microseconds * 256 + string.byte(envelope, i) end
   local deadline = math.ceil(microseconds / 1000)

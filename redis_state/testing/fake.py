@@ -53,7 +53,7 @@ class _FakeClient:
 
     def _exchange(self, batch: Batch) -> Replies:
         return [
-            self._execute("EVAL", item.script.text, 1, item.page, *item.arguments)
+            self._execute("EVAL", item.script.text, len(item.pages), *item.pages, *item.arguments)
             if isinstance(item, ScriptCall)
             else self._execute(*item)
             for item in batch

@@ -40,7 +40,7 @@ def test_every_script_is_a_file_of_a_few_dozen_lines() -> None:
 
 def test_scripts_are_known_by_their_sha(raw: redis.Redis) -> None:
     loaded = [value for value in vars(scripts).values() if isinstance(value, Script)]
-    assert len(loaded) == 7
+    assert len(loaded) == 13
     for script in loaded:
         assert raw.script_load(script.text) == script.sha
         assert script.text not in repr(script)
@@ -67,7 +67,7 @@ def test_one_of_ten_thousand_map_indices_is_cleared_alone(backend: RedisStateBac
 
 def test_clearing_all_is_atomic(backend: RedisStateBackend, raw: redis.Redis) -> None:
     """A snapshot of all map indices has every value or none."""
-    places = [backend._place(TaskScope("dag", "run", "task", index)) for index in range(300)]
+    places = [backend._builder._place(TaskScope("dag", "run", "task", index)) for index in range(300)]
 
     def count_in_a_snapshot() -> int:
         with raw.pipeline(transaction=True) as snapshot:

@@ -1,0 +1,3 @@
+-- ARGV: deadline in ms (0: never), then field, envelope, ...
+turn_to(KEYS[1])
+write(tonumber(ARGV[1]), ARGV, 2)
