@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UnavailableError,
     )
     from redis_state.settings import Settings
+    from redis_state.worker import RedisWorkerBackend
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ _HOMES = {
     "MisconfiguredError": "errors",
     "OperationTimeoutError": "errors",
     "RedisStateBackend": "backend",
+    "RedisWorkerBackend": "worker",
     "Settings": "settings",
     "StateScope": "contract",
     "StateStoreError": "errors",
@@ -60,6 +62,7 @@ __all__ = [
     "MisconfiguredError",
     "OperationTimeoutError",
     "RedisStateBackend",
+    "RedisWorkerBackend",
     "Settings",
     "StateScope",
     "StateStoreError",

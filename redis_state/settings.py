@@ -10,47 +10,26 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
-from importlib import import_module
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from redis_state.airflow.configuration import option, strangers
+from redis_state.airflow.connections import options_of
+from redis_state.airflow.statistics import SERVER, WORKER
 from redis_state.errors import MisconfiguredError
+from redis_state.url import Server, read_credentials, read_url
 
 SECTION = "redis_state"
 _log = logging.getLogger(__name__)
-_ENVIRONMENT_PREFIX = "REDIS_STATE_"
 _NAMESPACE = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
-_SCHEMES = ("redis", "rediss", "unix")
-_URL_HELP = (
-    "write redis://[user:password@]host:port/db, rediss://... for TLS, "
-    "or unix:///path/to/socket?db=0"
-)
 # Redis itself takes values of up to 512 MiB.
 _LARGEST_VALUE = 512 * 1024 * 1024
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where the server is, read from the URL; a password is not part of it."""
-
-    host: str = "localhost"
-    port: int = 6379
-    path: str | None = None
-    db: int = 0
-    tls: bool = False
-    ca_file: str | None = None
-
-    def __str__(self) -> str:
-        where = self.path or f"{self.host}:{self.port}"
-        return f"{where}/{self.db}"
 
 
 class Settings(BaseModel):
@@ -63,6 +42,9 @@ class Settings(BaseModel):
     url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"),
         description="The server: redis://, rediss:// (TLS) or unix://.",
+    )
+    redis_conn_id: str | None = Field(
+        None, description="The Airflow connection to take url, username and password from."
     )
     username: str | None = Field(None, description="The ACL user, if it is not in the URL.")
     password: SecretStr | None = Field(None, description="The password, if it is not in the URL.")
@@ -83,6 +65,21 @@ class Settings(BaseModel):
             "How long a task's value lives that is set without expires_at, in seconds or as "
             "ISO 8601 (P30D); none: for ever."
         ),
+    )
+    worker_retention_days: float = Field(
+        0.0,
+        ge=0,
+        le=36_500,
+        allow_inf_nan=False,
+        description=(
+            "Days that a worker's payload of a task is kept when the server side does not say; "
+            "0: until it is deleted."
+        ),
+    )
+    worker_inline_bytes: int = Field(
+        0,
+        ge=0,
+        description="A worker's value of fewer bytes goes to the server side itself; 0: none does.",
     )
     max_value_bytes: int = Field(
         16 * 1024 * 1024, ge=1, le=_LARGEST_VALUE, description="The largest value, in bytes."
@@ -115,76 +112,58 @@ class Settings(BaseModel):
     @field_validator("url")
     @classmethod
     def _url_is_complete(cls, url: SecretStr) -> SecretStr:
-        _read_url(url.get_secret_value())
+        read_url(url.get_secret_value())
         return url
 
     @cached_property
     def server(self) -> Server:
         """Where the server is."""
-        return _read_url(self.url.get_secret_value())
+        return read_url(self.url.get_secret_value())
 
     @property
     def credentials(self) -> tuple[str | None, SecretStr | None]:
         """The user and the password: the options', else the URL's."""
-        parts = urlsplit(self.url.get_secret_value())
-        username = self.username or (unquote(parts.username) if parts.username else None)
-        password = self.password
-        if password is None and parts.password:
-            password = SecretStr(unquote(parts.password))
-        return username, password
+        username, password = read_credentials(self.url.get_secret_value())
+        in_url = SecretStr(password) if password else None
+        return self.username or username, self.password or in_url
 
 
-def load(**options: Any) -> Settings:
+def load(side: str = SERVER, /, **options: Any) -> Settings:
     """Build the settings: from ``options``, else Airflow's section, else the environment."""
     found: dict[str, Any] = {}
-    written: dict[str, str] = {name: name for name in options}
-    for spell, look_up in ((_spell_environment, os.environ.get), _airflow_source()):
-        for name in Settings.model_fields:
-            text = look_up(spell(name))
+    written = {name: f"{name}=" for name in options}
+    for name in Settings.model_fields.keys() - options.keys():
+        for spelled, text in _sources(name):
             if text is not None and text.strip():
-                found[name], written[name] = text.strip(), spell(name)
-    written.update({name: f"{name}=" for name in options})
+                found[name], written[name] = text.strip(), spelled
+                break
+    for name in strangers(SECTION, Settings.model_fields):
+        # No error: a newer version, beside this one during an upgrade, may know the option.
+        _log.warning("[%s] %s is no option of redis-state and has no effect.", SECTION, name)
+    return _build(side, found | options, written)
+
+
+def _sources(name: str) -> Iterator[tuple[str, str | None]]:
+    yield f"[{SECTION}] {name}", option(SECTION, name)
+    variable = f"REDIS_STATE_{name}".upper()
+    yield variable, os.environ.get(variable)
+
+
+def _build(side: str, found: dict[str, Any], written: dict[str, str]) -> Settings:
+    conn_id = found.get("redis_conn_id")
+    if conn_id:
+        if "url" in found:
+            raise MisconfiguredError(
+                f"{written['redis_conn_id']} and {written['url']} both say where the server is: "
+                "set one of them."
+            )
+        for name, value in options_of(str(conn_id), worker=side == WORKER).items():
+            found.setdefault(name, value)
+            written.setdefault(name, f"The {name} of the connection {conn_id!r}")
     try:
-        return Settings(**(found | options))
+        return Settings(**found)
     except ValidationError as error:
         raise MisconfiguredError(_explain(error, written)) from None
-
-
-def _spell_environment(name: str) -> str:
-    return _ENVIRONMENT_PREFIX + name.upper()
-
-
-def _spell_airflow(name: str) -> str:
-    return f"[{SECTION}] {name}"
-
-
-def _airflow_source() -> tuple[Callable[[str], str], Callable[[str], str | None]]:
-    conf = _airflow_configuration()
-    if conf is not None:
-        _warn_of_strangers(conf.getsection(SECTION) or {})
-
-    def look_up(spelled: str) -> str | None:
-        name = spelled.removeprefix(f"[{SECTION}] ")
-        if conf is None:
-            return os.environ.get(f"AIRFLOW__{SECTION}__{name}".upper())
-        value = conf.get(SECTION, name, fallback=None)
-        return None if value is None else str(value)
-
-    return _spell_airflow, look_up
-
-
-def _warn_of_strangers(section: Mapping[str, object]) -> None:
-    # No error: a newer version, beside this one during an upgrade, may know the option.
-    for name in section.keys() - Settings.model_fields.keys():
-        _log.warning("%s is no option of redis-state and has no effect.", _spell_airflow(name))
-
-
-def _airflow_configuration() -> Any:
-    for home in ("airflow.configuration", "airflow.sdk.configuration"):
-        # The task SDK alone cannot read its own configuration: it looks for a file of the core's.
-        with contextlib.suppress(ImportError, FileNotFoundError):
-            return import_module(home).conf
-    return None
 
 
 def _explain(error: ValidationError, written: dict[str, str]) -> str:
@@ -199,41 +178,3 @@ def _explain(error: ValidationError, written: dict[str, str]) -> str:
             meaning = Settings.model_fields[name].description
             lines.append(f"{written.get(name, name)} is wrong: {message}. {meaning}")
     return " ".join(lines)
-
-
-def _read_url(url: str) -> Server:
-    """Read a URL; its errors never quote it, because it may hold a password."""
-    try:
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
-    except ValueError:
-        raise ValueError(f"it cannot be read as a URL; {_URL_HELP}") from None
-    if parts.scheme not in _SCHEMES:
-        raise ValueError(f"it begins with none of {', '.join(_SCHEMES)}; {_URL_HELP}")
-    tls = parts.scheme == "rediss"
-    ca_file = options.pop("ssl_ca_certs", None)
-    if ca_file is not None and not tls:
-        raise ValueError("ssl_ca_certs needs a rediss:// URL")
-    is_unix = parts.scheme == "unix"
-    db = options.pop("db", None) or ("0" if is_unix else parts.path.strip("/") or "0")
-    if options:
-        raise ValueError(f"it has options that nothing would read: {', '.join(sorted(options))}")
-    if not db.isdecimal():
-        raise ValueError(f"the database behind the slash is a number; {_URL_HELP}")
-    if is_unix:
-        if parts.hostname:
-            raise ValueError("a path begins with a slash of its own: unix:///path/to/socket")
-        return _read_socket(parts.path, int(db))
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(f"its port is no number from 0 to 65535; {_URL_HELP}") from None
-    if port == 0:
-        raise ValueError(f"there is no port 0; {_URL_HELP}")
-    return Server(host or "localhost", port or 6379, None, int(db), tls, ca_file)
-
-
-def _read_socket(path: str, db: int) -> Server:
-    if not path:
-        raise ValueError(f"it names no socket; {_URL_HELP}")
-    return Server(path=unquote(path), db=db)

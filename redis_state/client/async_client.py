@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TypeVar
 
 from redis_state.client import wire
@@ -26,8 +27,9 @@ T = TypeVar("T")
 class AsyncClient:
     """Runs operations for the tasks of one loop; connects when first used."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_retry: Callable[[], None] | None = None) -> None:
         self._settings = settings
+        self._on_retry = on_retry
         self._idle: list[AsyncLink] = []
         self._free = asyncio.Semaphore(settings.pool_size)
 
@@ -58,6 +60,8 @@ class AsyncClient:
                 if link is not None:
                     link.close()
                 self._free.release()
+            if self._on_retry is not None:
+                self._on_retry()
             await asyncio.sleep(pause)
 
     def close(self) -> None:

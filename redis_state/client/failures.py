@@ -16,7 +16,7 @@ from redis_state.errors import (
     UnavailableError,
 )
 from redis_state.operations import Capabilities, Replies, capabilities
-from redis_state.settings import Server
+from redis_state.url import Server
 
 
 class BrokenError(Exception):

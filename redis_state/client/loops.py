@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from redis_state.client.async_client import AsyncClient
 from redis_state.settings import Settings
@@ -14,8 +14,9 @@ from redis_state.settings import Settings
 class LoopClients:
     """The async clients of one backend."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_retry: Callable[[], None] | None = None) -> None:
         self._settings = settings
+        self._on_retry = on_retry
         self._clients: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
         self._watches: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         _all.add(self)
@@ -26,7 +27,7 @@ class LoopClients:
         client = self._clients.get(loop)
         if client is None:
             self._let_go_of_closed()
-            client = self._clients[loop] = AsyncClient(self._settings)
+            client = self._clients[loop] = AsyncClient(self._settings, self._on_retry)
             self._watches[loop] = self._close_with(loop)
             await anext(self._watches[loop])
         return client

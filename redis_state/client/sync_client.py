@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import TypeVar
 
 from redis_state.client import wire
@@ -28,8 +29,9 @@ T = TypeVar("T")
 class SyncClient:
     """Runs operations for any number of threads; connects when first used."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_retry: Callable[[], None] | None = None) -> None:
         self._settings = settings
+        self._on_retry = on_retry
         self._start_afresh()
         _clients.add(self)
 
@@ -64,6 +66,8 @@ class SyncClient:
                 if link is not None:
                     close_link(link)
                 self._free.release()
+            if self._on_retry is not None:
+                self._on_retry()
             time.sleep(pause)
 
     def close(self) -> None:

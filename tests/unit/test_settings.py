@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from redis_state import MisconfiguredError, RedisStateBackend, Settings
-from redis_state.settings import Server, load
+from redis_state.settings import load
+from redis_state.url import Server
 
 SECRET = "hunter2-very-secret"
 

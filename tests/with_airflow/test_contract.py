@@ -13,7 +13,7 @@ import pytest
 
 import redis_state
 from redis_state import BaseStateBackend, MisconfiguredError, RedisStateBackend
-from redis_state.airflow_bases import airflow_bases
+from redis_state.airflow.bases import airflow_bases
 from redis_state.settings import load
 from tests.support.verbs import Verbs
 from tests.with_airflow.conftest import FAMILIES, HAS_CORE

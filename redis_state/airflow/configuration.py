@@ -1,0 +1,43 @@
+"""Airflow's configuration, as far as this process has it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+
+def configuration() -> Any:
+    """Return Airflow's ``conf``, or None without Airflow."""
+    for home in ("airflow.configuration", "airflow.sdk.configuration"):
+        # The task SDK alone cannot read its own configuration: it looks for a file of the core's.
+        with contextlib.suppress(ImportError, FileNotFoundError):
+            return import_module(home).conf
+    return None
+
+
+def option(section: str, name: str) -> str | None:
+    """Return what an operator has set for an option, or None."""
+    conf = configuration()
+    if conf is None:
+        return os.environ.get(f"AIRFLOW__{section}__{name}".upper())
+    value = conf.get(section, name, fallback=None)
+    # A default that our own provider information declares is nothing that anybody has set.
+    if value is None or value == conf.get_default_value(section, name, fallback=None):
+        return None
+    return str(value)
+
+
+def strangers(section: str, known: Iterable[str]) -> list[str]:
+    """List the options of a section that nobody knows."""
+    conf = configuration()
+    found = (conf.getsection(section) if conf is not None else None) or {}
+    return sorted(found.keys() - set(known))
+
+
+def is_true(section: str, name: str) -> bool:
+    """Tell whether one of Airflow's own switches is on."""
+    conf = configuration()
+    return conf is not None and bool(conf.getboolean(section, name, fallback=False))

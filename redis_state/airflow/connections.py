@@ -1,0 +1,92 @@
+"""An Airflow connection, as the options that it stands for.
+
+A connection is looked for without a question to Airflow's own supervisor: on the server side in the
+environment, the secrets backend and the metadata database; in a task's process, which may not ask
+the database, in the environment and the secrets backend only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from redis_state.errors import MisconfiguredError
+
+_ENVIRONMENT = "airflow.secrets.environment_variables.EnvironmentVariablesBackend"
+_TLS_TYPES = ("rediss", "valkeys")
+_TYPES = ("redis", "valkey", *_TLS_TYPES)
+# Extras of Airflow's Redis connections, with the values that mean what is done here anyway.
+_HARMLESS = {"ssl_cert_reqs": ("required", None), "ssl_check_hostname": (True, None)}
+
+
+def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
+    """Return url, username and password of a connection."""
+    connection = _find(conn_id, worker=worker)
+    problem = f"The connection {conn_id!r} of [redis_state] redis_conn_id"
+    if connection.conn_type not in _TYPES:
+        raise MisconfiguredError(
+            f"{problem} is of the type {connection.conn_type!r}: make one of the type 'redis'."
+        )
+    extra = dict(connection.extra_dejson)
+    db = extra.pop("db", None)
+    if db is None:
+        db = connection.schema or 0
+    tls = bool(extra.pop("ssl", False)) or connection.conn_type in _TLS_TYPES
+    query = {"ssl_ca_certs": extra.pop("ssl_ca_certs")} if extra.get("ssl_ca_certs") else {}
+    unread = [name for name, value in extra.items() if value not in _HARMLESS.get(name, (None,))]
+    if unread:
+        raise MisconfiguredError(
+            f"{problem} has extras that nothing would read: {', '.join(sorted(unread))}. "
+            "Remove them, or set [redis_state] url instead."
+        )
+    host = connection.host or "localhost"
+    where = f"[{host}]" if ":" in host else quote(host)
+    url = f"{'rediss' if tls else 'redis'}://{where}:{connection.port or 6379}/{db}"
+    found = {"url": f"{url}?{urlencode(query)}" if query else url}
+    if connection.login:
+        found["username"] = connection.login
+    if connection.password:
+        found["password"] = connection.password
+    return found
+
+
+def _find(conn_id: str, *, worker: bool) -> Any:
+    failures = []
+    for backend in _backends(worker=worker):
+        try:
+            connection = backend.get_connection(conn_id=conn_id)
+        except Exception as error:  # noqa: BLE001 - a secrets backend may raise whatever it likes
+            failures.append(f"{type(backend).__name__} ({type(error).__name__})")
+            if type(error).__name__ == "AirflowSecretsBackendAccessDenied":
+                # A refusal is final: no other backend is asked for what this one keeps.
+                break
+            continue
+        if connection is not None:
+            return connection
+    where = (
+        "A task's process finds it in its environment or in the secrets backend only, not in the "
+        f"metadata database: set AIRFLOW_CONN_{conn_id.upper()} or [redis_state] url for workers."
+        if worker
+        else "Make it in Airflow, or set [redis_state] url instead."
+    )
+    failed = f" These could not be asked, or refused: {', '.join(failures)}." if failures else ""
+    raise MisconfiguredError(
+        f"[redis_state] redis_conn_id names the connection {conn_id!r}, which is not there. "
+        f"{where}{failed}"
+    )
+
+
+def _backends(*, worker: bool) -> list[Any]:
+    try:
+        if worker:
+            load = import_module("airflow.sdk.configuration").ensure_secrets_loaded
+            found: list[Any] = load(default_backends=[_ENVIRONMENT])
+        else:
+            found = import_module("airflow.configuration").ensure_secrets_loaded()
+    except (ImportError, FileNotFoundError) as error:
+        raise MisconfiguredError(
+            "[redis_state] redis_conn_id needs Airflow's own configuration, which is not here "
+            f"({type(error).__name__}). Set [redis_state] url instead."
+        ) from error
+    return found

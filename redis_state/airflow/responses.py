@@ -1,0 +1,49 @@
+"""Errors as Airflow's API server answers them: with a status, and a message for the task's log.
+
+Airflow's client tries again after a 5xx and gives up after a 4xx. An error that has a status here
+stays what it is, and is one of FastAPI's as well.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import Any
+
+from redis_state.errors import (
+    CorruptValueError,
+    InvalidInputError,
+    StateStoreError,
+    TooLargeError,
+)
+
+_STATUSES: tuple[tuple[type[StateStoreError], int, str], ...] = (
+    (TooLargeError, 413, "too_large"),
+    (InvalidInputError, 422, "invalid"),
+    (CorruptValueError, 409, "corrupt"),
+    (StateStoreError, 503, "unavailable"),
+)
+
+
+def answered(error: StateStoreError) -> StateStoreError:
+    """Return the error as one that FastAPI answers by itself, where this process runs FastAPI."""
+    if "fastapi" not in sys.modules:
+        return error
+    status, reason = next(
+        (status, reason) for kind, status, reason in _STATUSES if isinstance(error, kind)
+    )
+    kind: Any = _kind(type(error))  # type: ignore[arg-type]  # a class is hashable
+    answer: StateStoreError = kind(str(error))
+    answer.status_code = status  # type: ignore[attr-defined]
+    answer.detail = {"reason": reason, "message": str(error)}  # type: ignore[attr-defined]
+    answer.headers = None  # type: ignore[attr-defined]
+    return answer.with_traceback(error.__traceback__)
+
+
+@cache
+def _kind(error: type[StateStoreError]) -> type[StateStoreError]:
+    from fastapi import HTTPException
+
+    # Without its constructor and text, which would put a status in front of the message.
+    own = {"__init__": error.__init__, "__str__": error.__str__, "__module__": error.__module__}
+    return type(error.__name__, (error, HTTPException), own)

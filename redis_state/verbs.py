@@ -1,0 +1,196 @@
+"""The verbs in both colours: what they do is an operation, and each is run, counted and answered.
+
+The backends differ in the operations that they build; see `Builder`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from redis_state.airflow.bases import airflow_bases
+from redis_state.airflow.responses import answered
+from redis_state.airflow.statistics import Meter, meter
+from redis_state.client.loops import LoopClients
+from redis_state.client.sync_client import SyncClient
+from redis_state.contract import BaseStateBackend, Entry, StateScope
+from redis_state.errors import StateStoreError
+from redis_state.operations import Operation
+from redis_state.settings import Settings
+
+T = TypeVar("T")
+Values = Mapping[str, str]
+
+
+class Builder(Protocol):
+    """Makes an operation of a verb's arguments, after checking them."""
+
+    def get(self, session: Any, scope: StateScope, key: str) -> Operation[str | None]: ...
+    def get_many(
+        self, session: Any, scope: StateScope, wanted: Iterable[str]
+    ) -> Operation[dict[str, str]]: ...
+    def set(
+        self, session: Any, scope: StateScope, values: Values, expires_at: datetime | None
+    ) -> Operation[None]: ...
+    def delete(self, session: Any, scope: StateScope, key: str) -> Operation[None]: ...
+    def clear(self, session: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]: ...
+    def entries(self, session: Any, scope: StateScope) -> Operation[dict[str, Entry]]: ...
+
+
+class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known at run time
+    """Runs the operations of one side's builder on Redis or Valkey."""
+
+    def __init__(self, settings: Settings, builder: Builder, side: str) -> None:
+        self._settings = settings
+        self._builder = builder
+        self._meter: Meter | None = meter(side)
+        on_retry = self._meter.retried if self._meter else None
+        self._client = SyncClient(settings, on_retry)
+        self._loop_clients = LoopClients(settings, on_retry)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self._settings.server}, "
+            f"namespace={self._settings.namespace!r})"
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """The options in force."""
+        return self._settings
+
+    def get(self, scope: StateScope, key: str, *, session: Any = None) -> str | None:
+        return self._do("get", self._builder.get, session, scope, key)
+
+    def set(
+        self,
+        scope: StateScope,
+        key: str,
+        value: str,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
+    ) -> None:
+        self._do("set", self._builder.set, session, scope, {key: value}, expires_at)
+
+    def delete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
+        self._do("delete", self._builder.delete, session, scope, key)
+
+    def clear(
+        self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
+    ) -> None:
+        self._do("clear", self._builder.clear, session, scope, all_map_indices)
+
+    def get_many(
+        self, scope: StateScope, keys: Iterable[str], *, session: Any = None
+    ) -> dict[str, str]:
+        return self._do("get_many", self._builder.get_many, session, scope, keys)
+
+    def set_many(
+        self,
+        scope: StateScope,
+        values: Values,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
+    ) -> None:
+        self._do("set_many", self._builder.set, session, scope, values, expires_at)
+
+    def entries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
+        return self._do("entries", self._builder.entries, session, scope)
+
+    async def aget(self, scope: StateScope, key: str, *, session: Any = None) -> str | None:
+        return await self._ado("get", self._builder.get, session, scope, key)
+
+    async def aset(
+        self,
+        scope: StateScope,
+        key: str,
+        value: str,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
+    ) -> None:
+        await self._ado("set", self._builder.set, session, scope, {key: value}, expires_at)
+
+    async def adelete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
+        await self._ado("delete", self._builder.delete, session, scope, key)
+
+    async def aclear(
+        self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
+    ) -> None:
+        await self._ado("clear", self._builder.clear, session, scope, all_map_indices)
+
+    async def aget_many(
+        self, scope: StateScope, keys: Iterable[str], *, session: Any = None
+    ) -> dict[str, str]:
+        return await self._ado("get_many", self._builder.get_many, session, scope, keys)
+
+    async def aset_many(
+        self,
+        scope: StateScope,
+        values: Values,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
+    ) -> None:
+        await self._ado("set_many", self._builder.set, session, scope, values, expires_at)
+
+    async def aentries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
+        return await self._ado("entries", self._builder.entries, session, scope)
+
+    def cleanup(self) -> None:
+        """Do nothing: Redis removes what has expired by itself."""
+
+    def close(self) -> None:
+        """Close the idle connections of all threads; the backend stays usable."""
+        self._client.close()
+
+    async def aclose(self) -> None:
+        """Close the idle connections of the running loop; the backend stays usable."""
+        self._loop_clients.close_current()
+
+    def _do(self, verb: str, build: Callable[..., Operation[T]], session: Any, *args: Any) -> T:
+        begun = time.perf_counter()
+        try:
+            result = self._run(build(session, *args))
+        except StateStoreError as error:
+            raise self._failed(verb, begun, error, session) from error.__cause__
+        if self._meter is not None:
+            self._count(self._meter, verb, begun, args, result)
+        return result
+
+    async def _ado(
+        self, verb: str, build: Callable[..., Operation[T]], session: Any, *args: Any
+    ) -> T:
+        begun = time.perf_counter()
+        try:
+            result = await self._arun(build(session, *args))
+        except StateStoreError as error:
+            raise self._failed(verb, begun, error, session) from error.__cause__
+        if self._meter is not None:
+            self._count(self._meter, verb, begun, args, result)
+        return result
+
+    def _run(self, operation: Operation[T]) -> T:
+        return self._client.run(operation)
+
+    async def _arun(self, operation: Operation[T]) -> T:
+        return await (await self._loop_clients.current()).run(operation)
+
+    def _count(
+        self, counting: Meter, verb: str, begun: float, args: tuple[Any, ...], result: object
+    ) -> None:
+        carried = args[1] if verb in ("set", "set_many") else result
+        absent = verb == "get" and result is None
+        counting.succeeded(verb, time.perf_counter() - begun, carried, absent=absent)
+
+    def _failed(
+        self, verb: str, begun: float, error: StateStoreError, session: Any
+    ) -> StateStoreError:
+        if self._meter is not None:
+            self._meter.failed(verb, time.perf_counter() - begun, error)
+        # Only Airflow's API server hands in a session.
+        return error if session is None else answered(error)

@@ -1,0 +1,160 @@
+"""The worker-side backend: `[workers] state_store_backend = redis_state.RedisWorkerBackend`.
+
+A task's values go from its own process to Redis, as payloads; what passes the API server is a
+reference. The values and their deadlines are those of the server side, where that is redis-state on
+the same Redis; elsewhere the payloads of tasks end after ``worker_retention_days``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis_state import envelope, keys, operations, references
+from redis_state.airflow.statistics import WORKER
+from redis_state.contract import Entry, StateScope
+from redis_state.errors import (
+    CorruptValueError,
+    InvalidValueError,
+    StateStoreError,
+)
+from redis_state.keys import Place
+from redis_state.limits import checked_key, checked_keys, checked_values
+from redis_state.operations import Operation
+from redis_state.settings import Settings, load
+from redis_state.verbs import Values, Verbs
+
+_log = logging.getLogger(__name__)
+
+
+class RedisWorkerBackend(Verbs):
+    """Keeps the values that tasks write in Redis or Valkey, and gives Airflow references to them.
+
+    Options are those of `redis_state.settings.Settings`, as keyword arguments. Nothing connects
+    before a value is written or read. The verbs work on the payloads.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        settings = load(WORKER, **options)
+        super().__init__(settings, _PayloadBuilder(settings), WORKER)
+
+    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> str:
+        return self._keep(value, key, scope)
+
+    def deserialize_task_state_store_from_ref(self, stored: str) -> Any:
+        return self._fetch(stored)
+
+    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> str:
+        return self._keep(value, key, scope)
+
+    def deserialize_asset_state_store_from_ref(self, stored: str) -> Any:
+        return self._fetch(stored)
+
+    def clear(
+        self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
+    ) -> None:
+        try:
+            super().clear(scope, all_map_indices=all_map_indices, session=session)
+        except StateStoreError as error:
+            _forgive(scope, error)
+
+    async def aclear(
+        self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
+    ) -> None:
+        try:
+            await super().aclear(scope, all_map_indices=all_map_indices, session=session)
+        except StateStoreError as error:
+            _forgive(scope, error)
+
+    def _keep(self, value: Any, key: str, scope: StateScope) -> str:
+        try:
+            text = json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise InvalidValueError(f"The value of {key!r} is no JSON: {error}.") from error
+        if len(text) < self.settings.worker_inline_bytes:
+            return text
+        self.set(scope, key, text)
+        return references.refer(scope, key)
+
+    def _fetch(self, stored: str) -> Any:
+        if not references.is_reference(stored):
+            return _read_inline(stored)
+        found = references.resolve(stored)
+        if found is None:
+            raise CorruptValueError(f"The reference {stored!r} cannot be read.")
+        text = self.get(*found)
+        if text is None:
+            _log.warning(
+                "The payload of %s is gone from %s: it was removed there, or its retention ended "
+                "before that of its reference. The value is read as None.",
+                stored,
+                self.settings.server,
+            )
+            return None
+        return json.loads(text)
+
+
+class _PayloadBuilder:
+    """Operations on payloads alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def get(self, _: Any, scope: StateScope, key: str) -> Operation[str | None]:
+        return operations.get(self._place(scope), checked_key(self._settings, key))
+
+    def get_many(
+        self, _: Any, scope: StateScope, wanted: Iterable[str]
+    ) -> Operation[dict[str, str]]:
+        return operations.get_many(self._place(scope), checked_keys(self._settings, wanted))
+
+    def set(
+        self, _: Any, scope: StateScope, values: Values, expires_at: datetime | None
+    ) -> Operation[None]:
+        checked = checked_values(self._settings, values)
+        return operations.write(self._place(scope), checked, self._deadline(scope, expires_at))
+
+    def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
+        return operations.delete([self._place(scope)], checked_key(self._settings, key))
+
+    def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
+        place = self._place(scope)
+        if all_map_indices and keys.is_task(scope):
+            pages = keys.task_pages(self._settings.namespace, scope, payloads=True)
+            return operations.clear_pages(pages)
+        return operations.clear([place])
+
+    def entries(self, _: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
+        return operations.entries(self._place(scope))
+
+    def _place(self, scope: StateScope) -> Place:
+        return keys.place(self._settings.namespace, scope, payloads=True)
+
+    def _deadline(self, scope: StateScope, expires_at: datetime | None) -> int:
+        days = self._settings.worker_retention_days
+        # An asset's state has no retention in Airflow: a watermark stays, however old.
+        if expires_at is None and days and keys.is_task(scope):
+            return envelope.deadline_after(timedelta(days=days))
+        return envelope.to_microseconds(expires_at)
+
+
+def _read_inline(stored: str) -> Any:
+    try:
+        return json.loads(stored) if stored else None
+    except ValueError as error:
+        raise CorruptValueError(
+            f"The reference {stored!r} is none of redis-state's: it was written by another "
+            "[workers] state_store_backend."
+        ) from error
+
+
+def _forgive(scope: StateScope, error: StateStoreError) -> None:
+    # Airflow clears a task's state when the task has succeeded, and would fail it for this.
+    if not keys.is_task(scope):
+        raise error
+    _log.warning(
+        "The payloads of %s were not cleared, and go with their retention. %s", scope, error
+    )
