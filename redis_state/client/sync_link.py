@@ -90,7 +90,10 @@ def open_link(settings: Settings, deadline: float) -> Link:
     """Connect and log in, or break off at the deadline."""
     server = settings.server
     kind: type[Link] = _UnixLink if server.path else _TlsLink if server.tls else _TcpLink
-    timeout = _remaining(deadline)
+    try:
+        timeout = _remaining(deadline)
+    except TimeoutError as error:
+        raise SilenceError(str(error)) from error
     link = kind(
         **connection_options(settings),
         socket_connect_timeout=timeout,

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from redis_state import OperationTimeoutError, UnavailableError
+from redis_state.client import async_link, sync_link
 from redis_state.client.budget import Budget
 from redis_state.client.failures import BrokenError, SilenceError
 from redis_state.settings import Settings
@@ -54,3 +55,10 @@ def test_a_silence_alone_is_a_timeout(budget: Budget) -> None:
     use_up(budget)
     with pytest.raises(OperationTimeoutError, match=r"within the budget of 0\.2 s"):
         budget.pause(SilenceError("no answer"), at_once=False)
+
+
+async def test_no_connection_is_opened_after_the_deadline() -> None:
+    with pytest.raises(SilenceError):
+        sync_link.open_link(Settings(), time.monotonic())
+    with pytest.raises(SilenceError):
+        await async_link.open_link(Settings(), time.monotonic())
