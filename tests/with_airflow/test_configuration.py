@@ -1,0 +1,185 @@
+"""What an operator configures, in Airflow's own ways, and what Airflow shows of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redis_state import MisconfiguredError, RedisStateBackend, RedisWorkerBackend
+from redis_state.provider import get_provider_info
+from redis_state.settings import Settings, load
+from tests.with_airflow.conftest import HAS_CORE
+
+SECRET = "s3cr3t-of-the-connection"
+OPTIONS = get_provider_info()["config"]["redis_state"]["options"]
+
+
+def set_connection(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_STATE", json.dumps({"conn_type": "redis"} | parts))
+    monkeypatch.setenv("AIRFLOW__REDIS_STATE__REDIS_CONN_ID", "state")
+
+
+def test_every_option_is_declared_with_its_default_and_what_it_means() -> None:
+    assert OPTIONS.keys() == Settings.model_fields.keys()
+    for name, declared in OPTIONS.items():
+        assert declared["description"] == Settings.model_fields[name].description
+        assert declared["default"] == "" or str(getattr(load(), name)) in (
+            declared["default"],
+            "**********",
+        )
+    assert [name for name, declared in OPTIONS.items() if declared["sensitive"]] == [
+        "url",
+        "password",
+    ]
+
+
+def airflow(*command: str, **environment: str) -> str:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "airflow"), *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+if HAS_CORE:
+
+    def test_a_declared_default_gives_way_to_the_environment(
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        conf = import_module("airflow.configuration").conf
+        assert conf.get("redis_state", "namespace") == "airflow"
+        monkeypatch.setenv("REDIS_STATE_NAMESPACE", "from-environment")
+        assert load().namespace == "from-environment"
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__NAMESPACE", "from-airflow")
+        assert load().namespace == "from-airflow"
+
+    @pytest.mark.parametrize("backend", [RedisStateBackend, RedisWorkerBackend])
+    def test_a_command_may_tell_url_and_password(
+        monkeypatch: pytest.MonkeyPatch, backend: Any
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL_CMD", "echo redis://told:7000/3")
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__PASSWORD_CMD", f"echo {SECRET}")
+        made = backend()
+        assert str(made.settings.server) == "told:7000/3"
+        assert made.settings.credentials[1].get_secret_value() == SECRET
+        assert SECRET not in repr(made) + repr(made.settings)
+
+    def test_a_secrets_backend_may_tell_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+        for section in ("SECRETS__BACKEND", "WORKERS__SECRETS_BACKEND"):
+            monkeypatch.setenv(
+                f"AIRFLOW__{section}", "tests.with_airflow.test_configuration.ConfigSecrets"
+            )
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL_SECRET", "state-url")
+        assert str(load().server) == "secret-backend:7000/3"
+
+    class ConfigSecrets(import_module("airflow.secrets").BaseSecretsBackend):  # type: ignore[misc]
+        def get_config(self, key: str) -> str:
+            return {"state-url": "redis://secret-backend:7000/3"}[key]
+
+    def test_airflow_lists_the_provider_and_its_options() -> None:
+        listed = airflow("providers", "list", "--output", "json")
+        assert "redis-state" in listed
+        shown = airflow("config", "list", "--section", "redis_state", "--defaults", "--show-values")
+        for name, declared in OPTIONS.items():
+            assert f"# {name} = {declared['default']}".strip() in shown
+
+    def test_airflow_hides_what_is_sensitive() -> None:
+        shown = airflow(
+            "config",
+            "list",
+            "--section",
+            "redis_state",
+            "--show-values",
+            "--hide-sensitive",
+            AIRFLOW__REDIS_STATE__URL=f"redis://:{SECRET}@h/0",
+            AIRFLOW__REDIS_STATE__PASSWORD=SECRET,
+        )
+        assert "url" in shown
+        assert SECRET not in shown
+
+    @pytest.mark.parametrize("backend", [RedisStateBackend, RedisWorkerBackend])
+    def test_a_connection_of_the_environment_says_where_the_server_is(
+        monkeypatch: pytest.MonkeyPatch, backend: Any
+    ) -> None:
+        set_connection(
+            monkeypatch,
+            host="conn-host",
+            port=7001,
+            login="user",
+            password=SECRET,
+            extra={"db": 4, "ssl": True, "ssl_ca_certs": "/ca.pem", "ssl_cert_reqs": "required"},
+        )
+        settings = backend().settings
+        assert str(settings.server) == "conn-host:7001/4"
+        assert settings.server.tls
+        assert settings.server.ca_file == "/ca.pem"
+        assert settings.credentials[0] == "user"
+        assert settings.credentials[1].get_secret_value() == SECRET
+        assert SECRET not in repr(settings)
+
+    @pytest.mark.parametrize(
+        ("uri", "server", "tls"),
+        [
+            ("redis://h:7001/5", "h:7001/5", False),
+            ("redis://", "localhost:6379/0", False),
+            ("rediss://:p%40ss@h", "h:6379/0", True),
+        ],
+    )
+    def test_a_connection_may_be_written_as_a_uri(
+        monkeypatch: pytest.MonkeyPatch, uri: str, server: str, tls: bool
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_STATE", uri)
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__REDIS_CONN_ID", "state")
+        settings = load()
+        assert (str(settings.server), settings.server.tls) == (server, tls)
+
+    def test_an_option_goes_before_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+        set_connection(monkeypatch, host="h", login="user", password="its-own")
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__USERNAME", "option")
+        assert load().credentials[0] == "option"
+
+    @pytest.mark.parametrize(
+        ("parts", "message"),
+        [
+            ({"conn_type": "postgres"}, "is of the type 'postgres'"),
+            ({"extra": {"ssl": True, "ssl_cert_reqs": "none"}}, "ssl_cert_reqs"),
+            ({"extra": {"ssl": True, "ssl_keyfile": "/key"}}, "ssl_keyfile"),
+            ({"extra": {"decode_responses": True}}, "decode_responses"),
+            ({"extra": {"db": "x"}}, "The url of the connection 'state' is wrong"),
+        ],
+    )
+    def test_a_connection_that_cannot_be_followed_is_an_error_that_says_why(
+        monkeypatch: pytest.MonkeyPatch, parts: dict[str, Any], message: str
+    ) -> None:
+        set_connection(monkeypatch, **({"host": "h", "password": SECRET} | parts))
+        with pytest.raises(MisconfiguredError, match=message) as raised:
+            load()
+        assert SECRET not in str(raised.value)
+
+    def test_url_and_connection_together_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+        set_connection(monkeypatch, host="h")
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL", "redis://elsewhere")
+        with pytest.raises(
+            MisconfiguredError, match=r"redis_conn_id and \[redis_state\] url both say"
+        ):
+            load()
+
+    def test_a_missing_connection_is_told_as_one_on_either_side(
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__REDIS_CONN_ID", "nowhere")
+        with pytest.raises(MisconfiguredError, match="Make it in Airflow"):
+            RedisStateBackend()
+        with pytest.raises(MisconfiguredError, match="set AIRFLOW_CONN_NOWHERE"):
+            RedisWorkerBackend()

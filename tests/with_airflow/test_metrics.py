@@ -1,0 +1,172 @@
+"""Metrics as they leave Airflow's own stats, caught by a StatsD of the test's own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from redis_state import (
+    RedisStateBackend,
+    RedisWorkerBackend,
+    StateStoreError,
+    TaskScope,
+    TooLargeError,
+)
+from redis_state.airflow.statistics import size_of
+from redis_state.testing import EmbeddedServer
+from tests.support.peers import hang_up, listener
+from tests.with_airflow.conftest import HAS_CORE
+
+SIDES: dict[str, tuple[Any, str]] = {
+    "worker": (RedisWorkerBackend, "airflow.sdk.observability"),
+    **({"server": (RedisStateBackend, "airflow.observability")} if HAS_CORE else {}),
+}
+TASK = TaskScope("dag", "run", "task")
+Catch = Callable[[], list[str]]
+
+
+@pytest.fixture
+def statsd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Catch]:
+    """Give a function that returns what has arrived since it was last called."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind(("127.0.0.1", 0))
+        sink.settimeout(0.2)
+        for name, value in {
+            "ON": "True",
+            "HOST": "127.0.0.1",
+            "PORT": str(sink.getsockname()[1]),
+            "PREFIX": "af",
+        }.items():
+            monkeypatch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", value)
+
+        def caught() -> list[str]:
+            lines = []
+            try:
+                while True:
+                    lines += sink.recv(65_536).decode().splitlines()
+            except TimeoutError:
+                return lines
+
+        yield caught
+
+
+@contextmanager
+def switched_on(side: str) -> Iterator[None]:
+    """Do as Airflow's processes do when they start, and undo it."""
+    home = SIDES[side][1]
+    stats = import_module(f"{home}.stats")
+    logger = import_module(f"{home}.metrics.stats_utils").get_stats_factory()()
+    stats.initialize(factory=lambda: logger, export_legacy_names=False)
+    yield
+    logger.statsd.close()
+    base = f"{home.removesuffix('.observability')}._shared.observability.metrics.base_stats_logger"
+    stats.initialize(factory=import_module(base).NoStatsLogger, export_legacy_names=False)
+
+
+@pytest.fixture(params=SIDES)
+def side(request: pytest.FixtureRequest, statsd: Catch) -> Iterator[str]:
+    with switched_on(request.param):
+        yield str(request.param)
+
+
+@pytest.fixture
+def make(side: str, server: EmbeddedServer, namespace: str) -> Iterator[Callable[..., Any]]:
+    made = []
+
+    def build(**options: Any) -> Any:
+        made.append(SIDES[side][0](**({"url": server.url, "namespace": namespace} | options)))
+        return made[-1]
+
+    yield build
+    for backend in made:
+        backend.close()
+
+
+def counters(lines: list[str]) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for line in lines:
+        name, _, rest = line.partition(":")
+        value, _, kind = rest.partition("|")
+        if kind == "c":
+            counted[name] = counted.get(name, 0) + int(value)
+    return counted
+
+
+async def test_operations_are_counted_by_verb_and_outcome(
+    side: str, make: Callable[..., Any], statsd: Catch
+) -> None:
+    backend = make(max_value_bytes=100)
+    backend.set(TASK, "key", '"12345678"')
+    backend.get(TASK, "key")
+    backend.get(TASK, "missing")
+    await backend.aget(TASK, "key")
+    with pytest.raises(TooLargeError):
+        backend.set(TASK, "key", "x" * 101)
+    backend.set_many(TASK, {"a": "12", "b": "34"})
+    backend.get_many(TASK, ["a", "b"])
+    backend.entries(TASK)
+    backend.delete(TASK, "key")
+    backend.clear(TASK)
+    await backend.aclose()
+    lines = statsd()
+    operations = f"af.redis_state.operations.{side}"
+    size = f"af.redis_state.bytes.{side}"
+    assert counters(lines) == {
+        f"{operations}.set.ok": 1,
+        f"{operations}.set.invalid": 1,
+        f"{operations}.set_many.ok": 1,
+        f"{operations}.get.ok": 2,
+        f"{operations}.get.absent": 1,
+        f"{operations}.get_many.ok": 1,
+        f"{operations}.entries.ok": 1,
+        f"{operations}.delete.ok": 1,
+        f"{operations}.clear.ok": 1,
+        f"{size}.set": 10,
+        f"{size}.get": 20,
+        f"{size}.set_many": 4,
+        f"{size}.get_many": 4,
+        f"{size}.entries": 14,
+    }
+    durations = [line.partition(":")[0] for line in lines if line.endswith("|ms")]
+    assert durations.count(f"af.redis_state.duration.{side}.get") == 3
+    assert len(durations) == 10
+
+
+def test_tags_go_with_the_name_where_airflow_sends_them(
+    monkeypatch: pytest.MonkeyPatch, statsd: Catch, side: str, make: Callable[..., Any]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED", "True")
+    with switched_on(side):
+        make().get(TASK, "missing")
+        assert counters(statsd()) == {
+            f"af.redis_state.operations,side={side},verb=get,outcome=absent": 1
+        }
+
+
+async def test_attempts_that_are_made_again_are_counted(
+    side: str, make: Callable[..., Any], statsd: Catch
+) -> None:
+    with listener(hang_up) as port:
+        backend = make(url=f"redis://127.0.0.1:{port}/0", budget=0.3)
+        with pytest.raises(StateStoreError):
+            backend.get(TASK, "key")
+        with pytest.raises(StateStoreError):
+            await backend.aget(TASK, "key")
+    counted = counters(statsd())
+    assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == 2
+    assert counted[f"af.redis_state.retries.{side}"] >= 2
+
+
+@pytest.mark.parametrize("side_off", SIDES)
+def test_without_metrics_there_is_no_meter(side_off: str) -> None:
+    assert SIDES[side_off][0]()._meter is None
+
+
+def test_only_values_have_a_size() -> None:
+    assert size_of(None) == 0
+    assert size_of({"key": "12"}) == 2
