@@ -1,11 +1,13 @@
 """Errors as Airflow's API server answers them: with a status, and a message for the task's log.
 
-Airflow's client tries again after a 5xx and gives up after a 4xx. An error that has a status here
-stays what it is, and is one of FastAPI's as well.
+Airflow's client tries again after a 5xx and gives up after a 4xx. An error that is answered stays
+what it is, and is one of FastAPI's as well. FastAPI logs none of its own, so what an operator has
+to know is logged here.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import cache
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from redis_state.errors import (
     CorruptValueError,
     InvalidInputError,
+    MisconfiguredError,
     StateStoreError,
     TooLargeError,
 )
@@ -21,8 +24,10 @@ _STATUSES: tuple[tuple[type[StateStoreError], int, str], ...] = (
     (TooLargeError, 413, "too_large"),
     (InvalidInputError, 422, "invalid"),
     (CorruptValueError, 409, "corrupt"),
+    (MisconfiguredError, 503, "misconfigured"),
     (StateStoreError, 503, "unavailable"),
 )
+_log = logging.getLogger(__name__)
 
 
 def answered(error: StateStoreError) -> StateStoreError:
@@ -32,6 +37,8 @@ def answered(error: StateStoreError) -> StateStoreError:
     status, reason = next(
         (status, reason) for kind, status, reason in _STATUSES if isinstance(error, kind)
     )
+    if not isinstance(error, InvalidInputError):
+        _log.error("%s", error)
     kind: Any = _kind(type(error))  # type: ignore[arg-type]  # a class is hashable
     answer: StateStoreError = kind(str(error))
     answer.status_code = status  # type: ignore[attr-defined]
