@@ -12,7 +12,12 @@ from uuid import UUID
 import pytest
 
 import redis_state
-from redis_state import BaseStateBackend, MisconfiguredError, RedisStateBackend
+from redis_state import (
+    BaseStateBackend,
+    MisconfiguredError,
+    RedisStateBackend,
+    RedisWorkerBackend,
+)
 from redis_state.airflow.bases import airflow_bases
 from redis_state.settings import load
 from tests.support.verbs import Verbs
@@ -20,23 +25,33 @@ from tests.with_airflow.conftest import FAMILIES, HAS_CORE
 
 HOMES = [family for family in FAMILIES if family != "redis_state"]
 VERBS = ["get", "set", "delete", "clear", "aget", "aset", "adelete", "aclear"]
+HOOKS = [
+    f"{direction}_{kind}_state_store_{way}_ref"
+    for kind in ("task", "asset")
+    for direction, way in (("serialize", "to"), ("deserialize", "from"))
+]
+BACKENDS = pytest.mark.parametrize("backend_class", [RedisStateBackend, RedisWorkerBackend])
 REGION = UUID(int=7)
 
 
+@BACKENDS
 @pytest.mark.parametrize("home", HOMES)
-def test_the_backend_is_a_true_subclass(home: str) -> None:
+def test_the_backend_is_a_true_subclass(home: str, backend_class: Any) -> None:
     base = import_module(home).BaseStoreBackend
-    assert issubclass(RedisStateBackend, base)
-    assert isinstance(RedisStateBackend(), base)
+    assert issubclass(backend_class, base)
+    assert isinstance(backend_class(), base)
     assert base in airflow_bases()
     assert len(airflow_bases()) == len(HOMES)
 
 
+@BACKENDS
 @pytest.mark.parametrize("home", HOMES)
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_verbs_take_airflow_s_arguments(home: str, verb: str) -> None:
+@pytest.mark.parametrize("verb", [*VERBS, *HOOKS])
+def test_the_verbs_and_hooks_take_airflow_s_arguments(
+    home: str, verb: str, backend_class: Any
+) -> None:
     theirs = inspect.signature(getattr(import_module(home).BaseStoreBackend, verb)).parameters
-    ours = inspect.signature(getattr(RedisStateBackend, verb)).parameters
+    ours = inspect.signature(getattr(backend_class, verb)).parameters
     assert list(ours) == list(theirs)
     for name, parameter in theirs.items():
         assert (ours[name].kind, ours[name].default) == (parameter.kind, parameter.default)
@@ -47,6 +62,24 @@ def test_nothing_abstract_of_airflow_s_is_left_open(home: str) -> None:
     abstract = import_module(home).BaseStoreBackend.__abstractmethods__
     assert abstract <= set(BaseStateBackend.__abstractmethods__)
     assert not RedisStateBackend.__abstractmethods__
+
+
+def test_a_worker_keeps_values_for_scopes_of_every_family(
+    server: Any, namespace: str, family: str
+) -> None:
+    worker = RedisWorkerBackend(url=server.url, namespace=namespace)
+    task, asset = scopes_of(family)
+    for scope in (task("d", "r", "t"), task("d", "r", "t", 5)):
+        ref = worker.serialize_task_state_store_to_ref(value=[1], key="k", scope=scope)
+        assert worker.deserialize_task_state_store_from_ref(ref) == [1]
+        worker.clear(scope)
+        assert worker.deserialize_task_state_store_from_ref(ref) is None
+    for scope in (asset(name="n"), asset(uri="u")):
+        ref = worker.serialize_asset_state_store_to_ref(value={"a": 1}, key="k", scope=scope)
+        assert worker.deserialize_asset_state_store_from_ref(ref) == {"a": 1}
+        worker.delete(scope, "k")
+        assert worker.deserialize_asset_state_store_from_ref(ref) is None
+    worker.close()
 
 
 def scopes_of(family: str) -> tuple[Any, Any]:
