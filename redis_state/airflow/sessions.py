@@ -12,7 +12,8 @@ from typing import Any
 
 UNKNOWN = 0
 
-_NOTES = "redis_state.incarnations"
+# Where in a session the runs are noted.
+NOTES = "redis_state.incarnations"
 
 
 def watch_runs() -> None:
@@ -32,7 +33,7 @@ def incarnation(session: Any, scope: Any) -> int:
     if not isinstance(info, dict):
         return UNKNOWN
     run = (scope.dag_id, scope.run_id)
-    notes = info.setdefault(_NOTES, {})
+    notes = info.setdefault(NOTES, {})
     if run not in notes:
         notes[run] = _ask(session, *run)
     return int(notes[run])
@@ -42,17 +43,20 @@ def _note(run: Any, context: Any) -> None:
     # Not `run.id`: an attribute that was not loaded would be, by a query.
     loaded = run.__dict__
     if loaded.get("id") is not None:
-        notes = context.session.info.setdefault(_NOTES, {})
+        notes = context.session.info.setdefault(NOTES, {})
         notes[loaded.get("dag_id"), loaded.get("run_id")] = loaded["id"]
 
 
 def _ask(session: Any, dag_id: str, run_id: str) -> int:
     # Once in a process: for the request that built the backend, whose run was loaded before.
+    models = sys.modules.get("airflow.models.dagrun")
+    if models is None:
+        return UNKNOWN
     from sqlalchemy import select
     from sqlalchemy.orm import Session
 
     if not isinstance(session, Session):
         return UNKNOWN
-    model = sys.modules["airflow.models.dagrun"].DagRun
+    model = models.DagRun
     query = select(model.id).where(model.dag_id == dag_id, model.run_id == run_id)
     return session.scalar(query) or UNKNOWN
