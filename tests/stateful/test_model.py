@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -25,7 +24,7 @@ from redis_state import AssetScope, RedisStateBackend, StateScope, TaskScope
 from redis_state.operations import Capabilities
 from redis_state.testing import EmbeddedServer
 from tests.support.leaks import check_leaks
-from tests.support.servers import ONE_OF_EACH_FORM, Servers, raw_client
+from tests.support.servers import Servers, raw_client
 
 # Few names, so that verbs meet each other; two map indices share a page.
 SCOPES: list[StateScope] = [
@@ -189,21 +188,6 @@ class UpgradedMachine(StoreMachine):
     @invariant()
     def nothing_leaks(self) -> None:
         """Mixed forms may keep a value's bytes for longer, never show them: see `compare`."""
-
-
-@pytest.fixture(params=ONE_OF_EACH_FORM)
-def server_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def machine_settings() -> settings:
-    return settings(deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=25)
-
-
-@pytest.fixture
-def bound(server: EmbeddedServer, raw: Any, has_field_expiry: bool) -> dict[str, Any]:
-    return {"server": server, "raw": raw, "field_form": has_field_expiry}
 
 
 def test_the_store_behaves_as_a_dict_with_deadlines(

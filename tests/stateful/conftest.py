@@ -1,0 +1,26 @@
+"""What every machine is bound to: a server of each form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from redis_state.testing import EmbeddedServer
+from tests.support.servers import ONE_OF_EACH_FORM
+
+
+@pytest.fixture(params=ONE_OF_EACH_FORM)
+def server_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def machine_settings() -> settings:
+    return settings(deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=25)
+
+
+@pytest.fixture
+def bound(server: EmbeddedServer, raw: Any, has_field_expiry: bool) -> dict[str, Any]:
+    return {"server": server, "raw": raw, "field_form": has_field_expiry}

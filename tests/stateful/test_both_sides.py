@@ -1,0 +1,65 @@
+"""Random verbs on state and on what a worker keeps beside it, on a server of each form."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
+
+from redis_state import AssetScope, RedisWorkerBackend, StateScope, TaskScope, references
+from tests.stateful.test_model import BLUR, StoreMachine, keys, lives, scopes, values
+
+
+class BothSidesMachine(StoreMachine):
+    """The same with a worker whose payloads lie on the same server."""
+
+    @initialize()
+    def begin(self) -> None:
+        super().begin()
+        self.worker = RedisWorkerBackend(url=self.server.url, namespace=self.namespace)
+
+    @rule(target=StoreMachine.written, scope=scopes, key=keys, value=values, life=lives)
+    def store(
+        self, scope: StateScope, key: str, value: str, life: timedelta | None
+    ) -> tuple[StateScope, str]:
+        expires_at = (
+            None if life is None or isinstance(scope, AssetScope) else (datetime.now(UTC) + life)
+        )
+        reference = self.worker.serialize_task_state_store_to_ref(value=value, key=key, scope=scope)
+        document = json.dumps({"__airflow_state_ref__": reference})
+        self.backend.set(scope, key, document, expires_at=expires_at)
+        self.model[scope, key] = (document, expires_at)
+        live = expires_at is None or expires_at - datetime.now(UTC) > BLUR
+        if live:
+            assert self.worker.deserialize_task_state_store_from_ref(reference) == value
+        return scope, key
+
+    @rule(scope=scopes)
+    def payloads_end_with_their_references(self, scope: StateScope) -> None:
+        payloads = self.worker.entries(scope)
+        for key, entry in self.backend.entries(scope).items():
+            if references.referred(entry.value) is not None and not self.is_ending(scope, key):
+                assert payloads[key].expires_at == entry.expires_at
+
+    def is_ending(self, scope: StateScope, key: str) -> bool:
+        expires_at = self.model[scope, key][1]
+        return expires_at is not None and expires_at - datetime.now(UTC) <= BLUR
+
+    @rule(scope=scopes.filter(lambda scope: isinstance(scope, TaskScope)))
+    def no_payload_is_left_without_its_task_s_state(self, scope: StateScope) -> None:
+        assert self.worker.entries(scope).keys() <= {key for at, key in self.model if at == scope}
+
+    def teardown(self) -> None:
+        if hasattr(self, "worker"):
+            self.worker.close()
+        super().teardown()
+
+
+def test_state_and_payloads_of_workers_stay_together(
+    bound: dict[str, Any], machine_settings: settings
+) -> None:
+    machine = type("Machine", (BothSidesMachine,), bound)
+    run_state_machine_as_test(machine, settings=machine_settings)
