@@ -15,18 +15,16 @@ from typing import Any
 from redis_state.errors import (
     CorruptValueError,
     InvalidInputError,
-    MisconfiguredError,
     StateStoreError,
     TooLargeError,
 )
 
-_STATUSES: tuple[tuple[type[StateStoreError], int, str], ...] = (
-    (TooLargeError, 413, "too_large"),
-    (InvalidInputError, 422, "invalid"),
-    (CorruptValueError, 409, "corrupt"),
-    (MisconfiguredError, 503, "misconfigured"),
-    (StateStoreError, 503, "unavailable"),
-)
+_STATUSES: dict[type[StateStoreError], int] = {
+    TooLargeError: 413,
+    InvalidInputError: 422,
+    CorruptValueError: 409,
+    StateStoreError: 503,
+}
 _log = logging.getLogger(__name__)
 
 
@@ -34,15 +32,14 @@ def answered(error: StateStoreError) -> StateStoreError:
     """Return the error as one that FastAPI answers by itself, where this process runs FastAPI."""
     if "fastapi" not in sys.modules:
         return error
-    status, reason = next(
-        (status, reason) for kind, status, reason in _STATUSES if isinstance(error, kind)
-    )
+    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
     if not isinstance(error, InvalidInputError):
         _log.error("%s", error)
     kind: Any = _kind(type(error))  # type: ignore[arg-type]  # a class is hashable
     answer: StateStoreError = kind(str(error))
     answer.status_code = status  # type: ignore[attr-defined]
-    answer.detail = {"reason": reason, "message": str(error)}  # type: ignore[attr-defined]
+    # A text: of anything else, Airflow's client would say no more than "Server returned error".
+    answer.detail = str(error)  # type: ignore[attr-defined]
     answer.headers = None  # type: ignore[attr-defined]
     return answer.with_traceback(error.__traceback__)
 

@@ -26,16 +26,16 @@ from redis_state.airflow.responses import answered
 from tests.with_airflow.conftest import HAS_CORE
 
 ANSWERS = {
-    TooLargeError: (413, "too_large"),
-    InvalidInputError: (422, "invalid"),
-    InvalidKeyError: (422, "invalid"),
-    InvalidScopeError: (422, "invalid"),
-    InvalidValueError: (422, "invalid"),
-    CorruptValueError: (409, "corrupt"),
-    MisconfiguredError: (503, "misconfigured"),
-    UnavailableError: (503, "unavailable"),
-    OperationTimeoutError: (503, "unavailable"),
-    StateStoreError: (503, "unavailable"),
+    TooLargeError: 413,
+    InvalidInputError: 422,
+    InvalidKeyError: 422,
+    InvalidScopeError: 422,
+    InvalidValueError: 422,
+    CorruptValueError: 409,
+    MisconfiguredError: 503,
+    UnavailableError: 503,
+    OperationTimeoutError: 503,
+    StateStoreError: 503,
 }
 
 if HAS_CORE:
@@ -45,13 +45,12 @@ if HAS_CORE:
         kind: type[StateStoreError], caplog: pytest.LogCaptureFixture
     ) -> None:
         http_exception = import_module("fastapi").HTTPException
-        status, reason = ANSWERS[kind]
         answer = answered(kind("what to do"))
         assert isinstance(answer, kind)
         assert isinstance(answer, http_exception)
         assert str(answer) == "what to do"
-        assert answer.status_code == status
-        assert answer.detail == {"reason": reason, "message": "what to do"}
+        assert answer.status_code == ANSWERS[kind]
+        assert answer.detail == "what to do"
         assert ("what to do" in caplog.text) is (not issubclass(kind, InvalidInputError))
 
     def test_only_a_call_with_airflow_s_session_is_answered() -> None:
