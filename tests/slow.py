@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +34,7 @@ def main() -> int:
         **{f"Python {name}": partial(python, name) for name in PYTHONS if name != OWN},
         "task SDK alone": lambda: airflow("airflow-sdk", BESIDE_ANY_AIRFLOW, "--no-deps"),
         "next Airflow": lambda: airflow("airflow-next", BESIDE_THE_NEXT),
+        "wheel beside Airflow": wheel,
     }
     wanted = sys.argv[1:] or list(lanes)
     failed = []
@@ -90,15 +92,41 @@ def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
     )
 
 
+def wheel() -> None:
+    """Run the demo as its users would: on the built wheel, away from this repository."""
+    name = ".venv-wheel"
+    shutil.rmtree(ROOT / name, ignore_errors=True)
+    folder = make_environment(name, sys.executable, "requirements/airflow.txt")
+    with tempfile.TemporaryDirectory() as elsewhere:
+        build = ["-m", "hatchling", "build", "-t", "wheel", "-d", elsewhere]
+        run(sys.executable, *build)
+        (built,) = Path(elsewhere).glob("*.whl")
+        inside = str(folder / "bin" / "python")
+        pip(inside, "--no-deps", str(built))
+        shutil.copytree(ROOT / "examples", Path(elsewhere) / "examples")
+        where = "import redis_state; print(redis_state.__file__)"
+        found = subprocess.check_output([inside, "-c", where], text=True, cwd=elsewhere)
+        if name not in found:
+            raise FileNotFoundError(f"the wheel was to be tested, and {found} was found")
+        subprocess.run([inside, "-m", "examples.demo"], cwd=elsewhere, check=True)
+
+
 def environment_of(name: str, interpreter: str, pins: str, *options: str) -> Path:
     folder = ROOT / name
     if not (folder / "ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        run(interpreter, "-m", "venv", str(folder))
+        make_environment(name, interpreter, pins, *options)
         inside = str(folder / "bin" / "python")
-        pip(inside, "--require-hashes", *options, "--requirement", pins)
         pip(inside, "--no-deps", "--no-build-isolation", "--editable", ".")
         (folder / "ready").touch()
+    return folder
+
+
+def make_environment(name: str, interpreter: str, pins: str, *options: str) -> Path:
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    run(interpreter, "-m", "venv", str(folder))
+    inside = str(folder / "bin" / "python")
+    pip(inside, "--require-hashes", *options, "--requirement", pins)
     return folder
 
 
