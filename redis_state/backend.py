@@ -8,8 +8,10 @@ from typing import Any
 
 from redis_state import envelope, keys, operations, payloads, references
 from redis_state.airflow import sessions
+from redis_state.airflow.responses import answered
 from redis_state.airflow.statistics import SERVER
 from redis_state.contract import Entry, StateScope
+from redis_state.errors import MisconfiguredError
 from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_values
 from redis_state.operations import Operation
@@ -25,7 +27,11 @@ class RedisStateBackend(Verbs):
     """
 
     def __init__(self, **options: Any) -> None:
-        settings = load(SERVER, **options)
+        try:
+            settings = load(SERVER, **options)
+        except MisconfiguredError as error:
+            # The API server builds the backend when a task first needs it.
+            raise answered(error) from None
         super().__init__(settings, _StateBuilder(settings), SERVER)
         sessions.watch_runs()
 

@@ -52,7 +52,8 @@ class Envelope:
         """
         if self.expires_at != NEVER and now >= self.expires_at:
             return False
-        return UNKNOWN in (incarnation, self.incarnation) or incarnation == self.incarnation
+        own = incarnation & _LAST_INCARNATION
+        return UNKNOWN in (own, self.incarnation) or own == self.incarnation
 
 
 def seal(payload: bytes, *, updated_at: int, expires_at: int, incarnation: int = UNKNOWN) -> bytes:

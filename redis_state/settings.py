@@ -128,6 +128,13 @@ class Settings(BaseModel):
         return self.username or username, self.password or in_url
 
 
+# Airflow asks a command or a secrets backend for what is sensitive.
+_WRITABLE = {
+    *Settings.model_fields,
+    *(f"{name}_{way}" for name in ("url", "password") for way in ("cmd", "secret")),
+}
+
+
 def load(side: str = SERVER, /, **options: Any) -> Settings:
     """Build the settings: from ``options``, else Airflow's section, else the environment."""
     found: dict[str, Any] = {}
@@ -137,7 +144,7 @@ def load(side: str = SERVER, /, **options: Any) -> Settings:
             if text is not None and text.strip():
                 found[name], written[name] = text.strip(), spelled
                 break
-    for name in strangers(SECTION, Settings.model_fields):
+    for name in strangers(SECTION, _WRITABLE):
         # No error: a newer version, beside this one during an upgrade, may know the option.
         _log.warning("[%s] %s is no option of redis-state and has no effect.", SECTION, name)
     return _build(side, found | options, written)

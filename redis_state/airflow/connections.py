@@ -15,7 +15,8 @@ from redis_state.errors import MisconfiguredError
 
 _ENVIRONMENT = "airflow.secrets.environment_variables.EnvironmentVariablesBackend"
 _TLS_TYPES = ("rediss", "valkeys")
-_TYPES = ("redis", "valkey", *_TLS_TYPES)
+# Airflow writes "generic" for a type of a provider that is not installed.
+_TYPES = ("redis", "valkey", "generic", *_TLS_TYPES)
 # Extras of Airflow's Redis connections, with the values that mean what is done here anyway.
 _HARMLESS = {"ssl_cert_reqs": ("required", None), "ssl_check_hostname": (True, None)}
 

@@ -71,9 +71,10 @@ def check(replies: Replies, server: Server) -> None:
 
 def while_connecting(error: BaseException, server: Server) -> None:
     """Raise what an error of connecting or logging in means, unless it is a stranger's."""
-    if isinstance(error, ResponseError):
-        check([ReplyError(str(error))], server)
-    if _came_from(error, ssl.SSLCertVerificationError):
+    refusal = _origin(error, ResponseError)
+    if refusal is not None:
+        check([ReplyError(str(refusal))], server)
+    if _origin(error, ssl.SSLCertVerificationError) is not None:
         raise MisconfiguredError(
             f"{server} showed a certificate that is not trusted ({error}). Name its authority with "
             "?ssl_ca_certs=/path/to/ca.pem in the url, and its host as the certificate does."
@@ -84,10 +85,10 @@ def while_connecting(error: BaseException, server: Server) -> None:
         raise BrokenError(str(error)) from error
 
 
-def _came_from(error: BaseException | None, kind: type[BaseException]) -> bool:
+def _origin(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error
 
 
 def read_capabilities(replies: Replies, server: Server) -> Capabilities:
@@ -120,6 +121,10 @@ def _raise_for(reply: ReplyError, server: Server) -> None:
         raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
     if code in _MISTAKES:
         raise MisconfiguredError(f"{server}: {_MISTAKES[code]} ({text}).") from reply
+    if "without any password configured" in text:
+        raise MisconfiguredError(
+            f"{server} asks for no password: take it out of [redis_state], or set one there."
+        ) from reply
     if "DB index is out of range" in text:
         raise MisconfiguredError(
             f"{server}: it has no database of that number: correct the one in the url ({text})."

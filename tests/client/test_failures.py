@@ -159,6 +159,14 @@ async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Ma
         assert SECRET not in chain(caught.value)
 
 
+async def test_a_password_that_no_one_asked_for_is_told_so(verbs_at: Make) -> None:
+    with server(FIELD_FORM) as running:
+        verbs = verbs_at(running.url, password=SECRET)
+        with pytest.raises(MisconfiguredError, match="asks for no password") as caught:
+            await verbs.get(TASK, "key")
+        assert SECRET not in chain(caught.value)
+
+
 async def test_a_database_beyond_the_last_is_told(verbs_at: Make) -> None:
     with (
         server(FIELD_FORM) as running,

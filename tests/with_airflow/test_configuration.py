@@ -75,6 +75,17 @@ if HAS_CORE:
         assert made.settings.credentials[1].get_secret_value() == SECRET
         assert SECRET not in repr(made) + repr(made.settings)
 
+    def test_the_options_for_a_command_are_no_strangers(
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        conf = import_module("airflow.configuration").conf
+        conf.read_dict({"redis_state": {"url_cmd": "echo redis://told", "password_secret": "x"}})
+        try:
+            load()
+        finally:
+            conf.remove_section("redis_state")
+        assert "no option" not in caplog.text
+
     def test_a_secrets_backend_may_tell_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
         for section in ("SECRETS__BACKEND", "WORKERS__SECRETS_BACKEND"):
             monkeypatch.setenv(
@@ -134,6 +145,7 @@ if HAS_CORE:
             ("redis://h:7001/5", "h:7001/5", False),
             ("redis://", "localhost:6379/0", False),
             ("rediss://:p%40ss@h", "h:6379/0", True),
+            ("generic://h", "h:6379/0", False),
         ],
     )
     def test_a_connection_may_be_written_as_a_uri(

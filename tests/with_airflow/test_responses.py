@@ -64,6 +64,12 @@ if HAS_CORE:
             backend.get(scope, "k" * 513, session=object())
         assert isinstance(given.value, http_exception)
 
+    def test_a_wrong_option_is_answered_too(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__TIMEOUT", "soon")
+        with pytest.raises(MisconfiguredError, match="timeout is wrong") as raised:
+            RedisStateBackend()
+        assert isinstance(raised.value, import_module("fastapi").HTTPException)
+
 
 def test_without_fastapi_an_error_stays_what_it_is() -> None:
     code = (
