@@ -1,4 +1,4 @@
-"""What the documentation shows is true: its examples run, and so does the demo."""
+"""What the documentation shows is true: its examples run, its links and commands are there."""
 
 from __future__ import annotations
 
@@ -41,23 +41,6 @@ def test_the_examples_of_a_page_run_from_top_to_bottom(page: Path, tmp_path: Pat
 
 def test_most_pages_have_examples() -> None:
     assert len(WITH_EXAMPLES) >= 5
-
-
-def test_the_demo_shows_what_it_promises() -> None:
-    shown = subprocess.run(
-        [sys.executable, "-W", "error", str(ROOT / "examples" / "demo.py")],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for promise in (
-        'found "job-42"',
-        "read pages [4, 5, 6, 7]",
-        "no such field   token = None            rows = 1234",
-        "cleared: 0 values left",
-        "state is untouched: rows = 1234",
-    ):
-        assert promise in shown
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
