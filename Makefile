@@ -7,15 +7,15 @@ RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
 .SECONDARY:
-.PHONY: help demo test test-slow lint types docs unit airflow bench format clean
+.PHONY: help demo test test-slow lint types docs unit airflow coverage bench format clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/ready  ## See what the library does, on an embedded server
-	@$(RUN) examples/demo.py
+demo: .venv-airflow/ready  ## See what the library does: a real Airflow runs DAGs on an embedded server
+	@.venv-airflow/bin/python -m examples.demo
 
-test: lint types docs unit airflow  ## Check everything: lint, types, docs, all tests (under 8 minutes)
+test: lint types docs unit airflow coverage  ## Check everything: lint, types, docs, all tests (under 10 minutes)
 
 test-slow: .venv/ready .servers/ready  ## Prove more: other Pythons, redis-py 5 to 7, the next Airflow, more examples
 	@$(RUN) -m tests.slow
@@ -33,11 +33,16 @@ docs: .venv/ready  ## Build the documentation into site/
 unit: .venv/ready .servers/ready
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+
+# Measured in the tests' own process alone: Airflow's processes would be slowed down.
+airflow: .venv-airflow/ready
+	@AIRFLOW_HOME=$(CURDIR)/.venv-airflow/home .venv-airflow/bin/python -m coverage run \
+		--rcfile=/dev/null --branch --source=redis_state --parallel-mode \
+		-m pytest -q -p no:cacheprovider tests/with_airflow
+
+coverage: .venv/ready
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
-
-airflow: .venv-airflow/ready
-	@AIRFLOW_HOME=$(CURDIR)/.venv-airflow/home .venv-airflow/bin/python -m pytest -q -p no:cacheprovider tests/with_airflow
 
 bench: .venv/ready  ## Measure our verbs beside the same commands by hand
 	@$(RUN) -m benchmarks

@@ -1,134 +1,217 @@
-"""What redis-state is for, in a few seconds, on an embedded server: `make demo`."""
+"""What redis-state is for, on a real Airflow and an embedded server: `make demo`."""
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from contextlib import closing
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
 
-import redis
-
-from redis_state import RedisStateBackend, TaskScope
+from examples.airflow_api import AirflowApi, AirflowError
+from examples.airflow_stack import AirflowStack
+from examples.outside_world import LAST_PAGE, OutsideWorld
+from examples.redis_view import Field, RedisView
 from redis_state.testing import EmbeddedServer
 
-SUBMIT = TaskScope("demo", "manual__1", "submit_job")
-INGEST = TaskScope("demo", "manual__1", "ingest")
-REPORT = TaskScope("demo", "manual__1", "report")
-INSTANCES = 1_000
-PAGES = 7
+DAGS = Path(__file__).parent / "dags"
+TABLES = 20
+DAY = 86_400.0
+
+
+class BrokenPromiseError(Exception):
+    """Something did not happen as the demo promises."""
 
 
 def main() -> None:
-    if len(sys.argv) == 3:
-        {"submit": submit, "ingest": ingest}[sys.argv[1]](RedisStateBackend(url=sys.argv[2]))
-        return
-    with EmbeddedServer() as server:
-        backend = RedisStateBackend(url=server.url)
-        say(f"An embedded Valkey runs at {server.url}")
-        a_job_survives_its_task(server)
-        a_checkpoint_survives_too(server)
-        a_value_expires(backend, server)
-        a_mapped_task_is_cleared(backend, server)
-        say("Done. The server and all it held are gone.")
+    # However it ends, the servers end with it.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("The demo was stopped."))
+    begun = time.monotonic()
+    with EmbeddedServer() as server, OutsideWorld() as world:
+        say(f"An embedded Valkey runs. Airflow {version('apache-airflow')} starts, with")
+        say("\n  [state_store]\n  backend = redis_state.RedisStateBackend\n  [redis_state]")
+        say(f"  url = {server.url}\n")
+        with (
+            closing(RedisView(server.socket_path)) as view,
+            AirflowStack([DAGS], server.url, environment=world.connections, say=step) as airflow,
+        ):
+            Demo(airflow, world, view).run()
+    took = time.monotonic() - begun
+    say(f"\nAll as promised, in {took:.0f} s. Airflow and the server are gone, nothing is left.")
+    say(f"The DAGs are yours to copy: {DAGS}")
 
 
-def a_job_survives_its_task(server: EmbeddedServer) -> None:
-    title("1. A task starts a job, stores its id, and dies; its retry finds it")
-    run_task("submit", server)
-    run_task("submit", server)
-    show_page(server, "airflow:t:{demo/manual__1/submit_job}:-1")
+class Demo:
+    """Runs the example DAGs, shows what happened, and makes sure that it did."""
+
+    def __init__(self, airflow: AirflowStack, world: OutsideWorld, view: RedisView) -> None:
+        self.airflow = airflow
+        self.api: AirflowApi = airflow.api
+        self.world = world
+        self.view = view
+        self.runs: dict[str, str] = {}
+
+    def run(self) -> None:
+        self.world.sales = 3
+        self.world.at_first(
+            "GET /jobs/report-1", lambda: self.airflow.kill_worker("resume_job", "run_job")
+        )
+        self.world.at_first(
+            "GET /orders?page=4", lambda: self.airflow.kill_worker("resume_pages", "ingest")
+        )
+        for dag_id in ("resume_job", "resume_pages", "asset_watermark", "mapped_tables"):
+            self.start(dag_id)
+        step("four DAGs are running; Airflow misses a killed worker after 10 s")
+        self.a_job_survives_its_worker()
+        self.an_ingest_goes_on_where_it_died()
+        self.mapped_instances_have_their_own_state()
+        self.an_asset_remembers()
+        self.a_value_expires()
+
+    def a_job_survives_its_worker(self) -> None:
+        title("1", "A task submits a job, its worker is killed, the retry resumes the job")
+        self.wait("resume_job")
+        first, second = self.world.before_and_after("GET /jobs/report-1", r"GET /jobs/(.+)")
+        submitted = self.world.submissions("report")
+        say(f"  try 1   submitted {first[0]}; {self.death('resume_job')}")
+        say(f"  try 2   found {second[0]} in its state, waited for it, succeeded")
+        say(f"  The job service counts {submitted} submitted job.")
+        promise(set(first + second) == {"report-1"}, "both tries ask for the same job")
+        promise(submitted == 1, "the job is submitted once")
+        result = self.api.result("resume_job", self.runs["resume_job"], "run_job")
+        promise(result == "report-1", "the task returns the job")
+        self.promise_two_tries("resume_job", "run_job")
+        fields = self.show_page("resume_job", "run_job")
+        promise(fields["job_id"].value == "report-1", "Redis holds the job id")
+
+    def an_ingest_goes_on_where_it_died(self) -> None:
+        title("2", "A task reads an API page by page and dies at page 4, the retry goes on there")
+        self.wait("resume_pages")
+        pages = self.world.before_and_after("GET /orders?page=4", r"GET /orders\?page=(.+)")
+        first, second = ([int(page) for page in asked] for asked in pages)
+        say(f"  try 1   asked for pages {first}; {self.death('resume_pages')}")
+        say(f"  try 2   asked for pages {second}")
+        promise(first == [1, 2, 3, 4], "the first try ends at page 4")
+        promise(second == list(range(4, LAST_PAGE + 1)), "the second try goes on at page 4")
+        self.promise_two_tries("resume_pages", "ingest")
+        fields = self.show_page("resume_pages", "ingest")
+        promise(fields["next_page"].value == LAST_PAGE + 1, "Redis holds the next page")
+
+    def mapped_instances_have_their_own_state(self) -> None:
+        title("3", f"A mapped task has {TABLES} instances, each with its own state")
+        self.wait("mapped_tables")
+        run_id = self.runs["mapped_tables"]
+        states = self.api.states("mapped_tables", run_id, "load")
+        say(f"  {list(states.values()).count('success')} instances succeeded")
+        promise(states == dict.fromkeys(range(TABLES), "success"), "all instances succeed")
+        found = [self.view.task_page("mapped_tables", run_id, "load", i) for i in range(TABLES)]
+        say(f"  Redis   {found[0]} to :{TABLES - 1}")
+        tables = []
+        for index, page in enumerate(found):
+            fields = self.view.fields(page)
+            tables.append(fields[f"{index}:table"].value)
+            promise(set(fields) == {f"{index}:table", f"{index}:chunks_done"}, f"{page} is its own")
+        say(f"          0:table … {TABLES - 1}:table = {', '.join(tables[:2])} … {tables[-1]}")
+        promise(tables == [f"table_{index:02}" for index in range(TABLES)], "no state is mixed up")
+
+    def an_asset_remembers(self) -> None:
+        title("4", "An asset keeps a watermark, so the second run reads only what is new")
+        self.show_load(run=1, expected=[1, 2, 3])
+        self.world.sales = 5
+        self.start("asset_watermark")
+        self.show_load(run=2, expected=[4, 5])
+        (page,) = self.view.pages("airflow:a:*")
+        show(page, self.view.fields(page))
+
+    def show_load(self, *, run: int, expected: list[int]) -> None:
+        self.wait("asset_watermark")
+        loaded = self.api.result("asset_watermark", self.runs["asset_watermark"], "load")
+        (page,) = self.view.pages("airflow:a:*")
+        watermark = self.view.fields(page)["watermark"]
+        say(f"  run {run}   loaded the sales {loaded}; the watermark is {watermark.value}")
+        promise(loaded == expected, "a run loads what is new")
+        promise(watermark == Field(expected[-1], None), "the watermark moves, and never expires")
+
+    def a_value_expires(self) -> None:
+        title("5", "A token is kept for 5 s and gone on time, what lies beside it stays")
+        self.start("short_lived_token")
+        page = self.page("short_lived_token", "export")
+        told = describe(None)
+        while self.api.is_running("short_lived_token", self.runs["short_lived_token"]):
+            fields = self.view.fields(page)
+            if told != (told := describe(fields.get("token"))):
+                say(f"  token   {told}")
+            time.sleep(0.1)
+        self.wait("short_lived_token")
+        asked = [each.at for each in self.world.requests if each.line == "POST /tokens"]
+        gaps = [later - earlier for earlier, later in pairwise(asked)]
+        say(f"  The shop was asked for {len(asked)} tokens, {min(gaps):.1f} s apart.")
+        promise(min(gaps) >= 5, "a token is kept for its 5 s")
+        tokens = [
+            each.token for each in self.world.requests if each.line.startswith("PUT /exports")
+        ]
+        promise(tokens == sorted(tokens), "no token is used again after its time")
+        promise(len(set(tokens)) == len(asked), "each token is used")
+        self.view.wait_until_expired(page, "token")
+        fields = self.show_page("short_lived_token", "export")
+        promise(set(fields) == {"parts_done"}, "only the token is gone")
+        promise((fields["parts_done"].seconds_left or 0) > 29 * DAY, "the rest has its 30 days")
+
+    def start(self, dag_id: str) -> None:
+        self.runs[dag_id] = self.api.trigger(dag_id)
+
+    def wait(self, dag_id: str) -> None:
+        self.api.wait(dag_id, self.runs[dag_id])
+
+    def death(self, dag_id: str) -> str:
+        promise(dag_id in self.airflow.killed, f"the worker of {dag_id} is killed")
+        return f"kill -9 {self.airflow.killed[dag_id]}, its worker"
+
+    def promise_two_tries(self, dag_id: str, task_id: str) -> None:
+        tries = self.api.tries(dag_id, self.runs[dag_id], task_id)
+        states = [(each.number, each.state) for each in tries]
+        promise(states == [(1, "failed"), (2, "success")], f"the tries are {states}")
+
+    def page(self, dag_id: str, task_id: str) -> str:
+        return self.view.task_page(dag_id, self.runs[dag_id], task_id)
+
+    def show_page(self, dag_id: str, task_id: str) -> dict[str, Field]:
+        page = self.page(dag_id, task_id)
+        fields = self.view.fields(page)
+        show(page, fields)
+        return fields
 
 
-def submit(backend: RedisStateBackend) -> None:
-    """Be a task that starts an external job; the first try is killed while the job runs."""
-    job_id = backend.get(SUBMIT, "job_id")
-    if job_id is None:
-        backend.set(SUBMIT, "job_id", '"job-42"', expires_at=in_(days=30))
-        say("  try 1: no job yet: started job-42, stored its id ... killed (SIGKILL)")
-        die()
-    say(f"  try 2: found {job_id}: waits for it, starts no second one")
+def show(page: str, fields: dict[str, Field]) -> None:
+    say(f"  Redis   {page}")
+    for name, field in fields.items():
+        say(f"          {name} = {describe(field)}")
 
 
-def a_checkpoint_survives_too(server: EmbeddedServer) -> None:
-    title("2. A task that reads pages dies at the fourth; its retry goes on there")
-    run_task("ingest", server)
-    run_task("ingest", server)
+def describe(field: Field | None) -> str:
+    if field is None:
+        return "no such field"
+    if field.seconds_left is None:
+        return f"{field.value!r}, which stays"
+    if field.seconds_left < DAY:
+        return f"{field.value!r}, which the server expires in {field.seconds_left:.0f} s"
+    return f"{field.value!r}, which the server expires in {field.seconds_left / DAY:.1f} days"
 
 
-def ingest(backend: RedisStateBackend) -> None:
-    """Be a task that reads pages and keeps a checkpoint; the first try is killed on the way."""
-    begun_at = json.loads(backend.get(INGEST, "next_page") or "1")
-    done: list[int] = []
-    for page in range(begun_at, PAGES + 1):
-        if begun_at == 1 and page == 4:
-            say(f"  try 1: read pages {done} ... killed (SIGKILL)")
-            die()
-        done.append(page)
-        backend.set(INGEST, "next_page", json.dumps(page + 1), expires_at=in_(days=30))
-    say(f"  try 2: read pages {done}: none twice, none missed")
+def promise(kept: bool, what: str) -> None:  # noqa: FBT001
+    if not kept:
+        raise BrokenPromiseError(f"It should be that {what}.")
 
 
-def a_value_expires(backend: RedisStateBackend, server: EmbeddedServer) -> None:
-    title("3. A value with a retention of 2 s goes by itself, a permanent one beside it stays")
-    backend.set(REPORT, "token", '"short-lived"', expires_at=in_(seconds=2))
-    backend.set(REPORT, "rows", "1234")
-    page = "airflow:t:{demo/manual__1/report}:-1"
-    for _ in range(6):
-        (ttl,) = ask(server, "HPTTL", page, "FIELDS", "1", "token")
-        left = f"{int(ttl):5} ms" if int(ttl) >= 0 else "no such field"
-        value, rows = backend.get(REPORT, "token"), backend.get(REPORT, "rows")
-        say(f"  the server says {left:>13}   token = {value!s:15} rows = {rows}")
-        time.sleep(0.5)
+def title(number: str, text: str) -> None:
+    say(f"\n{number}. {text}\n")
 
 
-def a_mapped_task_is_cleared(backend: RedisStateBackend, server: EmbeddedServer) -> None:
-    title(f"4. {INSTANCES:,} mapped instances with state of their own, cleared in one atomic step")
-    instances = [TaskScope("demo", "manual__1", "mapped", index) for index in range(INSTANCES)]
-    for instance in instances:
-        backend.set(instance, "progress", '"half way"', expires_at=in_(days=30))
-    say(f"  written: {INSTANCES:,} values in {ask(server, 'DBSIZE')} keys, other tasks' among them")
-    begun = time.perf_counter()
-    backend.clear(instances[0], all_map_indices=True)
-    took = (time.perf_counter() - begun) * 1000
-    left = sum(backend.get(instance, "progress") is not None for instance in instances)
-    say(f"  cleared: {left} values left, after one UNLINK that took {took:.1f} ms")
-    say(f"  the other tasks' state is untouched: rows = {backend.get(REPORT, 'rows')}")
-
-
-def run_task(name: str, server: EmbeddedServer) -> None:
-    """Run one try of a task, in a process of its own as Airflow does."""
-    ended = subprocess.run([sys.executable, __file__, name, server.url], check=False)
-    if ended.returncode not in (0, -signal.SIGKILL):
-        sys.exit(f"The task {name} failed: {ended}")
-
-
-def show_page(server: EmbeddedServer, page: str) -> None:
-    (ttl,) = ask(server, "HPTTL", page, "FIELDS", "1", "job_id")
-    say(f"  the server holds {page}")
-    say(f"    job_id, which expires by itself in {int(ttl) / 86_400_000:.1f} days")
-
-
-def ask(server: EmbeddedServer, *command: str) -> Any:
-    """Ask the server itself, past the library."""
-    with redis.Redis(unix_socket_path=str(server.socket_path)) as client:
-        return client.execute_command(*command)
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def in_(**duration: float) -> datetime:
-    return datetime.now(UTC) + timedelta(**duration)
-
-
-def title(text: str) -> None:
-    say(f"\n{text}\n")
+def step(text: str) -> None:
+    say(f"  ... {text}")
 
 
 def say(text: str) -> None:
@@ -136,4 +219,9 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (AirflowError, BrokenPromiseError) as error:
+        sys.exit(f"\nThis went wrong: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")

@@ -1,0 +1,1 @@
+"""A real Airflow on redis-state, with DAGs to copy: `make demo`."""

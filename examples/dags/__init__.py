@@ -1,0 +1,1 @@
+"""DAGs to copy: they work with any state store of Airflow 3.3."""
