@@ -34,6 +34,7 @@ def main() -> int:
         **{f"Python {name}": partial(python, name) for name in PYTHONS if name != OWN},
         "task SDK alone": lambda: airflow("airflow-sdk", BESIDE_ANY_AIRFLOW, "--no-deps"),
         "next Airflow": lambda: airflow("airflow-next", BESIDE_THE_NEXT),
+        "DAGs with both sides": dags_with_both_sides,
         "wheel beside Airflow": wheel,
     }
     wanted = sys.argv[1:] or list(lanes)
@@ -90,6 +91,16 @@ def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
         *(f"tests/with_airflow/test_{name}.py" for name in files),
         environment=home,
     )
+
+
+def dags_with_both_sides() -> None:
+    folder = environment_of(".venv-airflow", sys.executable, "requirements/airflow.txt")
+    environment = {
+        "AIRFLOW_HOME": str(folder / "home"),
+        "DAGS_CONFIGURATION": "both sides",
+    }
+    plain = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/with_airflow/test_dags.py")
+    run(str(folder / "bin" / "python"), *plain, environment=environment)
 
 
 def wheel() -> None:

@@ -10,7 +10,7 @@ from importlib import resources
 import redis
 
 from redis_state import RedisStateBackend, TaskScope, scripts
-from redis_state.keys import PAGES
+from redis_state.keys import PAGES, place
 from redis_state.scripts import Script
 from tests.support.verbs import Verbs
 
@@ -67,12 +67,13 @@ def test_one_of_ten_thousand_map_indices_is_cleared_alone(backend: RedisStateBac
 
 def test_clearing_all_is_atomic(backend: RedisStateBackend, raw: redis.Redis) -> None:
     """A snapshot of all map indices has every value or none."""
-    places = [backend._builder._place(TaskScope("dag", "run", "task", index)) for index in range(300)]
+    namespace = backend.settings.namespace
+    places = [place(namespace, TaskScope("dag", "run", "task", index)) for index in range(300)]
 
     def count_in_a_snapshot() -> int:
         with raw.pipeline(transaction=True) as snapshot:
-            for place in places:
-                snapshot.hget(place.page, place.field("key").decode())
+            for found in places:
+                snapshot.hget(found.page, found.field("key").decode())
             return sum(value is not None for value in snapshot.execute())
 
     for _ in range(10):

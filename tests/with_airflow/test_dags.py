@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -37,7 +38,13 @@ class Configuration:
     payloads: bool = False
 
 
-CONFIGURATIONS = {"server side": Configuration({})}
+WORKER_SIDE = {"WORKERS__STATE_STORE_BACKEND": "redis_state.RedisWorkerBackend"}
+# `make test-slow` runs the second.
+CONFIGURATIONS = {
+    "server side": Configuration({}),
+    "both sides": Configuration(WORKER_SIDE, payloads=True),
+}
+CONFIGURED = os.environ.get("DAGS_CONFIGURATION", "server side")
 
 
 class Lab:
@@ -103,7 +110,7 @@ class Lab:
         return int(asset["id"])
 
 
-@pytest.fixture(scope="module", params=CONFIGURATIONS)
+@pytest.fixture(scope="module", params=[CONFIGURED])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     lab = Lab(CONFIGURATIONS[request.param])
     try:
