@@ -5,7 +5,7 @@
 | 1 | the format, 0xB0, and four flags below it (kept for compressed, 1, and encrypted, 2) |
 | 6 | updated_at, milliseconds since 1970 |
 | 8 | expires_at, microseconds since 1970; 0 for never |
-| 4 | the incarnation of the run (Airflow's ``dag_run.id``); 0 for unknown |
+| 4 | the incarnation of the run, told from others of the same run id; 0 for unknown |
 
 All integers are unsigned and big-endian. The header is as small as it is because Redis stores a
 hash whose values have at most 64 bytes in much less memory. The first byte can start neither

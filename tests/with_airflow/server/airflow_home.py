@@ -1,0 +1,141 @@
+"""An Airflow of the tests' own, in a temporary folder: its environment, commands and API server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import httpx
+from airflow.api_fastapi.auth.tokens import JWTGenerator
+
+NAMESPACE = "airflow"
+_HOST = "127.0.0.1"
+_STARTS_WITHIN = 60.0
+_STOPS_WITHIN = 10.0
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where this Airflow lives, and which Redis keeps its state."""
+
+    folder: Path
+    redis_url: str
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(64))
+
+    @property
+    def database(self) -> str:
+        return f"sqlite:///{self.folder / 'airflow.db'}"
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database,
+            "AIRFLOW__API_AUTH__JWT_SECRET": self.secret,
+            "AIRFLOW__STATE_STORE__BACKEND": "redis_state.RedisStateBackend",
+            "AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS": "True",
+            "AIRFLOW__REDIS_STATE__URL": self.redis_url,
+        }
+
+    def start(self, *arguments: str, log: Path, **more: str) -> subprocess.Popen[bytes]:
+        """Start `python -m ...`; `more` adds to the environment, or takes its place."""
+        environment = os.environ | {"AIRFLOW_HOME": str(self.folder)} | self.options | more
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def run(self, *arguments: str, **more: str) -> tuple[int, str]:
+        """Run `python -m ...` to its end, and return its exit status and what it printed."""
+        log = self.folder / f"{secrets.token_hex(8)}.log"
+        status = self.start(*arguments, log=log, **more).wait()
+        return status, log.read_text(encoding="utf-8")
+
+    @property
+    def tokens(self) -> JWTGenerator:
+        return JWTGenerator(
+            secret_key=self.secret,
+            audience="urn:airflow.apache.org:task",
+            issuer=None,
+            valid_for=600,
+        )
+
+    def token(
+        self, task_instance: UUID, *, scope: str = "execution", valid_for: float = 600
+    ) -> str:
+        """Sign a token for a task instance, as Airflow's scheduler does."""
+        claims = {"sub": str(task_instance), "scope": scope}
+        return str(self.tokens.generate(claims, valid_for=valid_for))
+
+
+class ApiServer:
+    """The app that `airflow api-server` runs, with the Execution API alone, in its own process."""
+
+    def __init__(self, home: Home, **more: str) -> None:
+        port = free_port()
+        self.url = f"http://{_HOST}:{port}/execution/"
+        self._log = home.folder / f"api-server-{port}.log"
+        self._process = home.start(
+            *("uvicorn", "airflow.api_fastapi.main:app", "--host", _HOST, "--port", str(port)),
+            log=self._log,
+            AIRFLOW_API_APPS="execution",
+            **more,
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_STOPS_WITHIN)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + _STARTS_WITHIN
+        with httpx.Client(base_url=self.url, verify=False) as http:
+            while time.monotonic() < deadline and self._process.poll() is None:
+                with contextlib.suppress(httpx.TransportError):
+                    if http.get("health").status_code == httpx.codes.OK:
+                        return
+                time.sleep(0.05)
+        raise RuntimeError(f"The API server did not come up:\n{self.log}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

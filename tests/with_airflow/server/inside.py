@@ -1,0 +1,86 @@
+"""The API server inside the test's own process, where its queries can be counted."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import pytest
+import uvicorn
+from airflow import settings, state
+from airflow.state import BaseStoreBackend
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlalchemy.orm import scoped_session
+
+from tests.with_airflow.server.airflow_home import Home, free_port
+from tests.with_airflow.server.metadata import Metadata
+
+_STARTS_WITHIN = 60.0
+
+
+class InsideServer:
+    """Serves the Execution API over HTTP from a thread, with any backend."""
+
+    def __init__(self, app: Any, metadata: Metadata) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/execution/"
+        self._metadata = metadata
+        self._server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
+        self._thread = threading.Thread(target=self._server.run)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self._thread.start()
+        deadline = time.monotonic() + _STARTS_WITHIN
+        while not self._server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            self._server.should_exit = True
+            self._thread.join()
+
+    @contextmanager
+    def queries(self) -> Iterator[list[str]]:
+        """Collect the statements that reach the database meanwhile."""
+        statements: list[str] = []
+
+        def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+            statements.append(statement)
+
+        event.listen(self._metadata.engine, "before_cursor_execute", note)
+        try:
+            yield statements
+        finally:
+            event.remove(self._metadata.engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def inside_server(home: Home, metadata: Metadata) -> Iterator[InsideServer]:
+    """Run a server on the tests' database; what it takes from Airflow is put back."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        # Airflow's own imports warn of each other.
+        warnings.simplefilter("ignore")
+        for name, value in home.options.items():
+            patch.setenv(name, value)
+        patch.setattr(settings, "NonScopedSession", metadata.sessions)
+        patch.setattr(settings, "Session", scoped_session(metadata.sessions))
+        patch.setattr(settings, "AsyncSession", async_sessionmaker(metadata.async_engine()))
+        app = import_module("airflow.api_fastapi.app")
+        # Its lines would mix with those of the test run.
+        patch.setattr(app, "init_access_logging", lambda _: None)
+        server = InsideServer(app.create_app("execution"), metadata)
+        with server.running():
+            yield server
+
+
+def use(patch: pytest.MonkeyPatch, backend: BaseStoreBackend | None) -> None:
+    """Let Airflow use a backend; none: the one that the configuration names, made when needed."""
+    patch.setattr(state, "_backend_instance", backend)
