@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13")
 REDIS_MAJORS = ("5", "6", "7")
 SUITE = ("tests/contract", "tests/client", "tests/lua", "tests/worker")
-# What holds without an API server of Airflow 3.3, and what holds without Airflow's core.
-BESIDE_ANY_AIRFLOW = ("contract", "configuration", "responses")
-BESIDE_THE_NEXT = (*BESIDE_ANY_AIRFLOW, "metrics")
+# What holds without Airflow's core, and what holds with any.
+BESIDE_THE_SDK = ("test_contract.py", "test_configuration.py", "test_responses.py")
+BESIDE_THE_NEXT = (*BESIDE_THE_SDK, "test_metrics.py", "server")
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -32,7 +32,7 @@ def main() -> int:
         "many random examples": many_examples,
         **{f"redis-py {major}": partial(redis_major, major) for major in REDIS_MAJORS},
         **{f"Python {name}": partial(python, name) for name in PYTHONS if name != OWN},
-        "task SDK alone": lambda: airflow("airflow-sdk", BESIDE_ANY_AIRFLOW, "--no-deps"),
+        "task SDK alone": lambda: airflow("airflow-sdk", BESIDE_THE_SDK, "--no-deps"),
         "next Airflow": lambda: airflow("airflow-next", BESIDE_THE_NEXT),
         "DAGs with both sides": dags_with_both_sides,
         "wheel beside Airflow": wheel,
@@ -88,7 +88,7 @@ def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
     run(
         str(folder / "bin" / "python"),
         *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
-        *(f"tests/with_airflow/test_{name}.py" for name in files),
+        *(f"tests/with_airflow/{name}" for name in files),
         environment=home,
     )
 
