@@ -55,23 +55,19 @@ class _StateBuilder:
     def set(
         self, session: Any, scope: StateScope, values: Values, expires_at: datetime | None
     ) -> Operation[None]:
-        place = self._place(scope)
-        checked = checked_values(self._settings, values)
+        place, checked = self._place(scope), checked_values(self._settings, values)
         deadline, incarnation = self._deadline(scope, expires_at), _incarnation(session, scope)
         if len(values) == 1:
-            ((key, text),) = values.items()
-            reference = references.referred(text)
+            ((key, document),) = checked.items()
+            reference = references.referred(values[key])
             if reference is not None and keys.is_task(scope):
+                both = (place, self._payload_place(scope))
+                own = reference == references.refer(scope, key)
                 return payloads.write_task_document(
-                    (place, self._payload_place(scope)),
-                    key,
-                    checked[key],
-                    deadline,
-                    incarnation,
-                    names_payload=reference == references.refer(scope, key),
+                    both, key, document, deadline, incarnation, names_payload=own
                 )
             if reference is not None:
-                return payloads.write_asset_document(place, key, checked[key], self._find)
+                return payloads.write_asset_document(place, key, document, self._find)
         return operations.write(place, checked, deadline, incarnation)
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:

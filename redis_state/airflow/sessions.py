@@ -38,7 +38,7 @@ def incarnation(session: Any, scope: Any) -> int:
     run = (scope.dag_id, scope.run_id)
     notes = info.setdefault(NOTES, {})
     if run not in notes:
-        notes[run] = _ask(session, *run)
+        notes[run] = _look_up(session, *run)
     return int(notes[run])
 
 
@@ -47,11 +47,10 @@ def _note(run: Any, context: Any) -> None:
     loaded = run.__dict__
     if loaded.keys() >= _NEEDED:
         notes = context.session.info.setdefault(NOTES, {})
-        number = _number(loaded["id"], loaded["created_at"])
-        notes[loaded["dag_id"], loaded["run_id"]] = number
+        notes[loaded["dag_id"], loaded["run_id"]] = _number(loaded["id"], loaded["created_at"])
 
 
-def _ask(session: Any, dag_id: str, run_id: str) -> int:
+def _look_up(session: Any, dag_id: str, run_id: str) -> int:
     # Once in a process: for the request that built the backend, whose run was loaded before.
     models = sys.modules.get("airflow.models.dagrun")
     if models is None:
@@ -62,6 +61,9 @@ def _ask(session: Any, dag_id: str, run_id: str) -> int:
     if not isinstance(session, Session):
         return UNKNOWN
     model = models.DagRun
+    for held in [each.__dict__ for each in session.identity_map.values() if type(each) is model]:
+        if held.keys() >= _NEEDED and (held["dag_id"], held["run_id"]) == (dag_id, run_id):
+            return _number(held["id"], held["created_at"])
     query = select(model.id, model.created_at)
     row = session.execute(query.where(model.dag_id == dag_id, model.run_id == run_id)).first()
     return _number(*row) if row is not None else UNKNOWN

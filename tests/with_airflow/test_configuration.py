@@ -40,13 +40,13 @@ def test_every_option_is_declared_with_its_default_and_what_it_means() -> None:
     ]
 
 
-def airflow(*command: str, **environment: str) -> str:
+def airflow(home: Path, *command: str, **environment: str) -> str:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "airflow"), *command],
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | environment,
+        env=os.environ | {"AIRFLOW_HOME": str(home)} | environment,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -98,21 +98,17 @@ if HAS_CORE:
         def get_config(self, key: str) -> str:
             return {"state-url": "redis://secret-backend:7000/3"}[key]
 
-    def test_airflow_lists_the_provider_and_its_options() -> None:
-        listed = airflow("providers", "list", "--output", "json")
-        assert "redis-state" in listed
-        shown = airflow("config", "list", "--section", "redis_state", "--defaults", "--show-values")
+    def test_airflow_lists_the_provider_and_its_options(tmp_path: Path) -> None:
+        assert "redis-state" in airflow(tmp_path, "providers", "list", "--output", "json")
+        options = ("--section", "redis_state", "--defaults", "--show-values")
+        shown = airflow(tmp_path, "config", "list", *options)
         for name, declared in OPTIONS.items():
             assert f"# {name} = {declared['default']}".strip() in shown
 
-    def test_airflow_hides_what_is_sensitive() -> None:
+    def test_airflow_hides_what_is_sensitive(tmp_path: Path) -> None:
         shown = airflow(
-            "config",
-            "list",
-            "--section",
-            "redis_state",
-            "--show-values",
-            "--hide-sensitive",
+            tmp_path,
+            *("config", "list", "--section", "redis_state", "--show-values", "--hide-sensitive"),
             AIRFLOW__REDIS_STATE__URL=f"redis://:{SECRET}@h/0",
             AIRFLOW__REDIS_STATE__PASSWORD=SECRET,
         )

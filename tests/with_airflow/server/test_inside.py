@@ -11,7 +11,7 @@ import pytest
 import redis
 from airflow.models import DagRun
 from airflow.state import BaseStoreBackend
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from redis_state import RedisStateBackend
 from redis_state.airflow import sessions
@@ -130,6 +130,26 @@ def test_the_first_request_of_a_process_alone_asks_the_database_for_the_run(
         task.set("key", 2)
     assert len(first) == len(second) + 1
     assert task.get("key") == 2
+
+
+def test_a_session_that_holds_the_run_is_not_asked_for_it(
+    inside: Callable[..., Task], server: InsideServer, metadata: Metadata, home: Home
+) -> None:
+    backend = RedisStateBackend(url=home.redis_url)
+    event.remove(DagRun, "load", sessions._note)
+    scope = inside().instance.scope
+    with metadata.sessions() as session:
+        runs = select(DagRun).where(DagRun.dag_id == scope.dag_id)
+        held = session.scalars(runs).all()
+        with server.queries() as queries:
+            backend.set(scope, "key", "1", session=session)
+        assert len(held) == 1
+    assert queries == []
+    assert backend.entries(scope).keys() == {"key"}
+    with metadata.sessions() as session:
+        session.info[sessions.NOTES] = {(scope.dag_id, scope.run_id): 1}
+        assert backend.get(scope, "key", session=session) is None
+    backend.close()
 
 
 def test_without_clear_on_success_a_task_instance_keeps_its_state(
