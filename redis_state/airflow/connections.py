@@ -29,7 +29,13 @@ def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
         raise MisconfiguredError(
             f"{problem} is of the type {connection.conn_type!r}: make one of the type 'redis'."
         )
-    extra = dict(connection.extra_dejson)
+    try:
+        extra, password = dict(connection.extra_dejson), connection.password
+    except Exception as error:  # noqa: BLE001 - whatever it says, it may tell a secret
+        raise MisconfiguredError(
+            f"{problem} cannot be decrypted ({type(error).__name__}): give this process the "
+            "[core] fernet_key that it was written with, or set [redis_state] url instead."
+        ) from None
     db = extra.pop("db", None)
     if db is None:
         db = connection.schema or 0
@@ -47,8 +53,8 @@ def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
     found = {"url": f"{url}?{urlencode(query)}" if query else url}
     if connection.login:
         found["username"] = connection.login
-    if connection.password:
-        found["password"] = connection.password
+    if password:
+        found["password"] = password
     return found
 
 
