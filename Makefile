@@ -17,7 +17,7 @@ demo: .venv-airflow/ready  ## See what the library does: a real Airflow runs DAG
 
 test: lint types docs unit airflow coverage  ## Check everything: lint, types, docs, all tests (under 10 minutes)
 
-test-slow: .venv/ready .servers/ready  ## Prove more: other Pythons, redis-py 5 to 7, the next Airflow, more examples
+test-slow: .venv/ready .servers/ready  ## Prove more: other Pythons, redis-py 5 to 7, PostgreSQL, the next Airflow, the wheel
 	@$(RUN) -m tests.slow
 
 lint: .venv/ready

@@ -34,6 +34,7 @@ def main() -> int:
         **{f"Python {name}": partial(python, name) for name in PYTHONS if name != OWN},
         "task SDK alone": lambda: airflow("airflow-sdk", BESIDE_THE_SDK, "--no-deps"),
         "next Airflow": lambda: airflow("airflow-next", BESIDE_THE_NEXT),
+        "metadata in PostgreSQL": metadata_in_postgresql,
         "DAGs with both sides": dags_with_both_sides,
         "wheel beside Airflow": wheel,
     }
@@ -93,14 +94,26 @@ def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
     )
 
 
+def metadata_in_postgresql() -> None:
+    drivers = ROOT / ".venv-postgresql"
+    if not (drivers / "psycopg2").exists():
+        pins = ("--require-hashes", "--requirement", "requirements/postgresql.txt")
+        pip(sys.executable, "--no-deps", *pins, "--target", str(drivers))
+    environment = {"METADATA_DATABASE": "postgresql", "PYTHONPATH": str(drivers)}
+    beside_airflow("server", **environment)
+
+
 def dags_with_both_sides() -> None:
+    beside_airflow("test_dags.py", DAGS_CONFIGURATION="both sides")
+
+
+def beside_airflow(what: str, **environment: str) -> None:
     folder = environment_of(".venv-airflow", sys.executable, "requirements/airflow.txt")
-    environment = {
-        "AIRFLOW_HOME": str(folder / "home"),
-        "DAGS_CONFIGURATION": "both sides",
-    }
-    plain = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/with_airflow/test_dags.py")
-    run(str(folder / "bin" / "python"), *plain, environment=environment)
+    run(
+        str(folder / "bin" / "python"),
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/with_airflow/{what}"),
+        environment={"AIRFLOW_HOME": str(folder / "home"), **environment},
+    )
 
 
 def wheel() -> None:

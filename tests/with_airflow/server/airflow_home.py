@@ -30,11 +30,8 @@ class Home:
 
     folder: Path
     redis_url: str
+    database: str
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(64))
-
-    @property
-    def database(self) -> str:
-        return f"sqlite:///{self.folder / 'airflow.db'}"
 
     @property
     def options(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING or HAS_CORE:
 
     from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
     from tests.with_airflow.server.metadata import Asset, Instance, Metadata
+    from tests.with_airflow.server.postgresql import PostgreSQL
     from tests.with_airflow.server.tasks import RETRYING, Task
 else:
     # The task SDK alone has no API server.
@@ -32,8 +34,20 @@ def redis_server() -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedServer) -> Home:
-    return Home(tmp_path_factory.mktemp("airflow-home"), redis_server.url)
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
+    if os.environ.get("METADATA_DATABASE") == "postgresql":
+        with PostgreSQL() as running:
+            yield running.url
+    else:
+        yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def home(
+    tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedServer, database: str
+) -> Home:
+    return Home(tmp_path_factory.mktemp("airflow-home"), redis_server.url, database)
 
 
 @pytest.fixture(scope="session")

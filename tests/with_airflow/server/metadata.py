@@ -50,7 +50,8 @@ class Metadata:
     """A database of Airflow's tables, and what a test adds to it."""
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(url, connect_args={"check_same_thread": False})
+        threads = {"check_same_thread": False} if url.startswith("sqlite") else {}
+        self.engine = create_engine(url, connect_args=threads)
         setup_event_handlers(self.engine)
         import_all_models()
         # What `airflow db migrate` does to an empty database.
@@ -171,9 +172,9 @@ class Metadata:
 
     def async_engine(self) -> Any:
         """Give an engine that keeps no connection open."""
-        return create_async_engine(
-            self.engine.url.set(drivername="sqlite+aiosqlite"), poolclass=NullPool
-        )
+        driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+        url = self.engine.url.set(drivername=driver[self.engine.dialect.name])
+        return create_async_engine(url, poolclass=NullPool)
 
     def close(self) -> None:
         self.engine.dispose()

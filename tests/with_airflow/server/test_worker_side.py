@@ -101,10 +101,14 @@ def test_a_task_finds_its_value_as_it_was(state: TaskStateStoreAccessor, value: 
     assert json.dumps(state.get("key")) == json.dumps(value)
 
 
-def test_a_task_may_use_any_key(state: TaskStateStoreAccessor) -> None:
-    for number, key in enumerate(KEYS.values()):
+def test_a_task_may_use_any_key_that_the_server_side_takes(
+    state: TaskStateStoreAccessor, server_side: str
+) -> None:
+    # PostgreSQL has no NUL in a text.
+    keys_taken = [key for key in KEYS.values() if server_side in SIDES[:1] or "\0" not in key]
+    for number, key in enumerate(keys_taken):
         state.set(key, number)
-    assert [state.get(key) for key in KEYS.values()] == list(range(len(KEYS)))
+    assert [state.get(key) for key in keys_taken] == list(range(len(keys_taken)))
 
 
 def test_a_large_value_never_passes_the_api_server(

@@ -1,0 +1,86 @@
+"""A PostgreSQL of the tests' own, for what Airflow keeps in its metadata database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.with_airflow.server.airflow_home import free_port
+
+_STARTS_WITHIN = 60.0
+# It refuses to run as root.
+_USER = "postgres" if os.geteuid() == 0 else None
+
+
+class PostgreSQL:
+    """A server in a temporary folder, from the programs that are installed."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="redis-state-postgresql-"))
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg2://airflow@127.0.0.1:{self._port}/postgres"
+
+    def __enter__(self) -> Self:
+        if _USER is not None:
+            shutil.chown(self._folder, _USER)
+        data = str(self._folder / "data")
+        log = (self._folder / "log").open("ab")
+        made = ("--pgdata", data, "--auth", "trust", "--username", "airflow", "--no-sync")
+        subprocess.run([_program("initdb"), *made], stdout=log, check=True, user=_USER)
+        options = ("-D", data, "-h", "127.0.0.1", "-p", str(self._port), "-c", "fsync=off")
+        self._process = subprocess.Popen(
+            [_program("postgres"), *options, "-k", str(self._folder)],
+            stdout=log,
+            stderr=log,
+            user=_USER,
+        )
+        log.close()
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        assert self._process is not None
+        # At once, whoever is still connected.
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+        shutil.rmtree(self._folder)
+
+    def _wait_until_it_answers(self) -> None:
+        ask = [_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        deadline = time.monotonic() + _STARTS_WITHIN
+        while subprocess.run(ask, check=False).returncode:
+            if time.monotonic() > deadline:
+                raise RuntimeError((self._folder / "log").read_text(encoding="utf-8"))
+            time.sleep(0.1)
+
+
+def _program(name: str) -> str:
+    # Debian keeps most of them off the PATH.
+    off_path = [str(folder) for folder in Path("/usr/lib/postgresql").glob("*/bin")]
+    found = shutil.which(name, path=os.pathsep.join([*off_path, os.environ["PATH"]]))
+    if found is None:
+        raise FileNotFoundError(f"There is no {name} here: install Debian's postgresql.")
+    return found
