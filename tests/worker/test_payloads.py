@@ -13,8 +13,17 @@ from typing import Any
 import pytest
 import redis
 
-from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend, StateScope, TaskScope
+from redis_state import (
+    AssetScope,
+    RedisStateBackend,
+    RedisWorkerBackend,
+    StateScope,
+    TaskScope,
+    payloads,
+)
 from redis_state.contract import ZERO_REGION
+from redis_state.keys import place
+from redis_state.operations import Capabilities, ScriptCall
 from tests.support.verbs import Verbs
 
 PLAIN = TaskScope("dag", "run", "task")
@@ -211,6 +220,26 @@ async def test_an_asset_written_by_name_and_then_by_uri_has_one_payload(
     assert await load(worker, verbs, ASSET, "key") == "by uri"
     await store(worker, verbs, BY_URI, "key", "again", at=ASSET)
     assert await load(worker, verbs, ASSET, "key") == "again"
+
+
+@pytest.mark.parametrize("key", ["key", None], ids=["delete", "clear"])
+async def test_a_deletion_that_dies_before_the_payload_is_gone_can_begin_again(
+    worker: RedisWorkerBackend,
+    verbs: Verbs,
+    raw: redis.Redis,
+    namespace: str,
+    has_field_expiry: bool,
+    key: str | None,
+) -> None:
+    await store(worker, verbs, BY_NAME, "key", "value", at=ASSET)
+    server = Capabilities(field_expiry=has_field_expiry, hsetex=False)
+    steps = payloads.forget(place(namespace, ASSET), key, lambda _: None)(server)
+    for command in next(steps):
+        assert isinstance(command, ScriptCall)
+        raw.eval(command.script.text, len(command.pages), *command.pages, *command.arguments)
+    assert await load(worker, verbs, ASSET, "key") == "value"
+    await verbs.delete(ASSET, "key")
+    assert keys_of(raw, namespace) == []
 
 
 @TASKS
