@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from airflow.models import crypto
 from airflow.models.connection import Connection
+from cryptography.fernet import Fernet
 
 from tests.with_airflow.server.airflow_home import Home
 from tests.with_airflow.server.metadata import Metadata
+
+KEY = "AIRFLOW__CORE__FERNET_KEY"
 
 
 def keep(metadata: Metadata, conn_id: str, **parts: Any) -> None:
@@ -30,7 +35,7 @@ def settings_of(home: Home, conn_id: str, backend: str) -> str:
     code = f"import redis_state; print('It is at', redis_state.{backend}().settings.server)"
     environment = os.environ | {"AIRFLOW_HOME": str(home.folder)} | home.options
     del environment["AIRFLOW__REDIS_STATE__URL"]
-    environment["AIRFLOW__REDIS_STATE__REDIS_CONN_ID"] = conn_id
+    environment |= {"AIRFLOW__REDIS_STATE__REDIS_CONN_ID": conn_id, KEY: ""}
     shown = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
@@ -47,10 +52,19 @@ def test_the_worker_side_says_where_it_would_look(home: Home, conn_id: str) -> N
     assert "set AIRFLOW_CONN_KEPT or [redis_state] url for workers" in shown
 
 
+@pytest.fixture
+def _sealing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv(KEY, Fernet.generate_key().decode())
+    crypto.get_fernet.cache_clear()
+    yield
+    crypto.get_fernet.cache_clear()
+
+
+@pytest.mark.usefixtures("_sealing")
 def test_one_that_cannot_be_decrypted_is_told_without_a_secret(
     home: Home, metadata: Metadata
 ) -> None:
-    # The process that writes it has another key than the one that reads it.
+    # The process that reads it has no key.
     keep(metadata, "sealed", extra='{"a": "secret"}')
     keep(metadata, "locked", password="secret")
     sealed, locked = (settings_of(home, name, "RedisStateBackend") for name in ("sealed", "locked"))
