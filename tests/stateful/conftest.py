@@ -18,13 +18,7 @@ def server_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def machine_settings() -> settings:
-    # Half as many examples as elsewhere, for each is a run of 25 steps.
-    return settings(
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        stateful_step_count=25,
-        max_examples=settings().max_examples // 2,
-    )
+    return settings(deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=25)
 
 
 @pytest.fixture
