@@ -6,17 +6,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from redis_state import envelope, keys, operations, payloads, references
+from redis_state import envelope, keys, references
 from redis_state.airflow import sessions
 from redis_state.airflow.responses import answered
 from redis_state.airflow.statistics import SERVER
 from redis_state.contract import Entry, StateScope
 from redis_state.errors import MisconfiguredError
 from redis_state.keys import Place
-from redis_state.limits import checked_key, checked_keys, checked_values
+from redis_state.limits import checked_key, checked_keys, checked_value, checked_values
 from redis_state.operations import Operation
+from redis_state.payloads import Forget, WriteAssetDocument, WriteTaskDocument
+from redis_state.reads import Entries, Get, GetMany
 from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
+from redis_state.writes import Clear, ClearPages, Delete, Write
 
 
 class RedisStateBackend(Verbs):
@@ -43,51 +46,58 @@ class _StateBuilder:
         self._settings = settings
 
     def get(self, session: Any, scope: StateScope, key: str) -> Operation[str | None]:
-        place, key = self._place(scope), checked_key(self._settings, key)
-        return operations.get(place, key, _incarnation(session, scope))
+        checked_key(self._settings, key)
+        incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
+        return Get(keys.place(self._settings.namespace, scope), key, incarnation)
 
     def get_many(
         self, session: Any, scope: StateScope, wanted: Iterable[str]
     ) -> Operation[dict[str, str]]:
         place, wanted = self._place(scope), checked_keys(self._settings, wanted)
-        return operations.get_many(place, wanted, _incarnation(session, scope))
+        return GetMany(place, wanted, _incarnation(session, scope))
 
     def set(
+        self, session: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
+    ) -> Operation[None]:
+        checked_key(self._settings, key)
+        document = checked_value(self._settings, value)
+        place = keys.place(self._settings.namespace, scope)
+        incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
+        deadline = self._deadline(scope, expires_at)
+        reference = references.referred(value)
+        if reference is None:
+            return Write(place, {key: document}, deadline, incarnation)
+        if not keys.is_task(scope):
+            return WriteAssetDocument(place, key, document, self._find)
+        both, own = (place, self._payload_place(scope)), reference == references.refer(scope, key)
+        return WriteTaskDocument(both, key, document, deadline, incarnation, names_payload=own)
+
+    def set_many(
         self, session: Any, scope: StateScope, values: Values, expires_at: datetime | None
     ) -> Operation[None]:
         place, checked = self._place(scope), checked_values(self._settings, values)
-        deadline, incarnation = self._deadline(scope, expires_at), _incarnation(session, scope)
-        if len(values) == 1:
-            ((key, document),) = checked.items()
-            reference = references.referred(values[key])
-            if reference is not None and keys.is_task(scope):
-                both = (place, self._payload_place(scope))
-                own = reference == references.refer(scope, key)
-                return payloads.write_task_document(
-                    both, key, document, deadline, incarnation, names_payload=own
-                )
-            if reference is not None:
-                return payloads.write_asset_document(place, key, document, self._find)
-        return operations.write(place, checked, deadline, incarnation)
+        return Write(
+            place, checked, self._deadline(scope, expires_at), _incarnation(session, scope)
+        )
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
         place, key = self._place(scope), checked_key(self._settings, key)
         if keys.is_task(scope):
-            return operations.delete([place, self._payload_place(scope)], key)
-        return payloads.forget(place, key, self._find)
+            return Delete((place, self._payload_place(scope)), key)
+        return Forget(place, key, self._find)
 
     def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if not keys.is_task(scope):
-            return payloads.forget(place, None, self._find)
+            return Forget(place, None, self._find)
         if all_map_indices:
             namespace = self._settings.namespace
             pages = keys.task_pages(namespace, scope)
-            return operations.clear_pages(pages + keys.task_pages(namespace, scope, payloads=True))
-        return operations.clear([place, self._payload_place(scope)])
+            return ClearPages(pages + keys.task_pages(namespace, scope, payloads=True))
+        return Clear((place, self._payload_place(scope)))
 
     def entries(self, session: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
-        return operations.entries(self._place(scope), _incarnation(session, scope))
+        return Entries(self._place(scope), _incarnation(session, scope))
 
     def _place(self, scope: StateScope) -> Place:
         return keys.place(self._settings.namespace, scope)

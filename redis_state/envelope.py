@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import struct
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from redis_state.errors import CorruptValueError, InvalidValueError
 
@@ -29,15 +29,17 @@ UNKNOWN = 0
 _FLAGS = 0x0F
 _FUTURE_FORMATS = (0x80, 0x90, 0xA0)
 _HEADER = struct.Struct(">BHIQI")
+_SIZE = _HEADER.size
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_INCARNATION = 2**32 - 1
 # The end of the year 9999, the last moment that a datetime can name.
 _LAST_MOMENT = 253_402_300_799_999_999
+# All that is below it in the upper half of updated_at is before that moment.
+_LAST_HIGH = (_LAST_MOMENT // 1000) >> 32
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A value with its times, as microseconds since 1970."""
 
     text: str
@@ -52,28 +54,22 @@ class Envelope:
         """
         if self.expires_at != NEVER and now >= self.expires_at:
             return False
+        if UNKNOWN in (incarnation, self.incarnation):
+            return True
         own = incarnation & _LAST_INCARNATION
-        return UNKNOWN in (own, self.incarnation) or own == self.incarnation
+        return own in (self.incarnation, UNKNOWN)
 
 
-def seal(payload: bytes, *, updated_at: int, expires_at: int, incarnation: int = UNKNOWN) -> bytes:
+def seal(payload: bytes, updated_at: int, expires_at: int, incarnation: int = UNKNOWN) -> bytes:
     """Put a payload into its envelope; times are microseconds since 1970."""
     milliseconds = updated_at // 1000
-    return (
-        _HEADER.pack(
-            FORMAT,
-            milliseconds >> 32,
-            milliseconds & 0xFFFFFFFF,
-            expires_at,
-            incarnation & _LAST_INCARNATION,
-        )
-        + payload
-    )
+    high, low = milliseconds >> 32, milliseconds & 0xFFFFFFFF
+    return _HEADER.pack(FORMAT, high, low, expires_at, incarnation & _LAST_INCARNATION) + payload
 
 
 def unseal(raw: bytes, page: str, key: str) -> Envelope:
     """Read an envelope; page and key name it in the error about bytes that are none."""
-    if len(raw) < _HEADER.size:
+    if len(raw) < _SIZE:
         raise _corrupt(page, key, f"holds {len(raw)} bytes that redis-state did not write.")
     mark, high, low, expires_at, incarnation = _HEADER.unpack_from(raw)
     updated_at = ((high << 32) | low) * 1000
@@ -82,10 +78,26 @@ def unseal(raw: bytes, page: str, key: str) -> Envelope:
     if expires_at > _LAST_MOMENT or updated_at > _LAST_MOMENT:
         raise _corrupt(page, key, "holds an envelope whose times are out of range.")
     try:
-        text = raw[_HEADER.size :].decode("utf-8", "surrogatepass")
+        text = raw[_SIZE:].decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         raise _corrupt(page, key, "holds an envelope whose text is not UTF-8.") from error
     return Envelope(text, updated_at, expires_at, incarnation)
+
+
+def live_text(raw: bytes, now: int, incarnation: int, page: str, key: str) -> str | None:
+    """Read the text of an envelope, or None where a reader may not see it; as `unseal` does."""
+    if len(raw) >= _SIZE:
+        mark, high, _, expires_at, written_by = _HEADER.unpack_from(raw)
+        is_plain = mark == FORMAT and high < _LAST_HIGH and expires_at <= _LAST_MOMENT
+        is_due = expires_at != NEVER and now >= expires_at
+        same_run = written_by == incarnation or UNKNOWN in (written_by, incarnation)
+        if is_plain and same_run and not is_due:
+            try:
+                return raw[_SIZE:].decode()
+            except UnicodeDecodeError:
+                pass  # a lone surrogate, or bytes that are no text
+    sealed = unseal(raw, page, key)
+    return sealed.text if sealed.is_live(now, incarnation) else None
 
 
 def deadline_bytes(expires_at: int) -> bytes:
@@ -106,9 +118,10 @@ def to_microseconds(expires_at: datetime | None) -> int:
         raise InvalidValueError(
             f"expires_at is a datetime or None, not {type(expires_at).__name__}."
         )
-    if expires_at.tzinfo is None or expires_at.utcoffset() is None:
+    if expires_at.tzinfo is not UTC and expires_at.utcoffset() is None:
         expires_at = expires_at.replace(tzinfo=UTC)
-    return _in_range((expires_at - _EPOCH) // _MICROSECOND)
+    since = expires_at - _EPOCH
+    return _in_range((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
 def deadline_after(retention: timedelta) -> int:
@@ -123,7 +136,7 @@ def to_datetime(microseconds: int) -> datetime:
 
 def _in_range(moment: int) -> int:
     # A moment before 1970 has passed as surely as the first one after it.
-    return min(max(1, moment), _LAST_MOMENT)
+    return moment if 1 <= moment <= _LAST_MOMENT else min(max(1, moment), _LAST_MOMENT)
 
 
 def _corrupt(page: str, key: str, why: str) -> CorruptValueError:

@@ -11,11 +11,12 @@ Names are percent-escaped, so no two scopes share a page and every key can be pa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, unquote
 from uuid import UUID
 
+from redis_state import resp
 from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
 from redis_state.errors import InvalidScopeError
 
@@ -34,18 +35,30 @@ _TASK_PAGE = re.compile(
 _ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]+\})|name|uri):([^/{}]*)\}")
 
 
+# The places of the tasks that were lately used: to find one takes less than to make it.
+_MOST_PLACES = 4096
+_places: dict[tuple[str, bool, tuple[object, ...]], Place] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the values of one scope lie: a page, and what its fields begin with."""
 
     page: str
     prefix: str = ""
+    # The page as an argument of a command; a scope's place is made once and used often.
+    argument: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "argument", resp.argument(self.page.encode()))
 
     def field(self, key: str) -> bytes:
         """Return the field of a state key; a leading NUL is doubled, to keep `SUMMARY` apart."""
-        if not self.prefix and key.startswith("\0"):
+        if self.prefix:
+            key = self.prefix + key
+        elif key[:1] == "\0":
             key = "\0" + key
-        return f"{self.prefix}{key}".encode("utf-8", "surrogatepass")
+        return key.encode("utf-8", "surrogatepass")
 
     def key(self, field: bytes) -> str | None:
         """Return the state key of a field, or None for a field that is not this scope's."""
@@ -57,15 +70,27 @@ class Place:
         return text
 
 
-def place(namespace: str, scope: object, *, payloads: bool = False) -> Place:
+def place(namespace: str, scope: Any, *, payloads: bool = False) -> Place:
     """Find the place of a scope of any family: it is told by its attributes, not its class.
 
     ``payloads``: of what a worker keeps there, apart from the state itself.
     """
+    try:
+        index = scope.map_index
+        names = (
+            scope.dag_id,
+            scope.run_id,
+            scope.task_id,
+            index,
+            getattr(scope, "region_id", None),
+        )
+        # True is no map index, though it equals 1.
+        if type(index) is int and (known := _places.get((namespace, payloads, names))) is not None:
+            return known
+    except (AttributeError, TypeError):
+        pass  # an asset's, or one that lacks something, or has something that no key can have
     if hasattr(scope, "dag_id"):
-        index = _map_index(scope)
-        page = f"{_task_stem(namespace, scope, payloads=payloads)}{_page_number(index)}"
-        return Place(page, "" if index == UNMAPPED else f"{index}:")
+        return _task_place(namespace, scope, payloads=payloads)
     if hasattr(scope, "asset_id"):
         return Place(_asset_page(namespace, scope, payloads=payloads))
     raise InvalidScopeError(
@@ -122,18 +147,25 @@ def _split_index(field: bytes) -> tuple[int, str]:
     return (int(digits), f"{int(digits)}:") if colon and digits.isdigit() else (UNMAPPED, "?")
 
 
-def _task_stem(namespace: str, scope: object, *, payloads: bool) -> str:
-    names = (
-        _name(scope, "dag_id"),
-        _name(scope, "run_id"),
-        _name(scope, "task_id"),
+def _task_place(namespace: str, scope: Any, *, payloads: bool) -> Place:
+    index = _map_index(scope)
+    stem = _task_stem(namespace, scope, payloads=payloads)
+    unmapped = index == UNMAPPED
+    found = Place(f"{stem}{UNMAPPED}") if unmapped else Place(f"{stem}{index % PAGES}", f"{index}:")
+    if len(_places) >= _MOST_PLACES:
+        _places.clear()
+    names = (scope.dag_id, scope.run_id, scope.task_id, index, getattr(scope, "region_id", None))
+    _places[namespace, payloads, names] = found
+    return found
+
+
+def _task_stem(namespace: str, scope: Any, *, payloads: bool) -> str:
+    parts = ("dag_id", "run_id", "task_id")
+    start, names = (
+        f"{namespace}:{'tw' if payloads else 't'}",
+        [_name(scope, part) for part in parts],
     )
-    return _stem(f"{namespace}:{'tw' if payloads else 't'}", *names, _region(scope))
-
-
-@lru_cache(maxsize=4096)
-def _stem(start: str, dag_id: str, run_id: str, task_id: str, region: str) -> str:
-    return f"{start}:{{{escape(dag_id)}/{escape(run_id)}/{escape(task_id)}}}:{region}"
+    return f"{start}:{{{'/'.join(map(escape, names))}}}:{_region(scope)}"
 
 
 def _asset_page(namespace: str, scope: object, *, payloads: bool) -> str:
@@ -147,10 +179,6 @@ def _asset_page(namespace: str, scope: object, *, payloads: bool) -> str:
         if getattr(scope, kind, None) is not None:
             return f"{start}:{{{kind}:{escape(_name(scope, kind))}}}"
     raise InvalidScopeError("An asset scope needs an asset_id, a name or a uri.")
-
-
-def _page_number(index: int) -> int:
-    return index if index == UNMAPPED else index % PAGES
 
 
 def _map_index(scope: object) -> int:

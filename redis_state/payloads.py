@@ -10,77 +10,109 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from redis_state import envelope, operations, scripts
+from redis_state import envelope, scripts
 from redis_state.keys import Place
 from redis_state.operations import (
     Argument,
+    Batch,
     Capabilities,
+    InTurn,
     Operation,
-    ScriptCall,
-    Steps,
+    Replies,
+    Scripted,
     native_deadline,
 )
 from redis_state.references import MARK
+from redis_state.writes import Clear, Delete
 
 # From the document of a reference to the place and key of its payload.
 Find: TypeAlias = Callable[[str], tuple[Place, str] | None]
 
 
-def write_task_document(
-    places: tuple[Place, Place],
-    key: str,
-    document: bytes,
-    expires_at: int,
-    incarnation: int,
-    *,
-    names_payload: bool,
-) -> Operation[None]:
+class WriteTaskDocument(Operation[None]):
     """Write a reference and give its payload the same deadline, or drop a payload now stale."""
 
-    def steps(server: Capabilities) -> Steps[None]:
-        script = scripts.FIELD_REFER if server.field_expiry else scripts.HASH_REFER
-        sealed = envelope.seal(
-            document, updated_at=envelope.now(), expires_at=expires_at, incarnation=incarnation
-        )
+    __slots__ = ("_document", "_expires_at", "_incarnation", "_key", "_names_payload", "_places")
+
+    def __init__(
+        self,
+        places: tuple[Place, Place],
+        key: str,
+        document: bytes,
+        expires_at: int,
+        incarnation: int,
+        *,
+        names_payload: bool,
+    ) -> None:
+        self._places = places
+        self._key = key
+        self._document = document
+        self._expires_at = expires_at
+        self._incarnation = incarnation
+        self._names_payload = names_payload
+
+    def begin(self, server: Capabilities) -> Batch:
+        expires_at = self._expires_at
+        sealed = envelope.seal(self._document, envelope.now(), expires_at, self._incarnation)
         deadline = (native_deadline(expires_at), envelope.deadline_bytes(expires_at))
-        arguments = (*deadline, places[0].field(key), sealed, int(names_payload))
-        yield [ScriptCall(script, tuple(place.page for place in places), arguments)]
+        field = self._places[0].field(self._key)
+        arguments = (*deadline, field, sealed, int(self._names_payload))
+        script = Scripted(scripts.HASH_REFER, scripts.FIELD_REFER, self._places, arguments)
+        return script.begin(server)
 
-    return steps
+    def end(self, _: Replies) -> None:
+        return None
 
 
-def write_asset_document(place: Place, key: str, document: bytes, find: Find) -> Operation[None]:
+class WriteAssetDocument(Operation[None]):
     """Write a reference, and remove the payload of another one that it takes the place of."""
 
-    def steps(server: Capabilities) -> Steps[None]:
-        script = scripts.FIELD_REPLACE if server.field_expiry else scripts.HASH_REPLACE
-        sealed = envelope.seal(document, updated_at=envelope.now(), expires_at=envelope.NEVER)
-        (old,) = yield [ScriptCall(script, (place.page,), (MARK, place.field(key), sealed))]
-        if old is not None:
-            yield from _remove_payload(server, old, find)
+    __slots__ = ("_document", "_field", "_find", "_place")
 
-    return steps
+    def __init__(self, place: Place, key: str, document: bytes, find: Find) -> None:
+        self._place = place
+        self._field = place.field(key)
+        self._document = document
+        self._find = find
+
+    def begin(self, server: Capabilities) -> Batch:
+        sealed = envelope.seal(self._document, envelope.now(), envelope.NEVER)
+        arguments = (MARK, self._field, sealed)
+        replace = Scripted(scripts.HASH_REPLACE, scripts.FIELD_REPLACE, (self._place,), arguments)
+        return replace.begin(server)
+
+    def end(self, replies: Replies) -> Operation[None] | None:
+        (old,) = replies
+        return None if old is None else _removal(old, self._find)
 
 
-def forget(place: Place, key: str | None, find: Find) -> Operation[None]:
+class Forget(Operation[None]):
     """Remove one value of an asset, or all without a key, with the payloads they refer to."""
 
-    def steps(server: Capabilities) -> Steps[None]:
-        script = scripts.FIELD_FORGET if server.field_expiry else scripts.HASH_FORGET
-        arguments: tuple[Argument, ...] = (MARK,) if key is None else (MARK, place.field(key))
-        (references,) = yield [ScriptCall(script, (place.page,), arguments)]
-        if not references:
-            return
-        for reference in references:
-            yield from _remove_payload(server, reference, find)
-        ending = operations.clear([place]) if key is None else operations.delete([place], key)
-        yield from ending(server)
+    __slots__ = ("_find", "_key", "_place")
 
-    return steps
+    def __init__(self, place: Place, key: str | None, find: Find) -> None:
+        self._place = place
+        self._key = key
+        self._find = find
+
+    def begin(self, server: Capabilities) -> Batch:
+        fields = () if self._key is None else (self._place.field(self._key),)
+        arguments: tuple[Argument, ...] = (MARK, *fields)
+        forget = Scripted(scripts.HASH_FORGET, scripts.FIELD_FORGET, (self._place,), arguments)
+        return forget.begin(server)
+
+    def end(self, replies: Replies) -> Operation[None] | None:
+        (found,) = replies
+        if not found:
+            return None
+        removals = [_removal(reference, self._find) for reference in found]
+        places = (self._place,)
+        ending = Clear(places) if self._key is None else Delete(places, self._key)
+        return InTurn(*[removal for removal in removals if removal is not None], ending)
 
 
-def _remove_payload(server: Capabilities, reference: bytes, find: Find) -> Steps[None]:
+def _removal(reference: bytes, find: Find) -> Operation[None] | None:
+    """Return what removes the payload of a reference, where it is one of ours."""
     found = find(reference.decode("utf-8", "surrogatepass"))
-    if found is not None:
-        place, key = found
-        yield from operations.delete([place], key)(server)
+    return None if found is None else Delete((found[0],), found[1])

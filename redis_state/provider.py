@@ -50,7 +50,7 @@ def _option(name: str, field: FieldInfo) -> dict[str, Any]:
 
 
 def _type(default: object) -> str:
-    return {int: "integer", float: "float"}.get(type(default), "string")
+    return {bool: "boolean", int: "integer", float: "float"}.get(type(default), "string")
 
 
 def _text(default: object) -> str:

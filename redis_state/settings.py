@@ -52,7 +52,14 @@ class Settings(BaseModel):
         "airflow", description="What all keys begin with; one for each Airflow on the server."
     )
     pool_size: int = Field(
-        40, ge=1, le=10_000, description="The most connections of one process, or of one loop."
+        40,
+        ge=1,
+        le=10_000,
+        description="The most connections of one process, or of one loop, besides the shared one.",
+    )
+    fast_lane: bool = Field(
+        default=True,
+        description="Let concurrent calls share a connection; false: each takes one of the pool.",
     )
     connect_timeout: Seconds = Field(1.0, description="Seconds to open one connection.")
     timeout: Seconds = Field(1.0, description="Seconds that one attempt may take.")

@@ -6,7 +6,7 @@ The backends differ in the operations that they build; see `Builder`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +32,9 @@ class Builder(Protocol):
         self, session: Any, scope: StateScope, wanted: Iterable[str]
     ) -> Operation[dict[str, str]]: ...
     def set(
+        self, session: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
+    ) -> Operation[None]: ...
+    def set_many(
         self, session: Any, scope: StateScope, values: Values, expires_at: datetime | None
     ) -> Operation[None]: ...
     def delete(self, session: Any, scope: StateScope, key: str) -> Operation[None]: ...
@@ -73,7 +76,7 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        self._do("set", self._builder.set, session, scope, {key: value}, expires_at)
+        self._do("set", self._builder.set, session, scope, key, value, expires_at)
 
     def delete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
         self._do("delete", self._builder.delete, session, scope, key)
@@ -96,15 +99,17 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        self._do("set_many", self._builder.set, session, scope, values, expires_at)
+        self._do("set_many", self._builder.set_many, session, scope, values, expires_at)
 
     def entries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
         return self._do("entries", self._builder.entries, session, scope)
 
-    async def aget(self, scope: StateScope, key: str, *, session: Any = None) -> str | None:
-        return await self._ado("get", self._builder.get, session, scope, key)
+    def aget(
+        self, scope: StateScope, key: str, *, session: Any = None
+    ) -> Coroutine[Any, Any, str | None]:
+        return self._ado("get", self._builder.get, session, scope, key)
 
-    async def aset(
+    def aset(
         self,
         scope: StateScope,
         key: str,
@@ -112,34 +117,38 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         *,
         expires_at: datetime | None = None,
         session: Any = None,
-    ) -> None:
-        await self._ado("set", self._builder.set, session, scope, {key: value}, expires_at)
+    ) -> Coroutine[Any, Any, None]:
+        return self._ado("set", self._builder.set, session, scope, key, value, expires_at)
 
-    async def adelete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
-        await self._ado("delete", self._builder.delete, session, scope, key)
+    def adelete(
+        self, scope: StateScope, key: str, *, session: Any = None
+    ) -> Coroutine[Any, Any, None]:
+        return self._ado("delete", self._builder.delete, session, scope, key)
 
-    async def aclear(
+    def aclear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
-    ) -> None:
-        await self._ado("clear", self._builder.clear, session, scope, all_map_indices)
+    ) -> Coroutine[Any, Any, None]:
+        return self._ado("clear", self._builder.clear, session, scope, all_map_indices)
 
-    async def aget_many(
+    def aget_many(
         self, scope: StateScope, keys: Iterable[str], *, session: Any = None
-    ) -> dict[str, str]:
-        return await self._ado("get_many", self._builder.get_many, session, scope, keys)
+    ) -> Coroutine[Any, Any, dict[str, str]]:
+        return self._ado("get_many", self._builder.get_many, session, scope, keys)
 
-    async def aset_many(
+    def aset_many(
         self,
         scope: StateScope,
         values: Values,
         *,
         expires_at: datetime | None = None,
         session: Any = None,
-    ) -> None:
-        await self._ado("set_many", self._builder.set, session, scope, values, expires_at)
+    ) -> Coroutine[Any, Any, None]:
+        return self._ado("set_many", self._builder.set_many, session, scope, values, expires_at)
 
-    async def aentries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
-        return await self._ado("entries", self._builder.entries, session, scope)
+    def aentries(
+        self, scope: StateScope, *, session: Any = None
+    ) -> Coroutine[Any, Any, dict[str, Entry]]:
+        return self._ado("entries", self._builder.entries, session, scope)
 
     def cleanup(self) -> None:
         """Do nothing: Redis removes what has expired by itself."""
@@ -153,9 +162,9 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         self._loop_clients.close_current()
 
     def _do(self, verb: str, build: Callable[..., Operation[T]], session: Any, *args: Any) -> T:
-        begun = time.perf_counter()
+        begun = time.perf_counter() if self._meter is not None else 0.0
         try:
-            result = self._run(build(session, *args))
+            result = self._client.run(build(session, *args))
         except StateStoreError as error:
             raise self._failed(verb, begun, error, session) from error.__cause__
         if self._meter is not None:
@@ -165,27 +174,21 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
     async def _ado(
         self, verb: str, build: Callable[..., Operation[T]], session: Any, *args: Any
     ) -> T:
-        begun = time.perf_counter()
+        begun = time.perf_counter() if self._meter is not None else 0.0
         try:
-            result = await self._arun(build(session, *args))
+            result = await self._loop_clients.current().run(build(session, *args))
         except StateStoreError as error:
             raise self._failed(verb, begun, error, session) from error.__cause__
         if self._meter is not None:
             self._count(self._meter, verb, begun, args, result)
         return result
 
-    def _run(self, operation: Operation[T]) -> T:
-        return self._client.run(operation)
-
-    async def _arun(self, operation: Operation[T]) -> T:
-        return await (await self._loop_clients.current()).run(operation)
-
     def _count(
         self, counting: Meter, verb: str, begun: float, args: tuple[Any, ...], result: object
     ) -> None:
-        carried = args[1] if verb in ("set", "set_many") else result
+        carried = {"set": args[2:3], "set_many": args[1:2]}.get(verb, (result,))
         absent = verb == "get" and result is None
-        counting.succeeded(verb, time.perf_counter() - begun, carried, absent=absent)
+        counting.succeeded(verb, time.perf_counter() - begun, *carried, absent=absent)
 
     def _failed(
         self, verb: str, begun: float, error: StateStoreError, session: Any

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis_state import envelope, keys, operations, references
+from redis_state import envelope, keys, references
 from redis_state.airflow.statistics import WORKER
 from redis_state.contract import Entry, StateScope
 from redis_state.errors import (
@@ -24,8 +24,10 @@ from redis_state.errors import (
 from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_values
 from redis_state.operations import Operation
+from redis_state.reads import Entries, Get, GetMany
 from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
+from redis_state.writes import Clear, ClearPages, Delete, Write
 
 _log = logging.getLogger(__name__)
 
@@ -104,31 +106,36 @@ class _PayloadBuilder:
         self._settings = settings
 
     def get(self, _: Any, scope: StateScope, key: str) -> Operation[str | None]:
-        return operations.get(self._place(scope), checked_key(self._settings, key))
+        return Get(self._place(scope), checked_key(self._settings, key))
 
     def get_many(
         self, _: Any, scope: StateScope, wanted: Iterable[str]
     ) -> Operation[dict[str, str]]:
-        return operations.get_many(self._place(scope), checked_keys(self._settings, wanted))
+        return GetMany(self._place(scope), checked_keys(self._settings, wanted))
 
     def set(
+        self, _: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
+    ) -> Operation[None]:
+        return self.set_many(_, scope, {key: value}, expires_at)
+
+    def set_many(
         self, _: Any, scope: StateScope, values: Values, expires_at: datetime | None
     ) -> Operation[None]:
         checked = checked_values(self._settings, values)
-        return operations.write(self._place(scope), checked, self._deadline(scope, expires_at))
+        return Write(self._place(scope), checked, self._deadline(scope, expires_at))
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
-        return operations.delete([self._place(scope)], checked_key(self._settings, key))
+        return Delete((self._place(scope),), checked_key(self._settings, key))
 
     def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if all_map_indices and keys.is_task(scope):
             pages = keys.task_pages(self._settings.namespace, scope, payloads=True)
-            return operations.clear_pages(pages)
-        return operations.clear([place])
+            return ClearPages(pages)
+        return Clear((place,))
 
     def entries(self, _: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
-        return operations.entries(self._place(scope))
+        return Entries(self._place(scope))
 
     def _place(self, scope: StateScope) -> Place:
         return keys.place(self._settings.namespace, scope, payloads=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+
+from hiredis import Reader
 
 from redis_state.backend import RedisStateBackend
 from redis_state.errors import MisconfiguredError
-from redis_state.operations import Batch, Capabilities, Operation, Replies, ScriptCall
+from redis_state.operations import Batch, Capabilities, Command, Operation, Replies, ScriptCall
 
 T = TypeVar("T")
 
@@ -24,16 +26,12 @@ def fake_backend(*, field_expiry: bool = True, **options: Any) -> RedisStateBack
 class _FakeBackend(RedisStateBackend):
     def __init__(self, capabilities: Capabilities, **options: Any) -> None:
         super().__init__(**options)
-        self._fake = _FakeClient(capabilities)
+        fake = _FakeClient(capabilities)
+        self._client = fake  # type: ignore[assignment]  # it has the verbs' part of one
+        self._loop_clients = _FakeLoopClients(fake)  # type: ignore[assignment]  # the same
 
     def __repr__(self) -> str:
         return f"fake_backend(namespace={self.settings.namespace!r})"
-
-    def _run(self, operation: Operation[T]) -> T:
-        return self._fake.run(operation)
-
-    async def _arun(self, operation: Operation[T]) -> T:
-        return self._fake.run(operation)
 
 
 class _FakeClient:
@@ -42,22 +40,42 @@ class _FakeClient:
         self._execute = _fakeredis()
 
     def run(self, operation: Operation[T]) -> T:
-        steps = operation(self._capabilities)
-        try:
-            batch = next(steps)
-            while True:
-                batch = steps.send(self._exchange(batch))
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        while True:
+            result = operation.end(self._exchange(operation.begin(self._capabilities)))
+            if not isinstance(result, Operation):
+                return result
+            operation = result
+
+    def close(self) -> None:
+        pass
 
     def _exchange(self, batch: Batch) -> Replies:
-        return [
-            self._execute("EVAL", item.script.text, len(item.pages), *item.pages, *item.arguments)
-            if isinstance(item, ScriptCall)
-            else self._execute(*item)
-            for item in batch
-        ]
+        return [self._execute(*_arguments(item)) for item in batch]
+
+
+class _FakeLoopClients:
+    def __init__(self, fake: _FakeClient) -> None:
+        self._fake = fake
+
+    def current(self) -> _FakeLoopClients:
+        return self
+
+    async def run(self, operation: Operation[T]) -> T:
+        return self._fake.run(operation)
+
+    def close_current(self) -> None:
+        pass
+
+
+def _arguments(item: Command | ScriptCall) -> Sequence[Any]:
+    if isinstance(item, ScriptCall):
+        return ("EVAL", item.script.text, len(item.pages), *item.pages, *item.arguments)
+    if isinstance(item, tuple):
+        return item
+    reader = Reader()
+    reader.feed(item)
+    arguments: Sequence[Any] = reader.gets()
+    return arguments
 
 
 def _fakeredis() -> Callable[..., Any]:

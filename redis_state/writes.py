@@ -1,0 +1,124 @@
+"""The operations that change values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from redis_state import envelope, resp, scripts
+from redis_state.keys import SUMMARY, Place
+from redis_state.operations import (
+    Argument,
+    Batch,
+    Capabilities,
+    Operation,
+    Replies,
+    Scripted,
+    native_deadline,
+)
+
+_QUESTION = b"*3\r\n$7\r\nHEXISTS\r\n%b" + resp.argument(SUMMARY)
+
+
+class Write(Operation[None]):
+    """Write values that share a deadline, all or none, with their native expiry."""
+
+    __slots__ = ("_expires_at", "_incarnation", "_pairs", "_place", "_values")
+
+    def __init__(
+        self,
+        place: Place,
+        values: Mapping[str, bytes],
+        expires_at: int,
+        incarnation: int = envelope.UNKNOWN,
+    ) -> None:
+        self._place = place
+        self._values = values
+        self._expires_at = expires_at
+        self._incarnation = incarnation
+        self._pairs: list[bytes] = []
+
+    def begin(self, server: Capabilities) -> Batch:
+        place, expires_at, now = self._place, self._expires_at, envelope.now()
+        pairs = self._pairs = []
+        for key, value in self._values.items():
+            pairs += (place.field(key), envelope.seal(value, now, expires_at, self._incarnation))
+        if not pairs:
+            return []
+        deadline = native_deadline(expires_at)
+        if server.field_expiry and not deadline:
+            return [resp.hset(place.argument, pairs), _asking(place)]
+        if server.hsetex:
+            return [resp.hsetex(place.argument, deadline, pairs), _asking(place)]
+        return self._in_full().begin(server)
+
+    def end(self, replies: Replies) -> Operation[None] | None:
+        return self._in_full() if len(replies) > 1 and replies[1] else None
+
+    def _in_full(self) -> Operation[None]:
+        arguments: tuple[Argument, ...] = (native_deadline(self._expires_at), *self._pairs)
+        return Scripted(scripts.HASH_SET, scripts.FIELD_SET, (self._place,), arguments)
+
+
+class Delete(Operation[None]):
+    """Remove one value, wherever it may lie."""
+
+    __slots__ = ("_field", "_places")
+
+    def __init__(self, places: Sequence[Place], key: str) -> None:
+        self._places = places
+        self._field = places[0].field(key)
+
+    def begin(self, server: Capabilities) -> Batch:
+        if not server.field_expiry:
+            return self._in_full().begin(server)
+        batch: Batch = [resp.hdel(place.argument, self._field) for place in self._places]
+        return batch + [_asking(place) for place in self._places]
+
+    def end(self, replies: Replies) -> Operation[None] | None:
+        return self._in_full() if any(replies[len(self._places) :]) else None
+
+    def _in_full(self) -> Operation[None]:
+        return Scripted(scripts.HASH_DELETE, scripts.FIELD_DELETE, self._places, (self._field,))
+
+
+class Clear(Operation[None]):
+    """Remove all values of one scope, wherever they may lie; other map indices there stay."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._places = places
+
+    def begin(self, server: Capabilities) -> Batch:
+        prefix = self._places[0].prefix
+        if not prefix:
+            return [resp.unlink([place.argument for place in self._places])]
+        script = Scripted(scripts.HASH_CLEAR, scripts.FIELD_CLEAR, self._places, (prefix,))
+        return script.begin(server)
+
+    def end(self, _: Replies) -> None:
+        return None
+
+
+class ClearPages(Operation[None]):
+    """Remove whole pages, in one command and so in one atomic step."""
+
+    __slots__ = ("_pages",)
+
+    def __init__(self, pages: list[str]) -> None:
+        self._pages = pages
+
+    def begin(self, _: Capabilities) -> Batch:
+        return [("UNLINK", *self._pages)]
+
+    def end(self, _: Replies) -> None:
+        return None
+
+
+def _asking(place: Place) -> bytes:
+    """Ask whether a page has a summary: then the hash form wrote it, before a server upgrade.
+
+    In the field form every write asks, and *adopts* such a page: the script gives its other values
+    their own deadlines, and takes the page's own away.
+    """
+    return _QUESTION % place.argument
