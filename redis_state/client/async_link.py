@@ -1,64 +1,64 @@
-"""One connection of an event loop: redis-py opens it, then its streams are driven."""
+"""One connection of an event loop: redis-py opens it, then its transport is driven.
+
+Any number of calls may be under way on a link. What they send in one tick of the loop leaves in one
+write, and the replies are theirs in the order of the calls; a call that is cancelled still gets
+its reply, which then goes nowhere. A call that is not answered by its deadline breaks the link for
+all, and a link that broke stays so.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
+from collections import deque
 from typing import Any
 
-from hiredis import HiredisError, Reader, ReplyError
+from hiredis import HiredisError, PushNotification, Reader, ReplyError
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from redis_state.client.failures import BrokenError, SilenceError, while_connecting
+from redis_state.client.failures import BrokenError, CrowdedError, SilenceError, while_connecting
 from redis_state.client.options import connection_options
 from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
 
 _READ_SIZE = 65_536
 _INCOMPLETE = object()
+# More than this takes a connection of its own: others would have to wait for it.
+_LARGEST = 65_536
+_MOST_UNSENT = 1_048_576
+# So many calls leave before the tick ends: the server works on them while the rest is packed.
+_ENOUGH_TO_SEND = 50
 
 
-class _DrivenStreams:
-    """Makes a redis-py connection give replies as the server sent them, also while it logs in."""
+class _Opened:
+    """Makes a redis-py connection read its replies with our reader, as long as it logs in."""
 
     _reader: Any  # redis-py's streams, or None when closed
     _writer: Any
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._replies = Reader(notEnoughData=_INCOMPLETE)
-        self.capabilities: Capabilities | None = None
+        self.replies = Reader(notEnoughData=_INCOMPLETE)
 
     async def read_response(self, *_: Any, **__: Any) -> Any:
         """Read one reply for redis-py's own greeting of the server."""
-        reply = await self._read()
+        while (reply := self.replies.gets()) is _INCOMPLETE:
+            data = await self._reader.read(_READ_SIZE)
+            if not data:
+                raise ConnectionResetError("the server closed it")
+            self.replies.feed(data)
         if isinstance(reply, ReplyError):
             raise ResponseError(str(reply))
         return reply
 
-    async def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
-        """Send packed commands and read their replies, or break off at the deadline."""
-        try:
-            async with _until(deadline):
-                self._writer.write(payload)
-                await self._writer.drain()
-                return [await self._read() for _ in range(count)]
-        except TimeoutError as error:
-            raise SilenceError("no answer in time") from error
-        except (OSError, HiredisError) as error:
-            raise BrokenError(f"the connection broke: {error}") from error
-
-    async def _read(self) -> Any:
-        while (reply := self._replies.gets()) is _INCOMPLETE:
-            data = await self._reader.read(_READ_SIZE)
-            if not data:
-                raise ConnectionResetError("the server closed it")
-            self._replies.feed(data)
-        return reply
+    def hand_over(self) -> asyncio.Transport:
+        """Return the transport, which is redis-py's no more."""
+        transport: asyncio.Transport = self._writer.transport
+        return transport
 
     def close(self) -> None:
         """Close the connection at once, also one whose loop is closed already."""
@@ -72,26 +72,135 @@ class _DrivenStreams:
             sock.close()
 
 
-class _TcpLink(_DrivenStreams, Connection):
+class _Tcp(_Opened, Connection):
     pass
 
 
-class _TlsLink(_DrivenStreams, SSLConnection):
+class _Tls(_Opened, SSLConnection):
     pass
 
 
-class _UnixLink(_DrivenStreams, UnixDomainSocketConnection):
+class _Unix(_Opened, UnixDomainSocketConnection):
     pass
 
 
-AsyncLink = _TcpLink | _TlsLink | _UnixLink
+class AsyncLink(asyncio.Protocol):
+    """Exchanges commands for the tasks of one loop; ``shared``: for those that keep it short."""
+
+    def __init__(self, connection: _Opened, *, shared: bool) -> None:
+        self.capabilities: Capabilities | None = None
+        self._loop = asyncio.get_running_loop()
+        self._connection: _Opened | None = connection
+        self._replies = connection.replies
+        self._shared = shared
+        self._transport = connection.hand_over()
+        self._transport.set_protocol(self)
+        self._waiting: deque[tuple[asyncio.Future[Replies], int, float]] = deque()
+        self._arrived: Replies = []
+        self._outbox: list[bytes] = []
+        self._unsent = 0
+        self._is_full = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._watch_ends = 0.0
+        self._failure = BrokenError("the connection was closed")
+
+    def exchange(self, payload: bytes, count: int, deadline: float) -> asyncio.Future[Replies]:
+        """Send packed commands and return their replies, or break off at the deadline."""
+        if self._connection is None:
+            raise _again(self._failure)
+        size = len(payload)
+        if self._shared and (self._is_full or size > _LARGEST or self._unsent > _MOST_UNSENT):
+            raise CrowdedError
+        future: asyncio.Future[Replies] = self._loop.create_future()
+        self._waiting.append((future, count, deadline))
+        if not self._outbox:
+            self._loop.call_soon(self._flush)
+        self._outbox.append(payload)
+        self._unsent += size
+        if len(self._outbox) == _ENOUGH_TO_SEND:
+            self._flush()
+        if self._watch is None or deadline < self._watch_ends:
+            self._watch_until(deadline)
+        return future
+
+    def close(self) -> None:
+        """Close the connection at once; what is under way fails."""
+        self._break(self._failure)
+
+    def data_received(self, data: bytes) -> None:
+        """Give the replies to the calls in their order."""
+        next_reply, waiting, arrived = self._replies.gets, self._waiting, self._arrived
+        self._replies.feed(data)
+        try:
+            while (reply := next_reply()) is not _INCOMPLETE:
+                if type(reply) is PushNotification:
+                    continue
+                arrived.append(reply)
+                if len(arrived) == waiting[0][1]:
+                    future = waiting.popleft()[0]
+                    if not future.done():
+                        future.set_result(arrived)
+                    arrived = self._arrived = []
+        except HiredisError as error:
+            self._break(BrokenError(f"the connection broke: {error}"))
+        except IndexError:
+            self._break(BrokenError("the server sent what nobody had asked for"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Fail what is under way."""
+        self._break(BrokenError(f"the connection broke: {error or 'the server closed it'}"))
+
+    def pause_writing(self) -> None:
+        """Note that the server takes no more for now."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """Note that the server takes more again."""
+        self._is_full = False
+
+    def _flush(self) -> None:
+        outbox, self._outbox, self._unsent = self._outbox, [], 0
+        if outbox and self._connection is not None:
+            self._transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
+
+    def _watch_until(self, deadline: float) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch_ends = deadline
+        self._watch = self._loop.call_later(deadline - time.monotonic(), self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if not self._waiting:
+            return
+        earliest = min(deadline for _, _, deadline in self._waiting)
+        if earliest > time.monotonic():
+            self._watch_until(earliest)
+        else:
+            self._break(SilenceError("no answer in time"))
+
+    def _break(self, failure: BrokenError) -> None:
+        if self._connection is None:
+            return
+        connection, self._connection, self._failure = self._connection, None, failure
+        connection.close()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._outbox.clear()
+        if self._loop.is_closed():
+            # Nobody waits any more, and nobody could be told.
+            self._waiting.clear()
+        while self._waiting:
+            future, _, _ = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(_again(failure))
 
 
-async def open_link(settings: Settings, deadline: float) -> AsyncLink:
+async def open_link(settings: Settings, deadline: float, *, shared: bool = False) -> AsyncLink:
     """Connect and log in, or break off at the deadline."""
     server = settings.server
-    kind: type[AsyncLink] = _UnixLink if server.path else _TlsLink if server.tls else _TcpLink
-    link = kind(
+    kind = _Unix if server.path else _Tls if server.tls else _Tcp
+    opened: _Tcp | _Tls | _Unix = kind(
         **connection_options(settings),
         # The deadline around the whole rules; redis-py would take "no timeout" for its own default.
         socket_connect_timeout=settings.budget,
@@ -99,15 +208,16 @@ async def open_link(settings: Settings, deadline: float) -> AsyncLink:
         retry=Retry(NoBackoff(), 0),
     )
     try:
-        async with _until(deadline):
-            await link.connect()  # type: ignore[no-untyped-call]
+        async with asyncio.timeout(deadline - time.monotonic()):
+            await opened.connect()  # type: ignore[no-untyped-call]
     except BaseException as error:
         with contextlib.suppress(RedisError, OSError):
-            await link.disconnect(nowait=True)
+            await opened.disconnect(nowait=True)
         while_connecting(error, server)
         raise
-    return link
+    return AsyncLink(opened, shared=shared)
 
 
-def _until(deadline: float) -> asyncio.Timeout:
-    return asyncio.timeout(deadline - time.monotonic())
+def _again(failure: BrokenError) -> BrokenError:
+    # An error of its own for each caller, who adds a traceback to it.
+    return type(failure)(str(failure))

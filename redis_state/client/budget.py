@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from redis_state.client.failures import SilenceError, give_up
 from redis_state.errors import StateStoreError
@@ -18,12 +18,14 @@ class Budget:
     """The attempts of one call share one deadline."""
 
     settings: Settings
-    deadline: float = field(init=False)
+    begun: float
     attempts: int = 0
     reason: Exception | None = None
 
-    def __post_init__(self) -> None:
-        self.deadline = time.monotonic() + self.settings.budget
+    @property
+    def deadline(self) -> float:
+        """When the call has to end."""
+        return self.begun + self.settings.budget
 
     def attempt_ends(self) -> float:
         """Return when the attempt that begins now has to end."""

@@ -27,6 +27,10 @@ class SilenceError(BrokenError):
     """The server did not answer in time."""
 
 
+class CrowdedError(Exception):
+    """The call does not belong on the fast lane: it takes a connection of its own."""
+
+
 class ExhaustedError(BrokenError):
     """All connections of the pool stayed busy."""
 

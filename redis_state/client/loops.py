@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import weakref
 from collections.abc import AsyncGenerator, Callable
@@ -21,15 +22,17 @@ class LoopClients:
         self._watches: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         _all.add(self)
 
-    async def current(self) -> AsyncClient:
+    def current(self) -> AsyncClient:
         """Return the running loop's client."""
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
             self._let_go_of_closed()
             client = self._clients[loop] = AsyncClient(self._settings, self._on_retry)
-            self._watches[loop] = self._close_with(loop)
-            await anext(self._watches[loop])
+            watch = self._watches[loop] = self._close_with(loop)
+            with contextlib.suppress(StopIteration):
+                # Its first step, which awaits nothing, makes it known to the loop.
+                watch.__anext__().send(None)
         return client
 
     def close_current(self) -> None:

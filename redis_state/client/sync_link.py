@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import select
+import ssl
 import time
 from typing import Any
 
-from hiredis import HiredisError, Reader, ReplyError
+from hiredis import HiredisError, PushNotification, Reader, ReplyError
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
@@ -14,11 +16,13 @@ from redis.retry import Retry
 
 from redis_state.client.failures import BrokenError, SilenceError, while_connecting
 from redis_state.client.options import connection_options
+from redis_state.client.patience import Patience
 from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
 
 _READ_SIZE = 65_536
 _INCOMPLETE = object()
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class _ExactDeadline:
@@ -28,41 +32,94 @@ class _ExactDeadline:
     hold a caller for ever.
     """
 
-    _sock: Any  # a socket, or None when closed
+    _sock: Any  # a socket that never blocks, or None when closed
     deadline: float
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._reader = Reader(notEnoughData=_INCOMPLETE)
         self._buffer = bytearray(_READ_SIZE)
+        self._patience = Patience()
         self.capabilities: Capabilities | None = None
 
     def read_response(self, *_: Any, **__: Any) -> Any:
         """Read one reply for redis-py's own greeting of the server."""
-        reply = self._read(self.deadline)
+        self._sock.settimeout(0)
+        (reply,) = self.receive(1, self.deadline)
+        self._sock.settimeout(_remaining(self.deadline))
         if isinstance(reply, ReplyError):
             raise ResponseError(str(reply))
         return reply
 
+    def take_over(self) -> None:
+        """Begin to drive the socket, after redis-py has logged in."""
+        self._sock.settimeout(0)
+
     def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and read their replies, or break off at the deadline."""
-        try:
-            self._sock.settimeout(_remaining(deadline))
-            self._sock.sendall(payload)
-            return [self._read(deadline) for _ in range(count)]
-        except TimeoutError as error:
-            raise SilenceError("no answer in time") from error
-        except (OSError, HiredisError) as error:
-            raise BrokenError(f"the connection broke: {error}") from error
+        self.send(payload, deadline)
+        return self.receive(count, deadline)
 
-    def _read(self, deadline: float) -> Any:
-        while (reply := self._reader.gets()) is _INCOMPLETE:
-            self._sock.settimeout(_remaining(deadline))
-            size = self._sock.recv_into(self._buffer)
-            if size == 0:
-                raise ConnectionResetError("the server closed it")
-            self._reader.feed(self._buffer, 0, size)  # type: ignore[arg-type]  # hiredis takes any buffer
-        return reply
+    def send(self, payload: bytes, deadline: float) -> None:
+        """Send packed commands, or break off at the deadline."""
+        try:
+            sent = self._send(payload, deadline)
+            while sent < len(payload):
+                sent += self._send(memoryview(payload)[sent:], deadline)
+        except (OSError, AttributeError) as error:
+            raise _meaning(error) from error
+
+    def receive(self, count: int, deadline: float) -> Replies:
+        """Read replies, or break off at the deadline."""
+        replies: Replies = []
+        try:
+            while len(replies) < count:
+                reply = self._reader.gets()
+                if reply is _INCOMPLETE:
+                    self._fill(deadline)
+                elif type(reply) is not PushNotification:
+                    replies.append(reply)
+        except (OSError, HiredisError, AttributeError) as error:
+            raise _meaning(error) from error
+        return replies
+
+    def _send(self, payload: bytes | memoryview, deadline: float) -> int:
+        try:
+            sent: int = self._sock.send(payload)
+        except _NOT_YET as reason:
+            self._sleep(reason, select.POLLOUT, deadline)
+            return 0
+        return sent
+
+    def _fill(self, deadline: float) -> None:
+        """Receive what the server has sent, at first without sleeping."""
+        receive, buffer, patience = self._sock.recv_into, self._buffer, self._patience
+        awake_until, slept = time.monotonic() + patience.spell, False
+        while True:
+            try:
+                size = receive(buffer)
+                break
+            except _NOT_YET as reason:
+                if slept or time.monotonic() >= awake_until:
+                    self._sleep(reason, select.POLLIN, deadline)
+                    slept = True
+        if slept:
+            patience.in_vain()
+        elif patience.spell:
+            patience.rewarded()
+        if size == 0:
+            raise ConnectionResetError("the server closed it")
+        self._reader.feed(buffer, 0, size)  # type: ignore[arg-type]  # hiredis takes any buffer
+
+    def _sleep(self, reason: OSError, event: int, deadline: float) -> None:
+        # TLS may have to write before it can read, and the other way round.
+        if isinstance(reason, ssl.SSLWantReadError):
+            event = select.POLLIN
+        elif isinstance(reason, ssl.SSLWantWriteError):
+            event = select.POLLOUT
+        waiting = select.poll()
+        waiting.register(self._sock, event)
+        waiting.poll(_remaining(deadline) * 1000 + 1)
 
     def abandon(self) -> None:
         """Close this process' copy of the socket: the parent of a fork goes on with its own."""
@@ -103,6 +160,7 @@ def open_link(settings: Settings, deadline: float) -> Link:
     link.deadline = deadline
     try:
         link.connect()  # type: ignore[no-untyped-call]
+        link.take_over()
     except BaseException as error:
         close_link(link)
         while_connecting(error, server)
@@ -121,3 +179,12 @@ def _remaining(deadline: float) -> float:
     if remaining <= 0:
         raise TimeoutError("the budget is used up")
     return remaining
+
+
+def _meaning(error: Exception) -> BrokenError:
+    if isinstance(error, TimeoutError):
+        return SilenceError("no answer in time")
+    # Another thread has closed the connection: there is no socket any more.
+    if isinstance(error, AttributeError):
+        return BrokenError("the connection was closed")
+    return BrokenError(f"the connection broke: {error}")

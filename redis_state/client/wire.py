@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from hiredis import pack_command
+from hiredis import ReplyError, pack_command
 
-from redis_state.operations import Batch, Command, ScriptCall
+from redis_state.operations import Argument, Batch, Command, Replies, ScriptCall
 
 
 def pack(batch: Batch, *, with_texts: bool = False) -> bytes:
     """Pack a batch; ``with_texts`` sends scripts whole, for a server that has lost them."""
-    commands = (
-        _evaluate(item, with_text=with_texts) if isinstance(item, ScriptCall) else item
-        for item in batch
-    )
+    if len(batch) == 1 and type(batch[0]) is bytes:
+        return batch[0]
+    packed = [item if type(item) is bytes else _pack(item, with_text=with_texts) for item in batch]
+    return b"".join(packed)
+
+
+def has_error(replies: Replies) -> bool:
+    """Tell whether the server refused something."""
+    return ReplyError in map(type, replies)
+
+
+def _pack(item: Command | ScriptCall, *, with_text: bool) -> bytes:
+    if isinstance(item, bytes):
+        return item
+    command = _evaluate(item, with_text=with_text) if isinstance(item, ScriptCall) else item
     # hiredis takes a tuple of any length; its types know of one.
-    return b"".join(pack_command(command) for command in commands)  # type: ignore[arg-type]
+    packed: bytes = pack_command(command)  # type: ignore[arg-type]
+    return packed
 
 
-def _evaluate(call: ScriptCall, *, with_text: bool) -> Command:
+def _evaluate(call: ScriptCall, *, with_text: bool) -> tuple[Argument, ...]:
     name, script = ("EVAL", call.script.text) if with_text else ("EVALSHA", call.script.sha)
     return (name, script, len(call.pages), *call.pages, *call.arguments)
