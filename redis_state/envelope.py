@@ -121,7 +121,8 @@ def to_microseconds(expires_at: datetime | None) -> int:
     if expires_at.tzinfo is not UTC and expires_at.utcoffset() is None:
         expires_at = expires_at.replace(tzinfo=UTC)
     since = expires_at - _EPOCH
-    return _in_range((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+    moment = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return moment if 1 <= moment <= _LAST_MOMENT else _in_range(moment)
 
 
 def deadline_after(retention: timedelta) -> int:
@@ -136,7 +137,7 @@ def to_datetime(microseconds: int) -> datetime:
 
 def _in_range(moment: int) -> int:
     # A moment before 1970 has passed as surely as the first one after it.
-    return moment if 1 <= moment <= _LAST_MOMENT else min(max(1, moment), _LAST_MOMENT)
+    return min(max(1, moment), _LAST_MOMENT)
 
 
 def _corrupt(page: str, key: str, why: str) -> CorruptValueError:

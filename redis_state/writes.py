@@ -16,6 +16,9 @@ from redis_state.operations import (
     native_deadline,
 )
 
+# Whether a page has a summary: then the hash form wrote it, before a server upgrade. In the field
+# form every write asks, and *adopts* such a page: the script gives its other values their own
+# deadlines, and takes the page's own away.
 _QUESTION = b"*3\r\n$7\r\nHEXISTS\r\n%b" + resp.argument(SUMMARY)
 
 
@@ -46,9 +49,9 @@ class Write(Operation[None]):
             return []
         deadline = native_deadline(expires_at)
         if server.field_expiry and not deadline:
-            return [resp.hset(place.argument, pairs), _asking(place)]
+            return [resp.hset(place.argument, pairs), _QUESTION % place.argument]
         if server.hsetex:
-            return [resp.hsetex(place.argument, deadline, pairs), _asking(place)]
+            return [resp.hsetex(place.argument, deadline, pairs), _QUESTION % place.argument]
         return self._in_full().begin(server)
 
     def end(self, replies: Replies) -> Operation[None] | None:
@@ -72,7 +75,7 @@ class Delete(Operation[None]):
         if not server.field_expiry:
             return self._in_full().begin(server)
         batch: Batch = [resp.hdel(place.argument, self._field) for place in self._places]
-        return batch + [_asking(place) for place in self._places]
+        return batch + [_QUESTION % place.argument for place in self._places]
 
     def end(self, replies: Replies) -> Operation[None] | None:
         return self._in_full() if any(replies[len(self._places) :]) else None
@@ -113,12 +116,3 @@ class ClearPages(Operation[None]):
 
     def end(self, _: Replies) -> None:
         return None
-
-
-def _asking(place: Place) -> bytes:
-    """Ask whether a page has a summary: then the hash form wrote it, before a server upgrade.
-
-    In the field form every write asks, and *adopts* such a page: the script gives its other values
-    their own deadlines, and takes the page's own away.
-    """
-    return _QUESTION % place.argument

@@ -39,7 +39,8 @@ class _Call:
         self.replies: Replies | None = None
         self.failure: BrokenError | None = None
         self.leads = False
-        self.wake: threading.Lock | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
 
     def outcome(self) -> Replies:
         if self.replies is None:
@@ -93,14 +94,12 @@ class SyncLane:
 
     def _wait(self, call: _Call) -> bool:
         """Wait until the call is answered, or has the lead."""
-        call.wake = wake = threading.Lock()
-        wake.acquire()
         self._queue.append(call)
         if self._lead.acquire(blocking=False):
             # It was laid down just before the call stood in the queue.
             self._pass_on()
         try:
-            answered = wake.acquire(timeout=max(0.0, call.deadline - time.monotonic()))
+            answered = call.wake.acquire(timeout=max(0.0, call.deadline - time.monotonic()))
         except BaseException:
             if self._leave(call):
                 self._pass_on()
@@ -113,7 +112,7 @@ class SyncLane:
             self._queue.remove(call)
         except ValueError:
             # Another caller has taken it up, and answers it by its deadline.
-            if call.wake is not None and call.wake.acquire(timeout=_GRACE):
+            if call.wake.acquire(timeout=_GRACE):
                 return call.leads
         call.failure = SilenceError("no answer in time")
         return False
@@ -124,7 +123,7 @@ class SyncLane:
             heir = self._next()
             if heir is not None:
                 heir.leads = True
-                _wake(heir)
+                heir.wake.release()
                 return
             if self._retired:
                 close_link(self._link)
@@ -154,7 +153,7 @@ class SyncLane:
             for call in together:
                 call.replies = self._link.receive(call.count, deadline)
                 if call is not own:
-                    _wake(call)
+                    call.wake.release()
                 served += 1
         except BaseException as error:
             # Replies may be under way still: nobody may use the connection again.
@@ -162,8 +161,10 @@ class SyncLane:
             broken = error if isinstance(error, BrokenError) else BrokenError("it was interrupted")
             for call in together[served:]:
                 call.failure = broken
+                # One may be awake already: the interruption came just after.
                 if call is not own:
-                    _wake(call)
+                    with contextlib.suppress(RuntimeError):
+                        call.wake.release()
             if broken is not error:
                 raise
 
@@ -176,7 +177,7 @@ class SyncLane:
             if call.deadline <= now:
                 # It is about to leave: nobody else's deadline shall suffer from it.
                 call.failure = SilenceError("no answer in time")
-                _wake(call)
+                call.wake.release()
                 continue
             together.append(call)
             payloads.append(call.payload)
@@ -189,10 +190,3 @@ class SyncLane:
         except IndexError:
             # The last one has just left.
             return None
-
-
-def _wake(call: _Call) -> None:
-    assert call.wake is not None
-    with contextlib.suppress(RuntimeError):
-        # Woken already, before an interruption.
-        call.wake.release()

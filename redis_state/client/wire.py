@@ -9,10 +9,10 @@ from redis_state.operations import Argument, Batch, Command, Replies, ScriptCall
 
 def pack(batch: Batch, *, with_texts: bool = False) -> bytes:
     """Pack a batch; ``with_texts`` sends scripts whole, for a server that has lost them."""
-    if len(batch) == 1 and type(batch[0]) is bytes:
-        return batch[0]
-    packed = [item if type(item) is bytes else _pack(item, with_text=with_texts) for item in batch]
-    return b"".join(packed)
+    try:
+        return b"".join(batch)  # type: ignore[arg-type]  # the hot commands are packed already
+    except TypeError:
+        return b"".join([_pack(item, with_text=with_texts) for item in batch])
 
 
 def has_error(replies: Replies) -> bool:
