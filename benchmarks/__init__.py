@@ -1,1 +1,1 @@
-"""Measures the verbs beside the same commands by hand, on one server and in one interleaved run."""
+"""Measures the verbs beside what else could keep a task's state, in one interleaved run."""

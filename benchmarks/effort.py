@@ -1,4 +1,4 @@
-"""How much is measured: the full run, and a quick one that only shows that all of it works."""
+"""How much is measured: all of it, or little, which only shows that all of it works."""
 
 from __future__ import annotations
 
@@ -17,45 +17,79 @@ class MappedTask:
 
 @dataclass(frozen=True)
 class Effort:
-    """The rounds and the sizes of a run."""
+    """The rounds and the sizes of a run; no instances elsewhere: no other servers."""
 
     warm_up_rounds: int
-    verb_rounds: int
+    rounds: int
     calls_per_round: int
     mixed_rounds: int
     mixed_calls_per_round: int
+    api_rounds: int
+    api_requests_per_round: int
+    unrelated_keys: tuple[int, ...]
+    unrelated_rounds: int
     mapped_tasks: tuple[MappedTask, ...]
     unmapped_instances: int
+    unmapped_instances_elsewhere: int
     tasks_with_indices: int
     indices_of_each: int
 
 
 FULL = Effort(
     warm_up_rounds=2,
-    verb_rounds=50,
+    rounds=40,
     calls_per_round=100,
     mixed_rounds=16,
-    mixed_calls_per_round=1000,
+    mixed_calls_per_round=2_000,
+    api_rounds=40,
+    api_requests_per_round=128,
+    unrelated_keys=(0, 100_000, 1_000_000),
+    unrelated_rounds=15,
     mapped_tasks=(
         MappedTask(indices=10_000, keys=5, value_bytes=25, repetitions=5),
         MappedTask(indices=1_536, keys=5, value_bytes=90, repetitions=12),
     ),
-    unmapped_instances=100_000,
+    unmapped_instances=1_000_000,
+    unmapped_instances_elsewhere=100_000,
     tasks_with_indices=50,
     indices_of_each=1_000,
 )
 
 QUICK = Effort(
     warm_up_rounds=1,
-    verb_rounds=8,
-    calls_per_round=50,
-    mixed_rounds=4,
+    rounds=5,
+    calls_per_round=40,
+    mixed_rounds=3,
     mixed_calls_per_round=400,
+    api_rounds=3,
+    api_requests_per_round=64,
+    unrelated_keys=(0, 100_000, 1_000_000),
+    unrelated_rounds=3,
     mapped_tasks=(
-        MappedTask(indices=2_000, keys=5, value_bytes=25, repetitions=3),
-        MappedTask(indices=1_536, keys=5, value_bytes=90, repetitions=3),
+        MappedTask(indices=2_000, keys=5, value_bytes=25, repetitions=2),
+        MappedTask(indices=1_536, keys=5, value_bytes=90, repetitions=2),
     ),
-    unmapped_instances=5_000,
+    unmapped_instances=20_000,
+    unmapped_instances_elsewhere=0,
     tasks_with_indices=5,
     indices_of_each=500,
 )
+
+TINY = Effort(
+    warm_up_rounds=1,
+    rounds=2,
+    calls_per_round=5,
+    mixed_rounds=2,
+    mixed_calls_per_round=40,
+    api_rounds=2,
+    api_requests_per_round=10,
+    unrelated_keys=(0, 100, 1_000),
+    unrelated_rounds=2,
+    mapped_tasks=(MappedTask(indices=100, keys=5, value_bytes=25, repetitions=1),),
+    unmapped_instances=1_000,
+    unmapped_instances_elsewhere=500,
+    tasks_with_indices=2,
+    indices_of_each=50,
+)
+
+EFFORTS = {"full": FULL, "quick": QUICK, "tiny": TINY}

@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from benchmarks.contenders import to_milliseconds
+from benchmarks.redis_contenders import to_milliseconds
 from redis_state import TaskScope
 
 _COMMANDS_PER_BATCH = 1_000
@@ -21,6 +21,23 @@ local pages = redis.call('ZRANGE', KEYS[1], 0, -1)
 for _, page in ipairs(pages) do redis.call('UNLINK', page) end
 redis.call('UNLINK', KEYS[1])
 return #pages
+"""
+
+# A script, so that a million entries are written within seconds.
+_WRITE = """
+local deadline = tonumber(ARGV[1])
+for number, index in ipairs(KEYS) do
+  local entry, value = ARGV[2 * number], ARGV[2 * number + 1]
+  local name = index .. ':' .. entry
+  if deadline > 0 then
+    redis.call('SET', name, value, 'PXAT', deadline)
+    redis.call('ZADD', index, deadline, entry)
+    redis.call('PEXPIREAT', index, deadline)
+  else
+    redis.call('SET', name, value)
+    redis.call('ZADD', index, 0, entry)
+  end
+end
 """
 
 Instance = tuple[TaskScope, Mapping[str, str]]
@@ -48,7 +65,8 @@ class HashPerIndex:
                 batch.hset(page, mapping=dict[Any, Any](values))
                 batch.pexpireat(page, deadline)
                 batch.zadd(index, {page: scope.map_index})
-                _send_if_full(batch)
+                if len(batch) >= _COMMANDS_PER_BATCH:
+                    batch.execute()
             batch.execute()
 
     def clear(self, scope: TaskScope) -> None:
@@ -56,32 +74,24 @@ class HashPerIndex:
         self._clear(keys=[_task(self._namespace, scope)])
 
 
-class StringPerEntry:
-    """A string for each value, all of a task's in a sorted set."""
+class StringAndIndex:
+    """A string for each value, all of a task's in a sorted set by their deadlines."""
 
     def __init__(self, client: redis.Redis, namespace: str) -> None:
-        self._client = client
         self._namespace = namespace
+        self._write = client.register_script(_WRITE)
 
-    def write(self, instances: Iterable[Instance], expires_at: datetime) -> None:
-        """Write the values of instances."""
-        deadline = to_milliseconds(expires_at)
-        with self._client.pipeline(transaction=False) as batch:
-            for scope, values in instances:
-                index = _task(self._namespace, scope)
-                for key, value in values.items():
-                    entry = f"{scope.map_index}:{key}"
-                    batch.set(f"{index}:{entry}", value, pxat=deadline)
-                    batch.zadd(index, {entry: deadline})
-                batch.pexpireat(index, deadline)
-                _send_if_full(batch)
-            batch.execute()
+    def write(self, instances: Iterable[Instance], expires_at: datetime | None) -> None:
+        """Write the values of some instances."""
+        indices: list[str] = []
+        arguments: list[str | int] = [0 if expires_at is None else to_milliseconds(expires_at)]
+        for scope, values in instances:
+            index = _task(self._namespace, scope)
+            for key, value in values.items():
+                indices.append(index)
+                arguments += (f"{scope.map_index}:{key}", value)
+        self._write(keys=indices, args=arguments)
 
 
 def _task(namespace: str, scope: TaskScope) -> str:
     return f"{namespace}:task:{{{scope.dag_id}/{scope.run_id}/{scope.task_id}}}"
-
-
-def _send_if_full(batch: redis.client.Pipeline) -> None:
-    if len(batch) >= _COMMANDS_PER_BATCH:
-        batch.execute()

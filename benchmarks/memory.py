@@ -2,95 +2,121 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import redis
 
 from benchmarks import workload
+from benchmarks.bench import Bench
+from benchmarks.contenders import OURS, STRING_AND_INDEX
 from benchmarks.effort import Effort
-from benchmarks.layouts import Instance, StringPerEntry
+from benchmarks.layouts import Instance, StringAndIndex
 from benchmarks.progress import track
-from benchmarks.target import Target, information, settle
+from benchmarks.results import Case, Chapter, Figure
+from benchmarks.servers import open_others
+from benchmarks.target import Target, information, name_of, settle
+from redis_state import TaskScope
 
 _VALUES = {"cursor": workload.value(25), "watermark": workload.value(45)}
-_INSTANCES_PER_STEP = 500
+_INSTANCES_PER_STEP = 1_000
+_TASKS_OF_THE_LOOP = 100
 _TIDY_AFTER = 0.5
 _TIDY_WITHIN = 10.0
 _NOISE = 4096
 
 
 @dataclass(frozen=True)
-class Footprint:
-    """The bytes that the server needed for each entry."""
+class Filling:
+    """Instances to write, ``count`` of them, each made from its number when it is needed."""
 
-    case: str
-    entries: int
-    ours: float
-    by_hand: float
+    name: str
+    count: int
+    scope: Callable[[int], TaskScope]
+    expires_at: datetime | None
+
+    def parts(self) -> list[range]:
+        """Return the numbers of the instances in steps."""
+        starts = range(0, self.count, _INSTANCES_PER_STEP)
+        return [range(start, min(self.count, start + _INSTANCES_PER_STEP)) for start in starts]
+
+    def instances(self, part: range) -> list[Instance]:
+        """Return the instances of a step."""
+        return [(self.scope(number), _VALUES) for number in part]
 
 
-def measure(target: Target, client: redis.Redis, effort: Effort) -> list[Footprint]:
-    """Measure tasks that are not mapped, and the indices of mapped ones."""
-    unmapped = [workload.scope(number) for number in range(effort.unmapped_instances)]
-    mapped = [
-        workload.scope(number, map_index)
-        for number in range(effort.tasks_with_indices)
-        for map_index in range(effort.indices_of_each)
-    ]
-    cases = {
-        f"{len(unmapped):,} instances not mapped": unmapped,
-        f"{effort.tasks_with_indices} tasks of {effort.indices_of_each:,} map indices": mapped,
-    }
+def measure(bench: Bench) -> Chapter:
+    """Measure the server, and beside an embedded one all others that are to be had."""
+    effort = bench.effort
+    cases = _measure_server(bench.target, _fillings(effort, effort.unmapped_instances))
+    if bench.target.is_own and effort.unmapped_instances_elsewhere:
+        for target in open_others():
+            cases += _measure_server(target, _fillings(effort, effort.unmapped_instances_elsewhere))
+    sentence = (
+        "What one value takes on the server: each instance has two keys, with values of 25 and of "
+        "45 bytes. By hand: a string for each value, and a sorted set that lists those of a task."
+    )
+    return Chapter("memory", "Memory", sentence, "bytes", tuple(cases))
+
+
+def _fillings(effort: Effort, unmapped: int) -> list[Filling]:
+    expires_at, indices = workload.deadline(), effort.indices_of_each
+    mapped = f"{effort.tasks_with_indices:,} tasks x {indices:,} map indices x {len(_VALUES)} keys"
+    alone = f"{unmapped:,} unmapped task instances x {len(_VALUES)} keys"
     return [
-        _measure_case(case, [(scope, _VALUES) for scope in scopes], target, client)
-        for case, scopes in cases.items()
+        Filling(f"{alone}, with expiry", unmapped, workload.scope, expires_at),
+        Filling(f"{alone}, without expiry", unmapped, workload.scope, None),
+        Filling(
+            f"{mapped}, with expiry",
+            effort.tasks_with_indices * indices,
+            lambda number: workload.scope(*divmod(number, indices)),
+            expires_at,
+        ),
     ]
 
 
-def _measure_case(
-    case: str, instances: list[Instance], target: Target, client: redis.Redis
-) -> Footprint:
-    backend = target.backend()
-    by_hand = StringPerEntry(client, target.namespace)
-    expires_at = workload.deadline()
-
-    def write_ours(part: list[Instance]) -> None:
-        for scope, values in part:
-            backend.set_many(scope, values, expires_at=expires_at)
-
-    def write_by_hand(part: list[Instance]) -> None:
-        by_hand.write(part, expires_at)
-
-    entries = len(instances) * len(_VALUES)
-    used = [
-        _used_by(write, f"memory of {case}, {name}", instances, target, client)
-        for name, write in (("redis-state", write_ours), ("string + index", write_by_hand))
-    ]
-    backend.close()
-    return Footprint(case, entries, used[0] / entries, used[1] / entries)
+def _measure_server(target: Target, fillings: Sequence[Filling]) -> list[Case]:
+    with target.connect() as client:
+        server = name_of(client)
+        return [_measure(filling, server, target, client) for filling in fillings]
 
 
-def _used_by(
-    write: Callable[[list[Instance]], None],
-    label: str,
-    instances: list[Instance],
-    target: Target,
-    client: redis.Redis,
-) -> int:
+def _measure(filling: Filling, server: str, target: Target, client: redis.Redis) -> Case:
+    name, entries = f"{filling.name}, {server}", filling.count * len(_VALUES)
     target.empty()
     before = _used_memory(client)
-    for part in track(label, list(_parts(instances))):
-        write(part)
-    used = _used_memory(client) - before
+    asyncio.run(_fill_ours(filling, f"{name}: {OURS}", target))
+    ours = (_used_memory(client) - before) / entries
     target.empty()
-    return used
+    before = _used_memory(client)
+    by_hand = StringAndIndex(client, target.namespace)
+    for part in track(f"{name}: {STRING_AND_INDEX}", filling.parts()):
+        by_hand.write(filling.instances(part), filling.expires_at)
+    theirs = (_used_memory(client) - before) / entries
+    target.empty()
+    return Case(
+        name,
+        (
+            Figure(OURS, ours, 0.0, 1.0, 0.0),
+            Figure(STRING_AND_INDEX, theirs, 0.0, theirs / ours, 0.0),
+        ),
+    )
 
 
-def _parts(instances: list[Instance]) -> Iterator[list[Instance]]:
-    for start in range(0, len(instances), _INSTANCES_PER_STEP):
-        yield instances[start : start + _INSTANCES_PER_STEP]
+async def _fill_ours(filling: Filling, label: str, target: Target) -> None:
+    backend = target.backend()
+
+    async def write(instances: Iterator[Instance]) -> None:
+        for scope, values in instances:
+            await backend.aset_many(scope, values, expires_at=filling.expires_at)
+
+    for part in track(label, filling.parts()):
+        instances = iter(filling.instances(part))
+        await asyncio.gather(*(write(instances) for _ in range(_TASKS_OF_THE_LOOP)))
+    await backend.aclose()
 
 
 def _used_memory(client: redis.Redis) -> int:

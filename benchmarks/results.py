@@ -1,44 +1,53 @@
-"""All that one run has measured."""
+"""What a run has measured: chapters of cases, and in each case a figure for each contender."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
+from typing import Literal
 
-from benchmarks import concurrency, memory, stall, verbs
-from benchmarks.contenders import BY_HAND, OURS, ByHand, Store
-from benchmarks.effort import Effort
-from benchmarks.rounds import Comparison
-from benchmarks.target import Target, facts, has_hsetex
+Unit = Literal["seconds", "bytes"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one contender took for one call, or for one entry.
+
+    ``advantage`` is how many times as much as ours that is: the median of the ratios within each
+    round, which what slows a whole round leaves alone; 1.0 for ours. A spread is half of the range
+    between the quartiles, as a part of the median: 0.05 is 5 % either way.
+    """
+
+    contender: str
+    median: float
+    spread: float
+    advantage: float
+    advantage_spread: float
+    p50: float | None = None
+    p99: float | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that was measured, with the figure of our backend first."""
+
+    name: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Cases of one kind; ``name`` is what the command line calls it."""
+
+    name: str
+    title: str
+    sentence: str
+    unit: Unit
+    cases: tuple[Case, ...]
 
 
 @dataclass(frozen=True)
 class Results:
-    """The figures, and the facts that they depend on; all times are in seconds."""
+    """All chapters of one run, and the facts that the figures depend on."""
 
     facts: dict[str, str]
-    verbs: list[Comparison]
-    threads: list[Comparison]
-    tasks: list[Comparison]
-    clears: list[stall.ClearComparison]
-    memory: list[memory.Footprint]
-
-
-def measure(target: Target, effort: Effort) -> Results:
-    """Measure everything, one part after the other."""
-    with target.connect() as client:
-        backend = target.backend()
-        hsetex = has_hsetex(client)
-        by_hand = ByHand(client, target.namespace, hsetex=hsetex)
-        stores: dict[str, Store] = {OURS: backend, BY_HAND: by_hand}
-        expiry_by_hand = "HSETEX" if hsetex else "HSET + PEXPIREAT"
-        found = facts(client, backend)
-        single = verbs.measure(stores, effort, expiry_by_hand)
-        threads = concurrency.measure_threads(stores, effort)
-        backend.close()
-    tasks = asyncio.run(concurrency.measure_tasks(target, effort, hsetex=hsetex))
-    # The connections of all those threads and tasks are gone before memory is looked at.
-    with target.connect() as client:
-        clears = stall.measure(target, client, effort)
-        footprints = memory.measure(target, client, effort)
-    return Results(found, single, threads, tasks, clears, footprints)
+    chapters: tuple[Chapter, ...]

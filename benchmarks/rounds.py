@@ -1,14 +1,13 @@
-"""Fair comparison on a noisy machine: alternating rounds, and medians over them."""
+"""Fair comparison on a noisy machine: interleaved rounds, and medians over them."""
 
 from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.contenders import BY_HAND, OURS
-from benchmarks.effort import Effort
+from benchmarks.results import Case, Figure
 
 
 @dataclass(frozen=True)
@@ -32,65 +31,49 @@ class Round:
         return self.wall / len(self.calls)
 
 
-@dataclass(frozen=True)
-class Summary:
-    """One contender's figures over all rounds, in seconds; a spread of 0.05 is 5% either way."""
-
-    per_call: float
-    spread: float
-    p50: float
-    p99: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Both contenders at the same case; the ratio is that of the times, so below 1 we are faster.
-
-    It is the median of the ratios within each round, which what slows a whole round leaves alone.
-    """
-
-    case: str
-    ours: Summary
-    by_hand: Summary
-    ratio: float
-    ratio_spread: float
-
-
 @dataclass
 class Record:
-    """Collects the rounds of one case."""
+    """Collects the rounds of one case; the first contender is ours."""
 
     case: str
-    _rounds: dict[str, list[Round]] = field(default_factory=lambda: {OURS: [], BY_HAND: []})
+    contenders: Sequence[str]
+    _rounds: dict[str, list[Round]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rounds = {contender: [] for contender in self.contenders}
 
     def add(self, turn: Turn, measured: Round) -> None:
         """Keep a round, unless it was for warming up."""
         if turn.counts:
             self._rounds[turn.contender].append(measured)
 
-    def compare(self) -> Comparison:
-        """Sum up all rounds."""
-        ours, by_hand = self._rounds[OURS], self._rounds[BY_HAND]
-        ratios = [
-            mine.per_call / theirs.per_call for mine, theirs in zip(ours, by_hand, strict=True)
-        ]
-        ratio, spread = _middle(ratios)
-        return Comparison(self.case, _sum_up(ours), _sum_up(by_hand), ratio, spread)
+    def sum_up(self) -> Case:
+        """Return what all rounds together say."""
+        ours = self._rounds[self.contenders[0]]
+        return Case(
+            self.case,
+            tuple(_figure(name, rounds, ours) for name, rounds in self._rounds.items()),
+        )
 
 
-def turns(rounds: int, warm_up_rounds: int) -> list[Turn]:
+def turns(contenders: Sequence[str], rounds: int, warm_up_rounds: int = 1) -> list[Turn]:
     """Return whose turn it is: each round in an order of its own, after some for warming up."""
+    return list(_turns(contenders, rounds, warm_up_rounds))
+
+
+def _turns(contenders: Sequence[str], rounds: int, warm_up_rounds: int) -> Iterator[Turn]:
     shuffle = random.Random(rounds).sample
-    return [
-        Turn(contender, counts=number >= warm_up_rounds)
-        for number in range(warm_up_rounds + rounds)
-        for contender in shuffle([OURS, BY_HAND], 2)
-    ]
+    for number in range(warm_up_rounds + rounds):
+        for contender in shuffle(list(contenders), len(contenders)):
+            yield Turn(contender, counts=number >= warm_up_rounds)
 
 
-def mixed_turns(effort: Effort) -> list[Turn]:
-    """Return the turns of a mixed load."""
-    return turns(effort.mixed_rounds, effort.warm_up_rounds)
+def middle(sample: Sequence[float]) -> tuple[float, float]:
+    """Return the median, and half of the range between the quartiles as a part of it."""
+    if len(sample) == 1:
+        return sample[0], 0.0
+    low, median, high = statistics.quantiles(sample, n=4, method="inclusive")
+    return median, (high - low) / 2 / median
 
 
 def percentile(sample: Sequence[float], part: float) -> float:
@@ -98,13 +81,17 @@ def percentile(sample: Sequence[float], part: float) -> float:
     return sorted(sample)[min(len(sample) - 1, int(part * len(sample)))]
 
 
-def _sum_up(rounds: Sequence[Round]) -> Summary:
-    per_call, spread = _middle([measured.per_call for measured in rounds])
+def _figure(contender: str, rounds: Sequence[Round], ours: Sequence[Round]) -> Figure:
+    median, spread = middle([measured.per_call for measured in rounds])
+    ratios = [theirs.per_call / mine.per_call for theirs, mine in zip(rounds, ours, strict=True)]
+    advantage, advantage_spread = middle(ratios)
     calls = [call for measured in rounds for call in measured.calls]
-    return Summary(per_call, spread, p50=percentile(calls, 0.5), p99=percentile(calls, 0.99))
-
-
-def _middle(sample: Sequence[float]) -> tuple[float, float]:
-    """Return the median, and half of the range between the quartiles as a part of it."""
-    low, middle, high = statistics.quantiles(sample, n=4, method="inclusive")
-    return middle, (high - low) / 2 / middle
+    return Figure(
+        contender,
+        median,
+        spread,
+        advantage,
+        advantage_spread,
+        p50=percentile(calls, 0.5),
+        p99=percentile(calls, 0.99),
+    )

@@ -1,15 +1,12 @@
-"""The server that is measured, and the facts about it and this machine."""
+"""The server that is measured."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
 import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import redis
@@ -32,9 +29,9 @@ class Target:
         """Open redis-py's ordinary client on the server."""
         return redis.Redis.from_url(self.url, protocol=2)
 
-    def backend(self) -> redis_state.RedisStateBackend:
-        """Open our backend on the server, with the default options."""
-        return redis_state.RedisStateBackend(url=self.url, namespace=self.namespace)
+    def backend(self, **options: Any) -> redis_state.RedisStateBackend:
+        """Open our backend on the server; all other options have their defaults."""
+        return redis_state.RedisStateBackend(url=self.url, namespace=self.namespace, **options)
 
     def empty(self) -> None:
         """Remove what the benchmark wrote, and return when its memory is free again."""
@@ -88,22 +85,9 @@ def has_hsetex(client: redis.Redis) -> bool:
     return "hsetex" in {name.lower() for name in commands}
 
 
-def facts(client: redis.Redis, backend: redis_state.RedisStateBackend) -> dict[str, str]:
-    """Name what the figures depend on."""
+def name_of(client: redis.Redis) -> str:
+    """Return what the server is, and its version."""
     server = information(client, "server")
+    # Valkey's `redis_version` is a number of compatibility only.
     name = str(server.get("server_name", "redis"))
-    return {
-        "server": f"{name} {server.get(f'{name}_version', server['redis_version'])}",
-        "redis_version (compatibility)": str(server["redis_version"]),
-        "redis-state": redis_state.__version__,
-        "redis-py": version("redis"),
-        "hiredis": version("hiredis"),
-        "connections at most": (
-            f"{backend.settings.pool_size} of redis-state, "
-            f"{client.connection_pool.max_connections} of redis-py"
-        ),
-        "Python": platform.python_version(),
-        "CPUs": str(os.cpu_count()),
-        "system": f"{platform.system()} {platform.machine()}",
-        "load average at the start": f"{os.getloadavg()[0]:.1f}",
-    }
+    return f"{name.capitalize()} {server.get(f'{name}_version', server['redis_version'])}"

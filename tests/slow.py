@@ -96,9 +96,12 @@ def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
 
 def metadata_in_postgresql() -> None:
     drivers = ROOT / ".venv-postgresql"
-    if not (drivers / "psycopg2").exists():
+    # As `make` marks it.
+    if not (drivers / "ready").exists():
+        shutil.rmtree(drivers, ignore_errors=True)
         pins = ("--require-hashes", "--requirement", "requirements/postgresql.txt")
         pip(sys.executable, "--no-deps", *pins, "--target", str(drivers))
+        (drivers / "ready").touch()
     environment = {"METADATA_DATABASE": "postgresql", "PYTHONPATH": str(drivers)}
     beside_airflow("server", **environment)
 

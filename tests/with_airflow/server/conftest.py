@@ -37,7 +37,7 @@ def redis_server() -> Iterator[EmbeddedServer]:
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
     if os.environ.get("METADATA_DATABASE") == "postgresql":
-        with PostgreSQL() as running:
+        with PostgreSQL("-c", "fsync=off") as running:
             yield running.url
     else:
         yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"

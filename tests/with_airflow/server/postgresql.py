@@ -20,9 +20,13 @@ _USER = "postgres" if os.geteuid() == 0 else None
 
 
 class PostgreSQL:
-    """A server in a temporary folder, from the programs that are installed."""
+    """A server in a temporary folder, from the programs that are installed.
 
-    def __init__(self) -> None:
+    ``options`` are added to the server's command line.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
         self._folder = Path(tempfile.mkdtemp(prefix="redis-state-postgresql-"))
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -37,10 +41,10 @@ class PostgreSQL:
         data = str(self._folder / "data")
         log = (self._folder / "log").open("ab")
         made = ("--pgdata", data, "--auth", "trust", "--username", "airflow", "--no-sync")
-        subprocess.run([_program("initdb"), *made], stdout=log, check=True, user=_USER)
-        options = ("-D", data, "-h", "127.0.0.1", "-p", str(self._port), "-c", "fsync=off")
+        subprocess.run([program("initdb"), *made], stdout=log, check=True, user=_USER)
+        options = ("-D", data, "-h", "127.0.0.1", "-p", str(self._port), *self._options)
         self._process = subprocess.Popen(
-            [_program("postgres"), *options, "-k", str(self._folder)],
+            [program("postgres"), *options, "-k", str(self._folder)],
             stdout=log,
             stderr=log,
             user=_USER,
@@ -69,7 +73,7 @@ class PostgreSQL:
         shutil.rmtree(self._folder)
 
     def _wait_until_it_answers(self) -> None:
-        ask = [_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        ask = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
         deadline = time.monotonic() + _STARTS_WITHIN
         while subprocess.run(ask, check=False).returncode:
             if time.monotonic() > deadline:
@@ -77,7 +81,7 @@ class PostgreSQL:
             time.sleep(0.1)
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     # Debian keeps most of them off the PATH.
     off_path = [str(folder) for folder in Path("/usr/lib/postgresql").glob("*/bin")]
     found = shutil.which(name, path=os.pathsep.join([*off_path, os.environ["PATH"]]))

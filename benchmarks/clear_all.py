@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
 
 import redis
 
 from benchmarks import workload
-from benchmarks.contenders import BY_HAND, OURS
-from benchmarks.effort import Effort, MappedTask
+from benchmarks.bench import Bench
+from benchmarks.contenders import HASH_PER_INDEX, OURS
+from benchmarks.effort import MappedTask
 from benchmarks.layouts import HashPerIndex, Instance
 from benchmarks.pinger import Pinger, open_pinger
 from benchmarks.progress import track
-from benchmarks.rounds import turns
-from benchmarks.target import Target, information, settle
+from benchmarks.results import Case, Chapter
+from benchmarks.rounds import Record, Round, turns
+from benchmarks.target import information, settle
 from redis_state import RedisStateBackend
 
+_CONTENDERS = (OURS, HASH_PER_INDEX)
+_CASES = (
+    "clear",
+    "of it on the server",
+    "longest stall of another client",
+    "longest wait of another client while nothing is cleared",
+)
 _BEFORE = 0.05
 _UNTIL_QUIET = 0.1
 _SCOPE = workload.scope(0, map_index=0)
+# The server counts whole ones.
+_MICROSECOND = 1e-6
 
 
 @dataclass(frozen=True)
@@ -35,27 +45,6 @@ class Clear:
 
 
 @dataclass(frozen=True)
-class ClearSummary:
-    """The medians of some clears, and the longest wait of all."""
-
-    took: float
-    on_server: float
-    stall: float
-    worst_stall: float
-    idle: float
-    worst_idle: float
-
-
-@dataclass(frozen=True)
-class ClearComparison:
-    """Both layouts at the same mapped task."""
-
-    task: str
-    ours: ClearSummary
-    by_hand: ClearSummary
-
-
-@dataclass(frozen=True)
 class Layout:
     """A way to keep a mapped task: how to fill it, how to clear it, and which command does it."""
 
@@ -64,27 +53,45 @@ class Layout:
     command: str
 
 
-def measure(target: Target, client: redis.Redis, effort: Effort) -> list[ClearComparison]:
+def measure(bench: Bench) -> Chapter:
     """Measure the clears of all mapped tasks."""
-    with open_pinger(target.url, f"{target.namespace}:ping") as pinger:
-        return [_measure_task(task, target, client, pinger) for task in effort.mapped_tasks]
+    target = bench.target
+    with (
+        target.connect() as client,
+        open_pinger(target.url, f"{target.namespace}:ping") as pinger,
+    ):
+        by_hand = HashPerIndex(client, target.namespace)
+        cases = [
+            case
+            for task in bench.effort.mapped_tasks
+            for case in _measure_task(task, target.backend(), by_hand, client, pinger)
+        ]
+    sentence = (
+        "How long it takes to clear all map indices of a task, and how long another client waits "
+        "for the answer to its HGET meanwhile. By hand: a hash for each map index, and a script "
+        "that unlinks what a sorted set lists."
+    )
+    return Chapter("clear_all", "Clear of a mapped task", sentence, "seconds", tuple(cases))
 
 
 def _measure_task(
-    task: MappedTask, target: Target, client: redis.Redis, pinger: Pinger
-) -> ClearComparison:
-    backend = target.backend()
-    layouts = _layouts(task, backend, HashPerIndex(client, target.namespace))
+    task: MappedTask,
+    backend: RedisStateBackend,
+    by_hand: HashPerIndex,
+    client: redis.Redis,
+    pinger: Pinger,
+) -> list[Case]:
+    layouts = _layouts(task, backend, by_hand)
     name = f"{task.indices:,} indices x {task.keys} keys of {task.value_bytes} B"
-    clears: dict[str, list[Clear]] = {OURS: [], BY_HAND: []}
-    for turn in track(f"clear of {name}", turns(task.repetitions, warm_up_rounds=1)):
+    records = [Record(f"{case}, {name}", _CONTENDERS) for case in _CASES]
+    for turn in track(f"clear of {name}", turns(_CONTENDERS, task.repetitions)):
         layout = layouts[turn.contender]
         layout.fill()
         measured = _measure_clear(layout, client, pinger)
-        if turn.counts:
-            clears[turn.contender].append(measured)
+        for record, seconds in zip(records, astuple(measured), strict=True):
+            record.add(turn, Round([seconds], seconds))
     backend.close()
-    return ClearComparison(name, _sum_up(clears[OURS]), _sum_up(clears[BY_HAND]))
+    return [record.sum_up() for record in records]
 
 
 def _layouts(
@@ -98,7 +105,7 @@ def _layouts(
 
     return {
         OURS: Layout(fill_ours, lambda: backend.clear(_SCOPE, all_map_indices=True), "unlink"),
-        BY_HAND: Layout(
+        HASH_PER_INDEX: Layout(
             lambda: by_hand.write(instances, expires_at), lambda: by_hand.clear(_SCOPE), "evalsha"
         ),
     }
@@ -119,7 +126,7 @@ def _measure_clear(layout: Layout, client: redis.Redis, pinger: Pinger) -> Clear
     pings = pinger.end()
     return Clear(
         took,
-        spent,
+        max(spent, _MICROSECOND),
         stall=pings.longest(begun, begun + took),
         idle=pings.longest(idle_begun, idle_begun + took),
     )
@@ -128,21 +135,9 @@ def _measure_clear(layout: Layout, client: redis.Redis, pinger: Pinger) -> Clear
 def _spent_on(command: str, client: redis.Redis) -> float:
     """Return the seconds that the server has spent on a command since it counts."""
     statistic = information(client, "commandstats").get(f"cmdstat_{command}", {"usec": 0})
-    return int(statistic["usec"]) / 1e6
+    return int(statistic["usec"]) * _MICROSECOND
 
 
 def _instances(task: MappedTask) -> list[Instance]:
     values = dict.fromkeys(workload.KEYS[: task.keys], workload.value(task.value_bytes))
     return [(workload.scope(0, map_index), values) for map_index in range(task.indices)]
-
-
-def _sum_up(clears: Sequence[Clear]) -> ClearSummary:
-    stalls, idles = [each.stall for each in clears], [each.idle for each in clears]
-    return ClearSummary(
-        took=statistics.median(each.took for each in clears),
-        on_server=statistics.median(each.on_server for each in clears),
-        stall=statistics.median(stalls),
-        worst_stall=max(stalls),
-        idle=statistics.median(idles),
-        worst_idle=max(idles),
-    )

@@ -1,0 +1,23 @@
+"""What every chapter is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.contenders import Store
+from benchmarks.effort import Effort
+from benchmarks.target import Target
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The server that is measured, how much of it, and the contenders that need no Redis.
+
+    ``elsewhere`` holds Airflow's own backends, opened once for all chapters, as far as they are
+    to be had.
+    """
+
+    target: Target
+    effort: Effort
+    elsewhere: Mapping[str, Store] = field(default_factory=dict)

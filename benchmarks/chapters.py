@@ -1,0 +1,59 @@
+"""All chapters, in the order in which they are measured and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+from benchmarks.bench import Bench
+from benchmarks.effort import Effort
+from benchmarks.results import Chapter
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chapter before it is measured; its module bears its name."""
+
+    name: str
+    uses_elsewhere: bool = False
+    needs_airflow: bool = False
+
+    def measure(self, bench: Bench) -> Chapter:
+        """Measure the chapter; its module may import what only an Airflow brings."""
+        measure: Callable[[Bench], Chapter] = self._module().measure
+        return measure(bench)
+
+    def facts(self) -> dict[str, str]:
+        """Return what the chapter depends on beside what all of them do."""
+        found: Callable[[], dict[str, str]] = getattr(self._module(), "facts", dict)
+        return found()
+
+    def missing(self, effort: Effort) -> dict[str, str]:
+        """Return which contenders this chapter leaves out, for what reason."""
+        found: Callable[[Effort], dict[str, str]] | None = getattr(self._module(), "missing", None)
+        return found(effort) if found else {}
+
+    def _module(self) -> ModuleType:
+        return import_module(f"benchmarks.{self.name}")
+
+
+PARTS = (
+    Part("one_thread", uses_elsewhere=True),
+    Part("threads", uses_elsewhere=True),
+    Part("tasks"),
+    Part("unrelated_keys"),
+    Part("clear_all"),
+    Part("execution_api", needs_airflow=True),
+    Part("memory"),
+)
+
+
+def chosen(names: Collection[str]) -> list[Part]:
+    """Return the parts of these names, or all."""
+    unknown = set(names) - {part.name for part in PARTS}
+    if unknown:
+        known = ", ".join(part.name for part in PARTS)
+        raise ValueError(f"no chapter: {', '.join(sorted(unknown))}; there are: {known}")
+    return [part for part in PARTS if not names or part.name in names]

@@ -1,0 +1,96 @@
+"""The command line: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import facts, stored
+from benchmarks.bench import Bench
+from benchmarks.chapters import PARTS, Part, chosen
+from benchmarks.effort import EFFORTS, Effort
+from benchmarks.elsewhere import Elsewhere, open_elsewhere
+from benchmarks.installed import HAS_AIRFLOW
+from benchmarks.report import render, write_docs
+from benchmarks.results import Results
+from benchmarks.target import Target, open_target
+
+
+def main() -> None:
+    """Measure, print the page, and keep it where asked."""
+    options = _parser().parse_args()
+    with open_target(options.url) as target:
+        results = _measure(target, EFFORTS[options.effort], options.only)
+    if options.json:
+        stored.save(results, options.json)
+    page = render(results)
+    print(page, end="")
+    if options.markdown:
+        options.markdown.write_text(page, encoding="utf-8")
+    if options.docs:
+        write_docs(results, options.docs)
+
+
+def _measure(target: Target, effort: Effort, parts: Sequence[Part]) -> Results:
+    known = facts.gather(target)
+    possible = [part for part in parts if HAS_AIRFLOW or not part.needs_airflow]
+    with contextlib.ExitStack() as stack:
+        elsewhere = Elsewhere()
+        if any(part.uses_elsewhere for part in possible):
+            elsewhere = stack.enter_context(open_elsewhere())
+        bench = Bench(target, effort, elsewhere.stores)
+        missing = dict(elsewhere.missing)
+        chapters = []
+        for part in possible:
+            target.empty()
+            sys.stderr.write(f"--- {part.name}\n")
+            chapters.append(part.measure(bench))
+            known |= part.facts()
+            missing |= part.missing(effort)
+    missing |= {part.name: "there is no Airflow here" for part in parts if part not in possible}
+    if missing:
+        lacks = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+        known["not measured"] = lacks
+    return Results(known | elsewhere.facts, tuple(chapters))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure redis-state beside what else could keep a task's state.",
+    )
+    parser.add_argument(
+        "--url",
+        help="measure this server, in a namespace of its own that is removed at the end, instead "
+        "of an embedded one; nothing else should use it meanwhile",
+    )
+    parser.add_argument(
+        "--effort", choices=list(EFFORTS), default="full", help="how much is measured"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_const",
+        dest="effort",
+        const="quick",
+        help="measure little: the figures say nothing",
+    )
+    names = ",".join(part.name for part in PARTS)
+    parser.add_argument(
+        "--only", type=_parts, default=list(PARTS), metavar=names, help="only these chapters"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the page here too")
+    parser.add_argument(
+        "--docs", type=Path, metavar="FOLDER", help="write what docs/benchmarks.md shows into it"
+    )
+    return parser
+
+
+def _parts(names: str) -> list[Part]:
+    try:
+        return chosen([name for name in names.split(",") if name])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
