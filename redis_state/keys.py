@@ -37,6 +37,7 @@ _ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]+\})|name|uri):([^/{}]*)\}")
 
 # The places of the tasks that were lately used: to find one takes less than to make it.
 _MOST_PLACES = 4096
+_NO_REGION = object()
 _places: dict[tuple[str, bool, tuple[object, ...]], Place] = {}
 
 
@@ -82,7 +83,7 @@ def place(namespace: str, scope: Any, *, payloads: bool = False) -> Place:
             scope.run_id,
             scope.task_id,
             index,
-            getattr(scope, "region_id", None),
+            getattr(scope, "region_id", _NO_REGION),
         )
         # True is no map index, though it equals 1.
         if type(index) is int and (known := _places.get((namespace, payloads, names))) is not None:
@@ -154,7 +155,13 @@ def _task_place(namespace: str, scope: Any, *, payloads: bool) -> Place:
     found = Place(f"{stem}{UNMAPPED}") if unmapped else Place(f"{stem}{index % PAGES}", f"{index}:")
     if len(_places) >= _MOST_PLACES:
         _places.clear()
-    names = (scope.dag_id, scope.run_id, scope.task_id, index, getattr(scope, "region_id", None))
+    names = (
+        scope.dag_id,
+        scope.run_id,
+        scope.task_id,
+        index,
+        getattr(scope, "region_id", _NO_REGION),
+    )
     _places[namespace, payloads, names] = found
     return found
 

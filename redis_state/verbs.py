@@ -6,7 +6,7 @@ The backends differ in the operations that they build; see `Builder`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -104,12 +104,10 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
     def entries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
         return self._do("entries", self._builder.entries, session, scope)
 
-    def aget(
-        self, scope: StateScope, key: str, *, session: Any = None
-    ) -> Coroutine[Any, Any, str | None]:
-        return self._ado("get", self._builder.get, session, scope, key)
+    async def aget(self, scope: StateScope, key: str, *, session: Any = None) -> str | None:
+        return await self._ado("get", self._builder.get, session, scope, key)
 
-    def aset(
+    async def aset(
         self,
         scope: StateScope,
         key: str,
@@ -117,38 +115,34 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         *,
         expires_at: datetime | None = None,
         session: Any = None,
-    ) -> Coroutine[Any, Any, None]:
-        return self._ado("set", self._builder.set, session, scope, key, value, expires_at)
+    ) -> None:
+        await self._ado("set", self._builder.set, session, scope, key, value, expires_at)
 
-    def adelete(
-        self, scope: StateScope, key: str, *, session: Any = None
-    ) -> Coroutine[Any, Any, None]:
-        return self._ado("delete", self._builder.delete, session, scope, key)
+    async def adelete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
+        await self._ado("delete", self._builder.delete, session, scope, key)
 
-    def aclear(
+    async def aclear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
-    ) -> Coroutine[Any, Any, None]:
-        return self._ado("clear", self._builder.clear, session, scope, all_map_indices)
+    ) -> None:
+        await self._ado("clear", self._builder.clear, session, scope, all_map_indices)
 
-    def aget_many(
+    async def aget_many(
         self, scope: StateScope, keys: Iterable[str], *, session: Any = None
-    ) -> Coroutine[Any, Any, dict[str, str]]:
-        return self._ado("get_many", self._builder.get_many, session, scope, keys)
+    ) -> dict[str, str]:
+        return await self._ado("get_many", self._builder.get_many, session, scope, keys)
 
-    def aset_many(
+    async def aset_many(
         self,
         scope: StateScope,
         values: Values,
         *,
         expires_at: datetime | None = None,
         session: Any = None,
-    ) -> Coroutine[Any, Any, None]:
-        return self._ado("set_many", self._builder.set_many, session, scope, values, expires_at)
+    ) -> None:
+        await self._ado("set_many", self._builder.set_many, session, scope, values, expires_at)
 
-    def aentries(
-        self, scope: StateScope, *, session: Any = None
-    ) -> Coroutine[Any, Any, dict[str, Entry]]:
-        return self._ado("entries", self._builder.entries, session, scope)
+    async def aentries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
+        return await self._ado("entries", self._builder.entries, session, scope)
 
     def cleanup(self) -> None:
         """Do nothing: Redis removes what has expired by itself."""

@@ -86,11 +86,19 @@ def namespace(raw: redis.Redis, has_field_expiry: bool) -> Iterator[str]:
 
 
 @pytest.fixture
-def make_backend(server: EmbeddedServer, namespace: str) -> Iterator[Callable[..., Any]]:
+def fast_lane() -> bool:
+    return True
+
+
+@pytest.fixture
+def make_backend(
+    server: EmbeddedServer, namespace: str, fast_lane: bool
+) -> Iterator[Callable[..., Any]]:
     made: list[RedisStateBackend] = []
+    defaults = {"url": server.url, "namespace": namespace, "fast_lane": fast_lane}
 
     def make(**options: Any) -> RedisStateBackend:
-        made.append(RedisStateBackend(**({"url": server.url, "namespace": namespace} | options)))
+        made.append(RedisStateBackend(**(defaults | options)))
         return made[-1]
 
     yield make

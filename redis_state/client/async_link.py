@@ -46,11 +46,12 @@ class _Opened:
 
     async def read_response(self, *_: Any, **__: Any) -> Any:
         """Read one reply for redis-py's own greeting of the server."""
-        while (reply := self.replies.gets()) is _INCOMPLETE:
-            data = await self._reader.read(_READ_SIZE)
-            if not data:
-                raise ConnectionResetError("the server closed it")
-            self.replies.feed(data)
+        while type(reply := self.replies.gets()) is PushNotification or reply is _INCOMPLETE:
+            if reply is _INCOMPLETE:
+                data = await self._reader.read(_READ_SIZE)
+                if not data:
+                    raise ConnectionResetError("the server closed it")
+                self.replies.feed(data)
         if isinstance(reply, ReplyError):
             raise ResponseError(str(reply))
         return reply

@@ -59,6 +59,7 @@ class SyncLane:
         self._lead = threading.Lock()
         self._queue: deque[_Call] = deque()
         self._retired = False
+        self._failure: BrokenError | None = None
 
     def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and return their replies, or break off at the deadline."""
@@ -75,9 +76,11 @@ class SyncLane:
             return call.outcome()
         try:
             return self._link.exchange(payload, count, deadline)
-        except BaseException:
+        except BaseException as error:
             # Its reply may be under way still: nobody may use the connection again.
-            close_link(self._link)
+            broken = self._break(error)
+            if isinstance(error, BrokenError):
+                raise broken from error
             raise
         finally:
             self._pass_on()
@@ -112,7 +115,9 @@ class SyncLane:
             self._queue.remove(call)
         except ValueError:
             # Another caller has taken it up, and answers it by its deadline.
-            if call.wake.acquire(timeout=_GRACE):
+            # An interruption may have come just after the caller was woken.
+            woken = call.leads or call.replies is not None or call.failure is not None
+            if woken or call.wake.acquire(timeout=_GRACE):
                 return call.leads
         call.failure = SilenceError("no answer in time")
         return False
@@ -125,11 +130,14 @@ class SyncLane:
                 heir.leads = True
                 heir.wake.release()
                 return
-            if self._retired:
+            retired = self._retired
+            if retired:
                 close_link(self._link)
             self._lead.release()
-            # A call that came just now found the lead taken, and waits for it.
-            if not self._queue or not self._lead.acquire(blocking=False):
+            # What came just now, a call or the end, found the lead taken.
+            if not self._queue and retired == self._retired:
+                return
+            if not self._lead.acquire(blocking=False):
                 return
 
     def _lead_with(self, own: _Call) -> None:
@@ -157,15 +165,14 @@ class SyncLane:
                 served += 1
         except BaseException as error:
             # Replies may be under way still: nobody may use the connection again.
-            close_link(self._link)
-            broken = error if isinstance(error, BrokenError) else BrokenError("it was interrupted")
+            broken = self._break(error)
             for call in together[served:]:
                 call.failure = broken
                 # One may be awake already: the interruption came just after.
                 if call is not own:
                     with contextlib.suppress(RuntimeError):
                         call.wake.release()
-            if broken is not error:
+            if not isinstance(error, BrokenError):
                 raise
 
     def _gather(self, together: list[_Call]) -> bytes:
@@ -183,6 +190,14 @@ class SyncLane:
             payloads.append(call.payload)
             size += len(call.payload)
         return b"".join(payloads)
+
+    def _break(self, error: BaseException) -> BrokenError:
+        """Close the connection, and return what broke it first: that it is closed says nothing."""
+        close_link(self._link)
+        if self._failure is None:
+            interrupted = BrokenError("it was interrupted")
+            self._failure = error if isinstance(error, BrokenError) else interrupted
+        return type(self._failure)(str(self._failure))
 
     def _next(self) -> _Call | None:
         try:

@@ -1,4 +1,4 @@
-"""The client's suite runs on one server of each form."""
+"""The client's suite runs on one server of each form, with the fast lane and without."""
 
 from __future__ import annotations
 
@@ -10,3 +10,8 @@ from tests.support.servers import ONE_OF_EACH_FORM
 @pytest.fixture(params=ONE_OF_EACH_FORM)
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(params=[True, False], ids=["lane", "pool"])
+def fast_lane(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)

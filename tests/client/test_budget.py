@@ -15,7 +15,7 @@ from redis_state.settings import Settings
 
 @pytest.fixture
 def budget() -> Budget:
-    return Budget(Settings(budget=0.2, timeout=0.05, connect_timeout=60))
+    return Budget(Settings(budget=0.2, timeout=0.05, connect_timeout=60), time.monotonic())
 
 
 def use_up(budget: Budget) -> None:
@@ -30,7 +30,7 @@ def test_attempts_end_with_the_budget_at_the_latest(budget: Budget) -> None:
 
 
 def test_pauses_grow_up_to_a_limit() -> None:
-    budget = Budget(Settings(budget=3600))
+    budget = Budget(Settings(budget=3600), time.monotonic())
     pauses = [budget.pause(BrokenError("refused"), at_once=False) for _ in range(8)]
     assert pauses == sorted(pauses)
     assert pauses[0] < pauses[1]
@@ -38,7 +38,7 @@ def test_pauses_grow_up_to_a_limit() -> None:
 
 
 def test_a_stale_connection_is_replaced_without_a_pause_and_a_silent_one_is_not() -> None:
-    budget = Budget(Settings(budget=3600))
+    budget = Budget(Settings(budget=3600), time.monotonic())
     assert budget.pause(BrokenError("closed"), at_once=True) == 0
     assert budget.pause(SilenceError("no answer"), at_once=True) > 0
 

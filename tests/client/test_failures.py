@@ -25,6 +25,8 @@ from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")
 BUDGET = 0.4
+# Several attempts fit into the budget.
+HASTY = {"timeout": 0.15, "connect_timeout": 0.15}
 SECRET = "hunter2-very-secret"
 
 pytestmark = pytest.mark.timeout(30)
@@ -33,9 +35,9 @@ Make = Callable[..., Verbs]
 
 
 @pytest.fixture(params=COLOURS)
-def verbs_at(request: pytest.FixtureRequest) -> Make:
+def verbs_at(request: pytest.FixtureRequest, fast_lane: bool) -> Make:
     def make(url: str, **options: Any) -> Verbs:
-        defaults = {"budget": BUDGET, "timeout": 0.15, "connect_timeout": 0.15}
+        defaults = {"budget": BUDGET, "fast_lane": fast_lane}
         return Verbs(RedisStateBackend(url=url, **(defaults | options)), request.param)
 
     return make
@@ -74,24 +76,32 @@ async def test_a_host_that_does_not_resolve_is_unavailable(verbs_at: Make) -> No
 
 async def test_a_mute_server_is_a_timeout_and_named(verbs_at: Make) -> None:
     with peers.listener(peers.mute) as port:
-        error = await fails(verbs_at(url_of(port)), OperationTimeoutError, "did not answer within")
+        verbs = verbs_at(url_of(port), **HASTY)
+        error = await fails(verbs, OperationTimeoutError, "did not answer within")
     assert isinstance(error, TimeoutError)
 
 
 async def test_a_trickling_server_does_not_stretch_the_budget(verbs_at: Make) -> None:
     with peers.listener(peers.trickle) as port:
-        await fails(verbs_at(url_of(port)), OperationTimeoutError, "did not answer within")
+        verbs = verbs_at(url_of(port), **HASTY)
+        await fails(verbs, OperationTimeoutError, "did not answer within")
 
 
 async def test_a_server_that_trickles_while_logging_in_does_not_either(verbs_at: Make) -> None:
     with peers.listener(peers.trickle) as port:
-        verbs = verbs_at(url_of(port), password=SECRET)
+        verbs = verbs_at(url_of(port), password=SECRET, **HASTY)
         await fails(verbs, OperationTimeoutError, "did not answer within")
 
 
 async def test_a_server_that_hangs_up_is_unavailable(verbs_at: Make) -> None:
     with peers.listener(peers.hang_up) as port:
         await fails(verbs_at(url_of(port)), UnavailableError, "could not be used within the budget")
+
+
+async def test_a_server_that_hangs_up_after_the_login_is_unavailable(verbs_at: Make) -> None:
+    with server(FIELD_FORM) as running, peers.cutting_proxy(running.port, 2) as port:
+        error = await fails(verbs_at(url_of(port)), UnavailableError, "could not be used")
+    assert not isinstance(error, OperationTimeoutError)
 
 
 async def test_a_server_that_speaks_something_else_is_unavailable(verbs_at: Make) -> None:
@@ -258,7 +268,7 @@ async def test_connections_that_the_server_closed_cost_no_call(
 
 async def test_a_frozen_server_is_a_timeout_and_usable_when_it_wakes(verbs_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.url)
+        verbs = verbs_at(running.url, **HASTY)
         await verbs.set(TASK, "key", "1")
         running.pause()
         with pytest.raises(OperationTimeoutError):
@@ -272,11 +282,13 @@ async def test_what_the_server_can_do_is_asked_of_each_connection(
     verbs: Verbs, raw: redis.Redis
 ) -> None:
     await verbs.set(TASK, "key", "1")
-    asked = calls_of(raw, "command")
-    raw.execute_command("CLIENT KILL TYPE normal SKIPME yes")
     for _ in range(3):
-        assert await verbs.get(TASK, "key") == "1"
-    assert calls_of(raw, "command") == asked + 1
+        asked, opened = calls_of(raw, "command"), connections_received(raw)
+        raw.execute_command("CLIENT KILL TYPE normal SKIPME yes")
+        for _ in range(3):
+            assert await verbs.get(TASK, "key") == "1"
+        assert connections_received(raw) > opened
+        assert calls_of(raw, "command") - asked == connections_received(raw) - opened
 
 
 @pytest.mark.skipif(HASH_FORM is None, reason="the older servers are for Linux on x86-64 only")

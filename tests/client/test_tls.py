@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -15,6 +16,8 @@ from tests.support.servers import FIELD_FORM, Servers
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")
+
+Make = Callable[[str], Verbs]
 
 
 @pytest.fixture(params=COLOURS)
@@ -42,15 +45,17 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
     return path
 
 
-def verbs_at(url: str, colour: str) -> Verbs:
-    options = {"budget": 20.0, "timeout": 10.0, "connect_timeout": 10.0}
-    return Verbs(RedisStateBackend(url=url, namespace="tls", **options), colour)
+@pytest.fixture
+def verbs_at(colour: str, fast_lane: bool) -> Make:
+    options: dict[str, Any] = {"budget": 20.0, "timeout": 10.0, "connect_timeout": 10.0}
+    options |= {"namespace": "tls", "fast_lane": fast_lane}
+    return lambda url: Verbs(RedisStateBackend(url=url, **options), colour)
 
 
 async def test_a_certificate_of_a_known_authority_is_accepted(
-    port: int, ca_file: Path, colour: str
+    port: int, ca_file: Path, verbs_at: Make
 ) -> None:
-    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={ca_file}", colour)
+    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={ca_file}")
     await verbs.set(TASK, "key", '"sealed in transit"')
     assert await verbs.get(TASK, "key") == '"sealed in transit"'
     await verbs.clear(TASK)
@@ -58,15 +63,13 @@ async def test_a_certificate_of_a_known_authority_is_accepted(
     verbs.backend.close()
 
 
-async def test_a_certificate_of_an_unknown_authority_is_refused(port: int, colour: str) -> None:
+async def test_a_certificate_of_an_unknown_authority_is_refused(port: int, verbs_at: Make) -> None:
     with pytest.raises(MisconfiguredError, match="certificate that is not trusted.*ssl_ca_certs"):
-        await verbs_at(f"rediss://localhost:{port}/0", colour).get(TASK, "key")
+        await verbs_at(f"rediss://localhost:{port}/0").get(TASK, "key")
 
 
 async def test_a_certificate_of_another_host_is_refused(
-    port: int, ca_file: Path, colour: str
+    port: int, ca_file: Path, verbs_at: Make
 ) -> None:
     with pytest.raises(MisconfiguredError, match="certificate that is not trusted.*ssl_ca_certs"):
-        await verbs_at(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={ca_file}", colour).get(
-            TASK, "key"
-        )
+        await verbs_at(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={ca_file}").get(TASK, "key")

@@ -1,4 +1,7 @@
-"""The contract's suite runs on every server in both colours, and in a quick lane on fakeredis."""
+"""The contract's suite runs on every server in both colours, and in a quick lane on fakeredis.
+
+On one server of each form it runs once more, with the fast lane turned off.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
 from redis_state.testing import fake_backend
-from tests.support.servers import NAMES
+from tests.support.servers import NAMES, ONE_OF_EACH_FORM
 from tests.support.verbs import COLOURS, Verbs
 
 FAKES = ("fake-field-form", "fake-hash-form")
+# The server of each lane without the fast one.
+POOLS = {f"{name}-pool": name for name in ONE_OF_EACH_FORM}
 
 
-@pytest.fixture(params=[*NAMES, *FAKES])
+@pytest.fixture(params=[*NAMES, *POOLS, *FAKES])
 def verbs_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Give a function that makes verbs with options, for a colour."""
     if request.param in FAKES:
@@ -31,8 +36,13 @@ def verbs_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def server_name(request: pytest.FixtureRequest) -> str:
-    # The lane's name is the server's.
-    return str(request.node.callspec.params["verbs_maker"])
+    lane = str(request.node.callspec.params["verbs_maker"])
+    return POOLS.get(lane, lane)
+
+
+@pytest.fixture
+def fast_lane(request: pytest.FixtureRequest) -> bool:
+    return request.node.callspec.params["verbs_maker"] not in POOLS
 
 
 @pytest.fixture(params=COLOURS)

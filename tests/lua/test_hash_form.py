@@ -183,8 +183,9 @@ def test_the_form_is_chosen_by_asking_the_server(
     backend: RedisStateBackend, raw: redis.Redis, page: str
 ) -> None:
     backend.set(TASK, "a", "1", expires_at=in_(HOUR))
-    (link,) = backend._client._idle
-    assert link.capabilities == Capabilities(field_expiry=False, hsetex=False)
+    lane = backend._client._lane
+    assert lane is not None
+    assert lane.capabilities == Capabilities(field_expiry=False, hsetex=False)
     assert raw.hexists(page, SUMMARY) is True
 
 

@@ -177,13 +177,17 @@ class UpgradedMachine(StoreMachine):
 
     @rule()
     def forget_the_upgrade(self) -> None:
-        for link in self.backend._client._idle:
-            link.capabilities = Capabilities(field_expiry=False, hsetex=False)
+        self.believe(Capabilities(field_expiry=False, hsetex=False))
 
     @rule()
     def notice_the_upgrade(self) -> None:
-        for link in self.backend._client._idle:
-            link.capabilities = None
+        self.believe(Capabilities(field_expiry=True, hsetex=True))
+
+    def believe(self, capabilities: Capabilities) -> None:
+        client = self.backend._client
+        for link in (client._lane, *client._idle):
+            if link is not None:
+                link.capabilities = capabilities
 
     @invariant()
     def nothing_leaks(self) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from redis_state import CorruptValueError
 from redis_state.envelope import (
+    FORMAT,
     NEVER,
+    UNKNOWN,
     Envelope,
+    live_text,
     now,
     seal,
     to_datetime,
@@ -111,6 +115,53 @@ def test_a_deadline_beyond_the_year_9999_in_utc_is_the_last_moment() -> None:
 @given(st.datetimes(datetime(1970, 1, 2), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_moments_survive_the_way_there_and_back(moment: datetime) -> None:
     assert to_datetime(to_microseconds(moment)) == moment
+
+
+# Few moments and incarnations, so that they often meet; and those at the ends of their ranges.
+some_moments = st.one_of(st.integers(0, 3), st.integers(LAST_MOMENT - 1, LAST_MOMENT + 1), moments)
+incarnations = st.one_of(
+    st.sampled_from([UNKNOWN, 1, 2, 2**32 - 1, 2**32, 2**32 + 1]), st.integers(0, 2**40)
+)
+headers = st.builds(
+    lambda mark, updated_at, expires_at, incarnation: (
+        bytes([mark])
+        + (updated_at // 1000).to_bytes(6, "big")
+        + expires_at.to_bytes(8, "big")
+        + incarnation.to_bytes(4, "big")
+    ),
+    st.one_of(st.just(FORMAT), st.sampled_from([0x22, 0x80, 0x90, 0xA0, 0xB1, 0xB2])),
+    st.one_of(some_moments, st.integers(0, (2**48 - 1) * 1000)),
+    st.one_of(some_moments, st.integers(0, 2**64 - 1)),
+    st.one_of(st.integers(0, 2), st.just(2**32 - 1), st.integers(0, 2**32 - 1)),
+)
+payloads = st.one_of(
+    texts.map(lambda text: text.encode("utf-8", "surrogatepass")), st.binary(max_size=20)
+)
+
+
+def outcome(read: Callable[[], str | None]) -> tuple[str | None, str]:
+    try:
+        return read(), ""
+    except CorruptValueError as error:
+        return None, str(error)
+
+
+@given(
+    st.one_of(st.builds(lambda head, tail: head + tail, headers, payloads), st.binary(max_size=80)),
+    st.one_of(some_moments, moments),
+    incarnations,
+)
+@example(b"\xb0" + b"\xff" * 18, 0, UNKNOWN)
+@example(seal(b"1", 0, 2, 1), 2, 2**32 + 1)
+def test_the_quick_way_to_a_live_text_and_the_long_one_agree(
+    raw: bytes, now: int, incarnation: int
+) -> None:
+    def slowly() -> str | None:
+        sealed = unseal(raw, "page", "k")
+        return sealed.text if sealed.is_live(now, incarnation) else None
+
+    quickly = outcome(lambda: live_text(raw, now, incarnation, "page", "k"))
+    assert quickly == outcome(slowly)
 
 
 def test_now_is_now() -> None:

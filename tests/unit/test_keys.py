@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from redis_state import AssetScope, StateScope, TaskScope
+from redis_state import AssetScope, InvalidScopeError, StateScope, TaskScope
 from redis_state.contract import ZERO_REGION
 from redis_state.keys import PAGES, SUMMARY, parse, place, task_pages
 
@@ -133,3 +135,61 @@ def test_no_bytes_make_reading_back_fail(tail: bytes, field: bytes) -> None:
         found = parse("n", head + tail, field)
         if found is not None:
             assert isinstance(found[1], str)
+
+
+class Name(str):
+    """As an enum of names is one."""
+
+    __slots__ = ()
+
+
+@given(namespaces, tasks, st.booleans())
+def test_a_place_found_again_is_the_one_found_first(
+    namespace: str, scope: TaskScope, payloads: bool
+) -> None:
+    names = {part: Name(getattr(scope, part)) for part in ("dag_id", "run_id", "task_id")}
+    same: Any = SimpleNamespace(**names, map_index=scope.map_index, region_id=scope.region_id)
+    first = place(namespace, same, payloads=payloads)
+    for again in (scope, same):
+        for other in (not payloads, payloads):
+            found = place(namespace, again, payloads=other)
+            assert (found == first) is (other is payloads)
+            assert parse(namespace, found.page.encode(), found.field("key")) == (scope, "key")
+
+
+PARTS = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": 1, "region_id": UUID(int=1)}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"map_index": True},
+        {"map_index": 1.0},
+        {"map_index": "1"},
+        {"map_index": None},
+        {"map_index": [1]},
+        {"dag_id": None},
+        {"dag_id": b"d"},
+        {"run_id": ["r"]},
+        {"task_id": {"t": 1}},
+        {"region_id": None},
+        {"region_id": [UUID(int=1)]},
+        {"region_id": UUID(int=1).hex},
+    ],
+    ids=str,
+)
+def test_what_resembles_a_known_scope_is_refused_all_the_same(wrong: dict[str, Any]) -> None:
+    right = SimpleNamespace(**PARTS)
+    without_region = SimpleNamespace(**{name: PARTS[name] for name in PARTS if name != "region_id"})
+    for _ in range(2):
+        for known in (right, without_region):
+            place("n", known)
+        with pytest.raises(InvalidScopeError):
+            place("n", SimpleNamespace(**(PARTS | wrong)))
+
+
+def test_more_scopes_than_are_remembered_keep_their_places() -> None:
+    scopes = [TaskScope("dag", "run", str(number), number) for number in range(5000)]
+    pages = [address("n", scope, "key") for scope in scopes]
+    assert len(set(pages)) == len(scopes)
+    assert [address("n", scope, "key") for scope in scopes] == pages

@@ -233,8 +233,8 @@ async def test_a_deletion_that_dies_before_the_payload_is_gone_can_begin_again(
 ) -> None:
     await store(worker, verbs, BY_NAME, "key", "value", at=ASSET)
     server = Capabilities(field_expiry=has_field_expiry, hsetex=False)
-    steps = payloads.forget(place(namespace, ASSET), key, lambda _: None)(server)
-    for command in next(steps):
+    forgetting = payloads.Forget(place(namespace, ASSET), key, lambda _: None)
+    for command in forgetting.begin(server):
         assert isinstance(command, ScriptCall)
         raw.eval(command.script.text, len(command.pages), *command.pages, *command.arguments)
     assert await load(worker, verbs, ASSET, "key") == "value"

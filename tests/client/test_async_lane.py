@@ -1,0 +1,224 @@
+"""The lane of an event loop: what leaves together, and what cancelling and silence do to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from redis_state import RedisStateBackend, TaskScope
+from redis_state.client import async_link
+from redis_state.client.async_link import AsyncLink
+from redis_state.client.failures import BrokenError, SilenceError
+from redis_state.settings import Settings
+from tests.client.waiting import PATIENCE, reached
+from tests.support import peers
+from tests.support.peers import Parrot
+
+TASK = TaskScope("dag", "run", "task")
+NAMES = [str(number) for number in range(40)]
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def fast_lane() -> bool:
+    return True
+
+
+@pytest.fixture
+def peer() -> Parrot:
+    return Parrot()
+
+
+@pytest.fixture
+def port(peer: Parrot) -> Iterator[int]:
+    with peers.listener(peer) as port:
+        yield port
+
+
+@pytest.fixture
+async def parroted(port: int) -> AsyncIterator[RedisStateBackend]:
+    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", budget=20.0, timeout=20.0)
+    assert await backend.aget(TASK, "first") == "first"
+    yield backend
+    await backend.aclose()
+
+
+@pytest.fixture
+async def link(port: int) -> AsyncIterator[AsyncLink]:
+    settings = Settings(url=f"redis://127.0.0.1:{port}")
+    link = await async_link.open_link(settings, time.monotonic() + 5, shared=True)
+    yield link
+    link.close()
+
+
+def hget(name: str) -> bytes:
+    return b"*3\r\n$4\r\nHGET\r\n$1\r\np\r\n$%d\r\n%b\r\n" % (len(name), name.encode())
+
+
+def opened(raw: redis.Redis) -> int:
+    statistics: Any = raw.info("stats")
+    return int(statistics["total_connections_received"])
+
+
+async def test_all_calls_of_one_tick_leave_in_one_write(
+    parroted: RedisStateBackend, peer: Parrot
+) -> None:
+    before = len(peer.together)
+    assert await asyncio.gather(*(parroted.aget(TASK, name) for name in NAMES)) == NAMES
+    assert peer.together[before:] == [peer.together[-1]]
+    assert peer.reads()[-1] == [name.encode() for name in NAMES]
+    assert peer.connections == 1
+
+
+async def test_many_calls_of_one_tick_leave_fifty_at_a_time(
+    parroted: RedisStateBackend, peer: Parrot
+) -> None:
+    names, before = [str(number) for number in range(120)], len(peer.reads())
+    assert await asyncio.gather(*(parroted.aget(TASK, name) for name in names)) == names
+    writes = peer.reads()[before:]
+    assert [name.decode() for write in writes for name in write] == names
+    assert len(writes) <= 3
+    assert peer.connections == 1
+
+
+async def test_a_call_with_little_time_ends_with_it_and_ends_the_silent_connection(
+    link: AsyncLink, peer: Parrot
+) -> None:
+    with peer.holding(b"HGET"):
+        patient = [link.exchange(hget(name), 1, time.monotonic() + 30) for name in NAMES]
+        with pytest.raises(SilenceError):
+            await link.exchange(hget("hasty"), 1, time.monotonic() + 0.2)
+        outcomes = await asyncio.gather(*patient, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [SilenceError] * len(NAMES)
+    assert len({id(outcome) for outcome in outcomes}) == len(NAMES)
+    with pytest.raises(SilenceError):
+        link.exchange(hget("late"), 1, time.monotonic() + 30)
+
+
+async def test_a_call_that_came_later_with_less_time_is_watched_too(
+    link: AsyncLink, peer: Parrot
+) -> None:
+    for seconds in (30.0, 0.3, 20.0):
+        with peer.holding(b"HGET"):
+            first = link.exchange(hget("first"), 1, time.monotonic() + seconds)
+            await reached(lambda: bool(peer.reads()))
+        assert (await first)[0].endswith(b"first")
+    with peer.holding(b"HGET"), pytest.raises(SilenceError):
+        await link.exchange(hget("hasty"), 1, time.monotonic() + 0.2)
+
+
+async def test_cancelling_at_any_tick_shifts_no_reply_and_keeps_the_connection(
+    make_backend: Callable[..., RedisStateBackend], raw: redis.Redis
+) -> None:
+    backend, chance = make_backend(), random.Random(7)
+    await backend.aset_many(TASK, {name: name for name in NAMES})
+    connections = opened(raw)
+    for turn in range(120):
+        calls = [asyncio.create_task(backend.aget(TASK, name)) for name in NAMES]
+        for _ in range(turn % 6):
+            await asyncio.sleep(0)
+        for call in chance.sample(calls, turn % len(calls)):
+            call.cancel()
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        for outcome, name in zip(outcomes, NAMES, strict=True):
+            assert outcome == name or isinstance(outcome, asyncio.CancelledError)
+        assert await backend.aget(TASK, "7") == "7"
+    assert opened(raw) == connections
+    await backend.aclose()
+
+
+async def test_a_cancelled_call_whose_reply_comes_late_shifts_none(
+    parroted: RedisStateBackend, peer: Parrot
+) -> None:
+    with peer.holding(b"HGET"):
+        calls = [asyncio.create_task(parroted.aget(TASK, name)) for name in NAMES]
+        await reached(lambda: len(peer.reads()) > 1)
+        for call in calls[::3]:
+            call.cancel()
+        late = [asyncio.create_task(parroted.aget(TASK, f"late {name}")) for name in NAMES]
+        await asyncio.sleep(0.02)
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes[::3])
+    assert outcomes[1::3] == NAMES[1::3]
+    assert outcomes[2::3] == NAMES[2::3]
+    assert await asyncio.gather(*late) == [f"late {name}" for name in NAMES]
+    assert peer.connections == 1
+
+
+async def test_a_cancelled_call_that_is_never_answered_ends_the_connection(
+    link: AsyncLink, peer: Parrot
+) -> None:
+    with peer.holding(b"HGET"):
+        link.exchange(hget("cancelled"), 1, time.monotonic() + 0.2).cancel()
+        with pytest.raises(SilenceError):
+            await link.exchange(hget("waiting"), 1, time.monotonic() + 30)
+
+
+async def test_a_reply_that_nobody_asked_for_ends_the_lane_and_costs_no_call() -> None:
+    connections: list[socket.socket] = []
+    closed: list[socket.socket] = []
+    peer = Parrot()
+
+    def behave(connection: socket.socket) -> None:
+        connections.append(connection)
+        with contextlib.suppress(ConnectionResetError):
+            peer(connection)
+        closed.append(connection)
+
+    with peers.listener(behave) as port:
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}")
+        assert await backend.aget(TASK, "a") == "a"
+        connections[0].sendall(b"$5\r\nwrong\r\n")
+        await reached(lambda: closed == connections)
+        assert await backend.aget(TASK, "b") == "b"
+        for name in NAMES:
+            assert await backend.aget(TASK, name) == name
+        await backend.aclose()
+
+
+async def test_bytes_that_are_no_reply_fail_what_is_under_way(
+    link: AsyncLink, peer: Parrot
+) -> None:
+    with peer.holding(b"HGET"):
+        calls = [link.exchange(hget(name), 1, time.monotonic() + 30) for name in NAMES]
+        link.data_received(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [BrokenError] * len(NAMES)
+
+
+async def test_a_large_value_takes_a_connection_of_its_own_and_small_ones_pass_it(
+    parroted: RedisStateBackend, peer: Parrot
+) -> None:
+    with peer.holding(b"HSET"):
+        large = asyncio.create_task(parroted.aset(TASK, "large", "x" * 100_000))
+        await reached(lambda: peer.connections == 2)
+        assert await asyncio.gather(*(parroted.aget(TASK, name) for name in NAMES)) == NAMES
+        assert not large.done()
+    await large
+    assert peer.connections == 2
+
+
+async def test_what_the_lane_cannot_send_yet_takes_the_pool(
+    parroted: RedisStateBackend, peer: Parrot
+) -> None:
+    calls: list[asyncio.Task[None]] = []
+    value = "x" * 60_000
+    with peer.holding(b"HSET"):
+        deadline = time.monotonic() + PATIENCE
+        while peer.connections == 1:
+            assert time.monotonic() < deadline
+            calls.append(asyncio.create_task(parroted.aset(TASK, "key", value)))
+            await asyncio.sleep(0.001)
+        assert await parroted.aget(TASK, "passes") == "passes"
+        assert not any(call.done() for call in calls)
+    assert await asyncio.gather(*calls) == [None] * len(calls)
+    assert await parroted.aget(TASK, "again") == "again"

@@ -1,0 +1,167 @@
+"""The lane of threads: who sends for whom, and what a short time or a large value does to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from redis_state import RedisStateBackend, TaskScope
+from redis_state.client import sync_link
+from redis_state.client.failures import BrokenError, SilenceError
+from redis_state.client.sync_lane import SyncLane
+from redis_state.operations import Capabilities
+from redis_state.settings import Settings
+from tests.client.waiting import PATIENCE, on_the_lane, wait_for
+from tests.support import peers
+from tests.support.peers import Parrot
+
+TASK = TaskScope("dag", "run", "task")
+NAMES = [str(number) for number in range(30)]
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def fast_lane() -> bool:
+    return True
+
+
+@pytest.fixture
+def peer() -> Parrot:
+    return Parrot()
+
+
+@pytest.fixture
+def port(peer: Parrot) -> Iterator[int]:
+    with peers.listener(peer) as port:
+        yield port
+
+
+@pytest.fixture
+def parroted(port: int) -> Iterator[RedisStateBackend]:
+    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", budget=20.0, timeout=20.0)
+    assert backend.get(TASK, "first") == "first"
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(len(NAMES) + 1) as threads:
+        yield threads
+
+
+@pytest.fixture
+def lane(port: int) -> Iterator[SyncLane]:
+    link = sync_link.open_link(Settings(url=f"redis://127.0.0.1:{port}"), time.monotonic() + 5)
+    lane = SyncLane(link, Capabilities(field_expiry=True, hsetex=True))
+    yield lane
+    lane.retire()
+
+
+def hget(name: str) -> bytes:
+    return b"*3\r\n$4\r\nHGET\r\n$1\r\np\r\n$%d\r\n%b\r\n" % (len(name), name.encode())
+
+
+def in_seconds(seconds: float) -> float:
+    return time.monotonic() + seconds
+
+
+def test_calls_made_while_another_is_under_way_leave_in_one_write(
+    parroted: RedisStateBackend, peer: Parrot, threads: ThreadPoolExecutor
+) -> None:
+    with peer.holding(b"HGET"):
+        first = threads.submit(parroted.get, TASK, "leads")
+        wait_for(lambda: peer.reads()[-1] == [b"leads"])
+        others = [threads.submit(parroted.get, TASK, name) for name in NAMES]
+        wait_for(lambda: on_the_lane() == 1 + len(NAMES))
+        # The last one may have come to the lane and not stand in its queue yet.
+        time.sleep(0.05)
+    assert first.result(PATIENCE) == "leads"
+    assert [other.result(PATIENCE) for other in others] == NAMES
+    assert sorted(peer.reads()[-1]) == sorted(name.encode() for name in NAMES)
+    assert peer.connections == 1
+
+
+def test_a_call_with_little_time_leaves_the_queue_and_the_others_wait_on(
+    lane: SyncLane, peer: Parrot, threads: ThreadPoolExecutor
+) -> None:
+    with peer.holding(b"HGET"):
+        first = threads.submit(lane.exchange, hget("first"), 1, in_seconds(30))
+        wait_for(lambda: bool(peer.reads()))
+        second = threads.submit(lane.exchange, hget("second"), 1, in_seconds(30))
+        wait_for(lambda: on_the_lane() == 2)
+        with pytest.raises(SilenceError):
+            lane.exchange(hget("hasty"), 1, in_seconds(0.2))
+        assert not first.done()
+        assert not second.done()
+    for call, name in ((first, b"first"), (second, b"second")):
+        assert call.result(PATIENCE)[0].endswith(name)
+    assert [b"hasty"] not in peer.reads()
+
+
+def test_the_calls_that_left_with_one_of_little_time_end_with_it_and_typed(
+    lane: SyncLane, peer: Parrot, threads: ThreadPoolExecutor
+) -> None:
+    with peer.holding(b"HGET"):
+        hasty = threads.submit(lane.exchange, hget("hasty"), 1, in_seconds(0.3))
+        wait_for(lambda: bool(peer.reads()))
+        patient = [threads.submit(lane.exchange, hget(n), 1, in_seconds(30)) for n in NAMES]
+        with pytest.raises(SilenceError):
+            hasty.result(PATIENCE)
+        for call in patient:
+            with pytest.raises(BrokenError):
+                call.result(PATIENCE)
+
+
+def test_a_lone_caller_of_many_busy_ones_is_served_among_them(
+    make_backend: Callable[..., RedisStateBackend],
+) -> None:
+    backend, stop, turns = make_backend(), threading.Event(), [0] * 8
+
+    def keep_busy(number: int) -> None:
+        while not stop.is_set() and turns[number] < 20_000:
+            backend.get(TASK, str(number))
+            turns[number] += 1
+
+    with ThreadPoolExecutor(len(turns)) as busy:
+        done = [busy.submit(keep_busy, number) for number in range(len(turns))]
+        try:
+            wait_for(lambda: min(turns) > 0)
+            for turn in range(10):
+                backend.set(TASK, "own", str(turn))
+                assert backend.get(TASK, "own") == str(turn)
+            assert not any(each.done() for each in done)
+        finally:
+            stop.set()
+        assert [each.result(PATIENCE) for each in done] == [None] * len(turns)
+
+
+def test_no_thread_goes_on_to_serve_the_others_when_its_own_call_is_answered(
+    parroted: RedisStateBackend, peer: Parrot, threads: ThreadPoolExecutor
+) -> None:
+    with peer.holding(b"HSET"):
+        with peer.holding(b"HGET", b"HSET"):
+            first = threads.submit(parroted.get, TASK, "leads")
+            wait_for(lambda: peer.reads()[-1] == [b"leads"])
+            waiting = [threads.submit(parroted.set, TASK, name, "1") for name in NAMES]
+            wait_for(lambda: on_the_lane() == 1 + len(NAMES))
+        assert first.result(PATIENCE) == "leads"
+        assert not any(call.done() for call in waiting)
+    assert [call.result(PATIENCE) for call in waiting] == [None] * len(NAMES)
+
+
+def test_a_large_value_takes_a_connection_of_its_own_and_small_ones_pass_it(
+    parroted: RedisStateBackend, peer: Parrot, threads: ThreadPoolExecutor
+) -> None:
+    with peer.holding(b"HSET"):
+        large = threads.submit(parroted.set, TASK, "large", "x" * 100_000)
+        wait_for(lambda: peer.connections == 2)
+        assert [parroted.get(TASK, name) for name in NAMES] == NAMES
+        assert not large.done()
+    assert large.result(PATIENCE) is None
+    assert peer.connections == 2
