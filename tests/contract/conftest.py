@@ -1,7 +1,4 @@
-"""The contract's suite runs on every server in both colours, and in a quick lane on fakeredis.
-
-On one server of each form it runs once more, with the fast lane turned off.
-"""
+"""The contract's suite runs on every server in both colours, and in a quick lane on fakeredis."""
 
 from __future__ import annotations
 
@@ -12,15 +9,13 @@ import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
 from redis_state.testing import fake_backend
-from tests.support.servers import NAMES, ONE_OF_EACH_FORM
+from tests.support.servers import NAMES
 from tests.support.verbs import COLOURS, Verbs
 
 FAKES = ("fake-field-form", "fake-hash-form")
-# The server of each lane without the fast one.
-POOLS = {f"{name}-pool": name for name in ONE_OF_EACH_FORM}
 
 
-@pytest.fixture(params=[*NAMES, *POOLS, *FAKES])
+@pytest.fixture(params=[*NAMES, *FAKES])
 def verbs_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Give a function that makes verbs with options, for a colour."""
     if request.param in FAKES:
@@ -36,13 +31,8 @@ def verbs_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def server_name(request: pytest.FixtureRequest) -> str:
-    lane = str(request.node.callspec.params["verbs_maker"])
-    return POOLS.get(lane, lane)
-
-
-@pytest.fixture
-def fast_lane(request: pytest.FixtureRequest) -> bool:
-    return request.node.callspec.params["verbs_maker"] not in POOLS
+    # The lane's name is the server's.
+    return str(request.node.callspec.params["verbs_maker"])
 
 
 @pytest.fixture(params=COLOURS)
