@@ -154,7 +154,7 @@ def test_values_from_before_an_upgrade_are_read_as_they_are(
     before_upgrade.set(TASK, "permanent", "1")
     before_upgrade.set(TASK, "short", "1", expires_at=in_(SHORT))
     assert set(backend.entries(TASK)) == {"permanent", "short"}
-    time.sleep(0.15)
+    time.sleep(0.35)
     assert set(backend.entries(TASK)) == {"permanent"}
     backend.set(TASK, "permanent", "2")
 
@@ -175,7 +175,7 @@ def test_a_process_that_asked_before_the_upgrade_loses_nothing(
     backend.set(TASK, "a", "1", expires_at=in_(HOUR))
     before_upgrade.set(TASK, "b", "1", expires_at=in_(SHORT))
     before_upgrade.set(TASK, "c", "1")
-    time.sleep(0.15)
+    time.sleep(0.35)
     assert set(backend.entries(TASK)) == {"a", "c"}
     backend.set(TASK, "d", "1")
 
