@@ -137,6 +137,8 @@ def test_an_interrupted_waiter_leaves_the_others_to_succeed_on_the_same_connecti
     assert peer.connections == 1
 
 
+# Busy threads leave little of Python's one lock to the main thread, which alone can be interrupted.
+@pytest.mark.timeout(200)
 # What is interrupted while it connects leaves its socket to the garbage collector.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -159,7 +161,7 @@ def test_interruptions_at_any_moment_neither_hang_nor_mix_up_the_others(
         busy = [others.submit(keep_busy, name) for name in NAMES[:4]]
         busy.append(others.submit(interrupt_now_and_then))
         try:
-            for _ in range(200):
+            for _ in range(30):
                 with interrupter.expected():
                     while True:
                         assert backend.get(TASK, "29") == "29"
