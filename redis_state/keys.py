@@ -38,7 +38,7 @@ _ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]+\})|name|uri):([^/{}]*)\}")
 # The places of the tasks that were lately used: to find one takes less than to make it.
 _MOST_PLACES = 4096
 _NO_REGION = object()
-_places: dict[tuple[str, bool, tuple[object, ...]], Place] = {}
+_places: dict[tuple[object, ...], Place] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +76,22 @@ def place(namespace: str, scope: Any, *, payloads: bool = False) -> Place:
 
     ``payloads``: of what a worker keeps there, apart from the state itself.
     """
+    known = None
     try:
-        index = scope.map_index
-        names = (
-            scope.dag_id,
-            scope.run_id,
-            scope.task_id,
-            index,
-            getattr(scope, "region_id", _NO_REGION),
-        )
+        index, region = scope.map_index, getattr(scope, "region_id", _NO_REGION)
+        known = (namespace, payloads, scope.dag_id, scope.run_id, scope.task_id, index, region)
         # True is no map index, though it equals 1.
-        if type(index) is int and (known := _places.get((namespace, payloads, names))) is not None:
-            return known
+        if type(index) is int and (found := _places.get(known)) is not None:
+            return found
     except (AttributeError, TypeError):
         pass  # an asset's, or one that lacks something, or has something that no key can have
     if hasattr(scope, "dag_id"):
-        return _task_place(namespace, scope, payloads=payloads)
+        found = _task_place(namespace, scope, payloads=payloads)
+        if known is not None:
+            if len(_places) >= _MOST_PLACES:
+                _places.clear()
+            _places[known] = found
+        return found
     if hasattr(scope, "asset_id"):
         return Place(_asset_page(namespace, scope, payloads=payloads))
     raise InvalidScopeError(
@@ -151,28 +151,14 @@ def _split_index(field: bytes) -> tuple[int, str]:
 def _task_place(namespace: str, scope: Any, *, payloads: bool) -> Place:
     index = _map_index(scope)
     stem = _task_stem(namespace, scope, payloads=payloads)
-    unmapped = index == UNMAPPED
-    found = Place(f"{stem}{UNMAPPED}") if unmapped else Place(f"{stem}{index % PAGES}", f"{index}:")
-    if len(_places) >= _MOST_PLACES:
-        _places.clear()
-    names = (
-        scope.dag_id,
-        scope.run_id,
-        scope.task_id,
-        index,
-        getattr(scope, "region_id", _NO_REGION),
-    )
-    _places[namespace, payloads, names] = found
-    return found
+    if index == UNMAPPED:
+        return Place(f"{stem}{UNMAPPED}")
+    return Place(f"{stem}{index % PAGES}", f"{index}:")
 
 
 def _task_stem(namespace: str, scope: Any, *, payloads: bool) -> str:
-    parts = ("dag_id", "run_id", "task_id")
-    start, names = (
-        f"{namespace}:{'tw' if payloads else 't'}",
-        [_name(scope, part) for part in parts],
-    )
-    return f"{start}:{{{'/'.join(map(escape, names))}}}:{_region(scope)}"
+    names = "/".join(escape(_name(scope, part)) for part in ("dag_id", "run_id", "task_id"))
+    return f"{namespace}:{'tw' if payloads else 't'}:{{{names}}}:{_region(scope)}"
 
 
 def _asset_page(namespace: str, scope: object, *, payloads: bool) -> str:
