@@ -48,6 +48,16 @@ class Operation(Generic[T]):
 
     __slots__ = ()
 
+    # It may keep others waiting, so that it takes a connection of its own.
+    lingers = False
+    # The errors of the server are among the replies, for the operation to read.
+    reads_errors = False
+
+    @property
+    def page(self) -> str:
+        """Return a page of the slot that all its commands work in."""
+        raise NotImplementedError
+
     def begin(self, server: Capabilities) -> Batch:
         """Return what to send, which may be nothing."""
         raise NotImplementedError
@@ -89,6 +99,10 @@ class Scripted(Operation[Any]):
         self._places = places
         self._arguments = arguments
 
+    @property
+    def page(self) -> str:
+        return self._places[0].page
+
     def begin(self, server: Capabilities) -> Batch:
         script = self._field if server.field_expiry else self._hash
         return [ScriptCall(script, tuple(place.page for place in self._places), self._arguments)]
@@ -105,6 +119,10 @@ class InTurn(Operation[None]):
     def __init__(self, first: Operation[None], *others: Operation[None]) -> None:
         self._first = first
         self._others = others
+
+    @property
+    def page(self) -> str:
+        return self._first.page
 
     def begin(self, server: Capabilities) -> Batch:
         return self._first.begin(server)

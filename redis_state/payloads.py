@@ -51,6 +51,10 @@ class WriteTaskDocument(Operation[None]):
         self._incarnation = incarnation
         self._names_payload = names_payload
 
+    @property
+    def page(self) -> str:
+        return self._places[0].page
+
     def begin(self, server: Capabilities) -> Batch:
         expires_at = self._expires_at
         sealed = envelope.seal(self._document, envelope.now(), expires_at, self._incarnation)
@@ -75,6 +79,10 @@ class WriteAssetDocument(Operation[None]):
         self._document = document
         self._find = find
 
+    @property
+    def page(self) -> str:
+        return self._place.page
+
     def begin(self, server: Capabilities) -> Batch:
         sealed = envelope.seal(self._document, envelope.now(), envelope.NEVER)
         arguments = (MARK, self._field, sealed)
@@ -95,6 +103,10 @@ class Forget(Operation[None]):
         self._place = place
         self._key = key
         self._find = find
+
+    @property
+    def page(self) -> str:
+        return self._place.page
 
     def begin(self, server: Capabilities) -> Batch:
         fields = () if self._key is None else (self._place.field(self._key),)

@@ -20,6 +20,10 @@ class Get(Operation[str | None]):
         self._key = key
         self._incarnation = incarnation
 
+    @property
+    def page(self) -> str:
+        return self._place.page
+
     def begin(self, _: Capabilities) -> Batch:
         return [resp.hget(self._place.argument, self._place.field(self._key))]
 
@@ -42,6 +46,10 @@ class GetMany(Operation[dict[str, str]]):
         self._place = place
         self._keys = list(dict.fromkeys(keys))
         self._incarnation = incarnation
+
+    @property
+    def page(self) -> str:
+        return self._place.page
 
     def begin(self, _: Capabilities) -> Batch:
         if not self._keys:
@@ -68,6 +76,10 @@ class Entries(Operation[dict[str, Entry]]):
     def __init__(self, place: Place, incarnation: int = envelope.UNKNOWN) -> None:
         self._place = place
         self._incarnation = incarnation
+
+    @property
+    def page(self) -> str:
+        return self._place.page
 
     def begin(self, _: Capabilities) -> Batch:
         if self._place.prefix:

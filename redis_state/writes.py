@@ -40,6 +40,10 @@ class Write(Operation[None]):
         self._incarnation = incarnation
         self._pairs: list[bytes] = []
 
+    @property
+    def page(self) -> str:
+        return self._place.page
+
     def begin(self, server: Capabilities) -> Batch:
         place, expires_at, now = self._place, self._expires_at, envelope.now()
         pairs = self._pairs = []
@@ -71,6 +75,10 @@ class Delete(Operation[None]):
         self._places = places
         self._field = places[0].field(key)
 
+    @property
+    def page(self) -> str:
+        return self._places[0].page
+
     def begin(self, server: Capabilities) -> Batch:
         if not server.field_expiry:
             return self._in_full().begin(server)
@@ -92,6 +100,10 @@ class Clear(Operation[None]):
     def __init__(self, places: Sequence[Place]) -> None:
         self._places = places
 
+    @property
+    def page(self) -> str:
+        return self._places[0].page
+
     def begin(self, server: Capabilities) -> Batch:
         prefix = self._places[0].prefix
         if not prefix:
@@ -110,6 +122,10 @@ class ClearPages(Operation[None]):
 
     def __init__(self, pages: list[str]) -> None:
         self._pages = pages
+
+    @property
+    def page(self) -> str:
+        return self._pages[0]
 
     def begin(self, _: Capabilities) -> Batch:
         return [("UNLINK", *self._pages)]
