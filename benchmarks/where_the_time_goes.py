@@ -106,7 +106,7 @@ def _steps(
     more: dict[str, Any],
 ) -> dict[str, Call]:
     client: Any = backend._client  # noqa: SLF001
-    lane = client._lane  # noqa: SLF001
+    lane = client._routes._node._lane  # noqa: SLF001
     operation = getattr(backend._builder, verb)(None, *arguments, *more.values())  # noqa: SLF001
     batch = operation.begin(lane.capabilities)
     payload, count, deadline = wire.pack(batch), len(batch), monotonic() + _SECONDS

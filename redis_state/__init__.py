@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from redis_state.contract import AssetScope, BaseStateBackend, Entry, StateScope, TaskScope
     from redis_state.errors import (
         CorruptValueError,
+        DurabilityError,
         InvalidInputError,
         InvalidKeyError,
         InvalidScopeError,
@@ -33,6 +34,7 @@ _HOMES = {
     "AssetScope": "contract",
     "BaseStateBackend": "contract",
     "CorruptValueError": "errors",
+    "DurabilityError": "errors",
     "Entry": "contract",
     "InvalidInputError": "errors",
     "InvalidKeyError": "errors",
@@ -54,6 +56,7 @@ __all__ = [
     "AssetScope",
     "BaseStateBackend",
     "CorruptValueError",
+    "DurabilityError",
     "Entry",
     "InvalidInputError",
     "InvalidKeyError",

@@ -2,7 +2,8 @@
 
     StateStoreError
     ├── UnavailableError            Redis cannot be reached, or refuses to serve for now
-    │   └── OperationTimeoutError   Redis did not answer within the budget of the call
+    │   ├── OperationTimeoutError   Redis did not answer within the budget of the call
+    │   └── DurabilityError         a write was made, and is not yet as safe as was asked
     ├── MisconfiguredError          an option, a credential or the server itself is wrong
     ├── InvalidInputError           the caller passed something that cannot be stored
     │   ├── InvalidScopeError       neither a task nor an asset, or a part of it is unusable
@@ -29,6 +30,10 @@ class UnavailableError(StateStoreError, ConnectionError):
 
 class OperationTimeoutError(UnavailableError, TimeoutError):
     """Redis did not answer within the budget of the call; a write may or may not stand."""
+
+
+class DurabilityError(UnavailableError):
+    """The write was made, but fewer replicas or disks confirmed it in time than was asked."""
 
 
 class MisconfiguredError(StateStoreError, ValueError):

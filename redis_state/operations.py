@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis_state import envelope
+from redis_state.durability import Durability
 from redis_state.keys import Place
 from redis_state.scripts import Script
 
@@ -132,6 +133,33 @@ class InTurn(Operation[None]):
         if isinstance(going_on, Operation):
             return InTurn(going_on, *self._others)
         return InTurn(*self._others) if self._others else None
+
+
+class Durable(Operation[T]):
+    """An operation that counts as done when what it wrote is as safe as was asked."""
+
+    __slots__ = ("_durability", "_operation")
+
+    # Who comes next on the connection would wait with it.
+    lingers = True
+
+    def __init__(self, operation: Operation[T], durability: Durability) -> None:
+        self._operation = operation
+        self._durability = durability
+
+    @property
+    def page(self) -> str:
+        return self._operation.page
+
+    def begin(self, server: Capabilities) -> Batch:
+        batch = self._operation.begin(server)
+        return [*batch, self._durability.command] if batch else []
+
+    def end(self, replies: Replies) -> T | Operation[T]:
+        result = self._operation.end(replies[:-1])
+        if replies:
+            self._durability.check(replies[-1])
+        return Durable(result, self._durability) if isinstance(result, Operation) else result
 
 
 def native_deadline(expires_at: int) -> int:

@@ -8,13 +8,14 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from redis_state import __version__
-from redis_state.settings import SECTION, Settings
+from redis_state.settings import SECTION, SENSITIVE, Settings
 
 _DESCRIPTION = "A Redis and Valkey state store, with native expiry."
 _EXAMPLES = {
     "url": "rediss://redis.example:6380/0",
     "redis_conn_id": "redis_default",
     "username": "airflow-state",
+    "credential_provider": "my_company.redis.TokenProvider",
     "default_retention": "P30D",
 }
 
@@ -45,7 +46,7 @@ def _option(name: str, field: FieldInfo) -> dict[str, Any]:
         "type": _type(default),
         "example": _EXAMPLES.get(name),
         "default": _text(default),
-        "sensitive": SecretStr in (type(default), *getattr(field.annotation, "__args__", ())),
+        "sensitive": name in SENSITIVE,
     }
 
 

@@ -7,24 +7,30 @@ as the user wrote it, and what to do; no message shows a URL or a password.
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from redis_state.airflow.configuration import option, strangers
-from redis_state.airflow.connections import options_of
-from redis_state.airflow.statistics import SERVER, WORKER
+from redis_state.airflow.statistics import SERVER
+from redis_state.certificates import context
+from redis_state.durability import Durability, read_durability
 from redis_state.errors import MisconfiguredError
-from redis_state.url import Server, read_credentials, read_url
+from redis_state.sources import SECTION, explain, gather
+from redis_state.url import Deployment, read_credentials, read_url
 
-SECTION = "redis_state"
-_log = logging.getLogger(__name__)
+__all__ = ["SECTION", "SENSITIVE", "Settings", "load"]
+
 _NAMESPACE = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 # Redis itself takes values of up to 512 MiB.
 _LARGEST_VALUE = 512 * 1024 * 1024
@@ -41,13 +47,33 @@ class Settings(BaseModel):
 
     url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"),
-        description="The server: redis://, rediss:// (TLS) or unix://.",
+        description=(
+            "The server: redis://, rediss:// (TLS) or unix://; sentinels: redis+sentinel://; "
+            "a cluster: redis+cluster://."
+        ),
     )
     redis_conn_id: str | None = Field(
         None, description="The Airflow connection to take url, username and password from."
     )
     username: str | None = Field(None, description="The ACL user, if it is not in the URL.")
     password: SecretStr | None = Field(None, description="The password, if it is not in the URL.")
+    sentinel_username: str | None = Field(None, description="The ACL user at the sentinels.")
+    sentinel_password: SecretStr | None = Field(None, description="The password of the sentinels.")
+    credential_provider: str | None = Field(
+        None,
+        description=(
+            "The dotted path of a redis-py CredentialProvider, in place of username and password."
+        ),
+    )
+    credentials_lifetime: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description=(
+            "Seconds after which an open connection logs in again, with fresh credentials; "
+            "0: it keeps what it logged in with."
+        ),
+    )
     namespace: str = Field(
         "airflow", description="What all keys begin with; one for each Airflow on the server."
     )
@@ -65,6 +91,27 @@ class Settings(BaseModel):
     timeout: Seconds = Field(1.0, description="Seconds that one attempt may take.")
     budget: Seconds = Field(
         2.5, description="Seconds that one call may take: connecting, waiting, retries together."
+    )
+    breaker_after: float = Field(
+        0.5,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description=(
+            "Seconds of failure after which one call at a time waits for Redis and the others end "
+            "at once; 0: each waits."
+        ),
+    )
+    durability: str = Field(
+        "memory",
+        description=(
+            "What a write waits for: memory (the server's), aof (its disk), or replicas:N "
+            "(so many replicas)."
+        ),
+    )
+    durability_timeout: Seconds | None = Field(
+        None,
+        description="Seconds that a write waits for this, less than timeout; none: 80 % of that.",
     )
     default_retention: timedelta | None = Field(
         None,
@@ -94,6 +141,21 @@ class Settings(BaseModel):
     max_key_chars: int = Field(
         512, ge=1, le=65_536, description="The longest state key, in characters."
     )
+    compression_threshold: int = Field(
+        0,
+        ge=0,
+        description="Compress values from this many bytes on, such as 1024; 0: compress none.",
+    )
+    encryption: Literal["off", "airflow", "own"] = Field(
+        "off",
+        description="Encrypt values: with Airflow's fernet_key, or with one's own encryption_keys.",
+    )
+    encryption_keys: SecretStr | None = Field(
+        None,
+        description=(
+            "Keys like Fernet's, separated by commas: the first one encrypts, all of them decrypt."
+        ),
+    )
 
     @field_validator("namespace")
     @classmethod
@@ -116,15 +178,37 @@ class Settings(BaseModel):
             raise ValueError("use a duration above zero, or leave the option out")
         return retention
 
+    @field_validator("durability")
+    @classmethod
+    def _durability_can_be_had(cls, durability: str) -> str:
+        read_durability(durability, 1.0)
+        return durability
+
+    @field_validator("durability_timeout")
+    @classmethod
+    def _durability_fits_into_an_attempt(
+        cls, seconds: float | None, others: ValidationInfo
+    ) -> float | None:
+        if seconds is not None and seconds >= others.data.get("timeout", seconds + 1):
+            raise ValueError("use less than timeout, which is what one attempt may take")
+        return seconds
+
     @field_validator("url")
     @classmethod
     def _url_is_complete(cls, url: SecretStr) -> SecretStr:
-        read_url(url.get_secret_value())
+        tls = read_url(url.get_secret_value()).tls
+        if tls is not None:
+            context(tls)
         return url
 
     @cached_property
-    def server(self) -> Server:
-        """Where the server is."""
+    def durable(self) -> Durability | None:
+        """What a write waits for, or None where it does not."""
+        return read_durability(self.durability, self.durability_timeout or 0.8 * self.timeout)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """Where the servers are."""
         return read_url(self.url.get_secret_value())
 
     @property
@@ -135,60 +219,34 @@ class Settings(BaseModel):
         return self.username or username, self.password or in_url
 
 
-# Airflow asks a command or a secrets backend for what is sensitive.
-_WRITABLE = {
-    *Settings.model_fields,
-    *(f"{name}_{way}" for name in ("url", "password") for way in ("cmd", "secret")),
-}
+# What Airflow hides, and reads from a command or a secrets backend.
+SENSITIVE = frozenset(
+    name
+    for name, field in Settings.model_fields.items()
+    if SecretStr in (field.annotation, *get_args(field.annotation))
+)
 
 
 def load(side: str = SERVER, /, **options: Any) -> Settings:
     """Build the settings: from ``options``, else Airflow's section, else the environment."""
-    found: dict[str, Any] = {}
-    written = {name: f"{name}=" for name in options}
-    for name in Settings.model_fields.keys() - options.keys():
-        for spelled, text in _sources(name):
-            if text is not None and text.strip():
-                found[name], written[name] = text.strip(), spelled
-                break
-    for name in strangers(SECTION, _WRITABLE):
-        # No error: a newer version, beside this one during an upgrade, may know the option.
-        _log.warning("[%s] %s is no option of redis-state and has no effect.", SECTION, name)
-    return _build(side, found | options, written)
-
-
-def _sources(name: str) -> Iterator[tuple[str, str | None]]:
-    yield f"[{SECTION}] {name}", option(SECTION, name)
-    variable = f"REDIS_STATE_{name}".upper()
-    yield variable, os.environ.get(variable)
-
-
-def _build(side: str, found: dict[str, Any], written: dict[str, str]) -> Settings:
-    conn_id = found.get("redis_conn_id")
-    if conn_id:
-        if "url" in found:
-            raise MisconfiguredError(
-                f"{written['redis_conn_id']} and {written['url']} both say where the server is: "
-                "set one of them."
-            )
-        for name, value in options_of(str(conn_id), worker=side == WORKER).items():
-            found.setdefault(name, value)
-            written.setdefault(name, f"The {name} of the connection {conn_id!r}")
+    found, written = gather(side, Settings.model_fields, SENSITIVE, options)
     try:
-        return Settings(**found)
+        settings = Settings(**found)
     except ValidationError as error:
-        raise MisconfiguredError(_explain(error, written)) from None
+        raise MisconfiguredError(explain(error, written, Settings.model_fields)) from None
+    _check_who_logs_in(settings, written)
+    return settings
 
 
-def _explain(error: ValidationError, written: dict[str, str]) -> str:
-    lines = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        name = str(problem["loc"][0])
-        if problem["type"] == "extra_forbidden":
-            names = ", ".join(Settings.model_fields)
-            lines.append(f"{name}= is no option of redis-state; there are: {names}.")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            meaning = Settings.model_fields[name].description
-            lines.append(f"{written.get(name, name)} is wrong: {message}. {meaning}")
-    return " ".join(lines)
+def _check_who_logs_in(settings: Settings, written: dict[str, str]) -> None:
+    if settings.credential_provider is not None and settings.credentials != (None, None):
+        raise MisconfiguredError(
+            f"{written['credential_provider']} says who logs in, and so does a user or a password "
+            "(an option, in the url, or of the connection): set one of them."
+        )
+    for name in ("sentinel_username", "sentinel_password"):
+        if getattr(settings, name) is not None and settings.deployment.topology != "sentinel":
+            raise MisconfiguredError(
+                f"{written[name]} is set, and the url names no sentinels to log in at: write "
+                "redis+sentinel://host:port,host:port/service, or take the option out."
+            )

@@ -12,15 +12,18 @@ from typing import Any, Protocol, TypeVar
 
 from redis_state.airflow.bases import airflow_bases
 from redis_state.airflow.responses import answered
-from redis_state.airflow.statistics import Meter, meter
+from redis_state.airflow.statistics import WORKER, Meter, meter
 from redis_state.client.loops import LoopClients
 from redis_state.client.sync_client import SyncClient
 from redis_state.contract import BaseStateBackend, Entry, StateScope
 from redis_state.errors import StateStoreError
-from redis_state.operations import Operation
+from redis_state.health import Health
+from redis_state.health.examination import acheck, check
+from redis_state.operations import Durable, Operation
 from redis_state.settings import Settings
 
 T = TypeVar("T")
+_WRITES = frozenset({"set", "set_many", "delete", "clear"})
 Values = Mapping[str, str]
 
 
@@ -48,14 +51,15 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
     def __init__(self, settings: Settings, builder: Builder, side: str) -> None:
         self._settings = settings
         self._builder = builder
+        self._is_worker = side == WORKER
         self._meter: Meter | None = meter(side)
-        on_retry = self._meter.retried if self._meter else None
-        self._client = SyncClient(settings, on_retry)
-        self._loop_clients = LoopClients(settings, on_retry)
+        self._durability = settings.durable
+        self._client = SyncClient(settings, self._meter)
+        self._loop_clients = LoopClients(settings, self._meter)
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}({self._settings.server}, "
+            f"{type(self).__name__}({self._settings.deployment}, "
             f"namespace={self._settings.namespace!r})"
         )
 
@@ -147,6 +151,14 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
     def cleanup(self) -> None:
         """Do nothing: Redis removes what has expired by itself."""
 
+    def health(self) -> Health:
+        """Look at all servers; what is wrong with them is a finding, never an error."""
+        return check(self._client, self._settings, worker=self._is_worker)
+
+    async def ahealth(self) -> Health:
+        """Look at all servers; what is wrong with them is a finding, never an error."""
+        return await acheck(self._loop_clients.current(), self._settings, worker=self._is_worker)
+
     def close(self) -> None:
         """Close the idle connections of all threads; the backend stays usable."""
         self._client.close()
@@ -158,7 +170,7 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
     def _do(self, verb: str, build: Callable[..., Operation[T]], session: Any, *args: Any) -> T:
         begun = time.perf_counter() if self._meter is not None else 0.0
         try:
-            result = self._client.run(build(session, *args))
+            result = self._client.run(self._lasting(verb, build(session, *args)))
         except StateStoreError as error:
             raise self._failed(verb, begun, error, session) from error.__cause__
         if self._meter is not None:
@@ -170,12 +182,18 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
     ) -> T:
         begun = time.perf_counter() if self._meter is not None else 0.0
         try:
-            result = await self._loop_clients.current().run(build(session, *args))
+            operation = self._lasting(verb, build(session, *args))
+            result = await self._loop_clients.current().run(operation)
         except StateStoreError as error:
             raise self._failed(verb, begun, error, session) from error.__cause__
         if self._meter is not None:
             self._count(self._meter, verb, begun, args, result)
         return result
+
+    def _lasting(self, verb: str, operation: Operation[T]) -> Operation[T]:
+        if self._durability is None or verb not in _WRITES:
+            return operation
+        return Durable(operation, self._durability)
 
     def _count(
         self, counting: Meter, verb: str, begun: float, args: tuple[Any, ...], result: object

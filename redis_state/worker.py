@@ -25,6 +25,7 @@ from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_values
 from redis_state.operations import Operation
 from redis_state.reads import Entries, Get, GetMany
+from redis_state.sealing.sealer import Sealer
 from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
 from redis_state.writes import Clear, ClearPages, Delete, Write
@@ -93,7 +94,7 @@ class RedisWorkerBackend(Verbs):
                 "The payload of %s is gone from %s: it was removed there, or its retention ended "
                 "before that of its reference. The value is read as None.",
                 stored,
-                self.settings.server,
+                self.settings.deployment,
             )
             return None
         return json.loads(text)
@@ -104,14 +105,18 @@ class _PayloadBuilder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._opener = Sealer(settings)
+        self._sealer = self._opener if self._opener.writes else None
 
     def get(self, _: Any, scope: StateScope, key: str) -> Operation[str | None]:
-        return Get(self._place(scope), checked_key(self._settings, key))
+        key = checked_key(self._settings, key)
+        return Get(self._place(scope), key, envelope.UNKNOWN, self._opener)
 
     def get_many(
         self, _: Any, scope: StateScope, wanted: Iterable[str]
     ) -> Operation[dict[str, str]]:
-        return GetMany(self._place(scope), checked_keys(self._settings, wanted))
+        wanted = checked_keys(self._settings, wanted)
+        return GetMany(self._place(scope), wanted, envelope.UNKNOWN, self._opener)
 
     def set(
         self, _: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
@@ -122,7 +127,8 @@ class _PayloadBuilder:
         self, _: Any, scope: StateScope, values: Values, expires_at: datetime | None
     ) -> Operation[None]:
         checked = checked_values(self._settings, values)
-        return Write(self._place(scope), checked, self._deadline(scope, expires_at))
+        deadline = self._deadline(scope, expires_at)
+        return Write(self._place(scope), checked, deadline, envelope.UNKNOWN, self._sealer)
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
         return Delete((self._place(scope),), checked_key(self._settings, key))
@@ -135,7 +141,7 @@ class _PayloadBuilder:
         return Clear((place,))
 
     def entries(self, _: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
-        return Entries(self._place(scope))
+        return Entries(self._place(scope), envelope.UNKNOWN, self._opener)
 
     def _place(self, scope: StateScope) -> Place:
         return keys.place(self._settings.namespace, scope, payloads=True)

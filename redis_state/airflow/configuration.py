@@ -41,3 +41,11 @@ def is_true(section: str, name: str) -> bool:
     """Tell whether one of Airflow's own switches is on."""
     conf = configuration()
     return conf is not None and bool(conf.getboolean(section, name, fallback=False))
+
+
+def fernet_keys() -> str:
+    """Return Airflow's own Fernet keys, separated by commas; nothing where there are none."""
+    conf = configuration()
+    if conf is None:
+        return os.environ.get("AIRFLOW__CORE__FERNET_KEY", "")
+    return str(conf.get("core", "fernet_key", fallback=None) or "")

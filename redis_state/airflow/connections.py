@@ -17,8 +17,16 @@ _ENVIRONMENT = "airflow.secrets.environment_variables.EnvironmentVariablesBacken
 _TLS_TYPES = ("rediss", "valkeys")
 # Airflow writes "generic" for a type of a provider that is not installed.
 _TYPES = ("redis", "valkey", "generic", *_TLS_TYPES)
-# Extras of Airflow's Redis connections, with the values that mean what is done here anyway.
-_HARMLESS = {"ssl_cert_reqs": ("required", None), "ssl_check_hostname": (True, None)}
+# Extras of Airflow's Redis connections that mean the same as options of the URL.
+_TLS_EXTRAS = (
+    "ssl_ca_certs",
+    "ssl_cert_reqs",
+    "ssl_certfile",
+    "ssl_check_hostname",
+    "ssl_keyfile",
+)
+# Those that a connection without TLS may have, because they ask for no more than none.
+_DEFAULTS = {"ssl_cert_reqs": ("required",), "ssl_check_hostname": (True, "true")}
 
 
 def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
@@ -40,8 +48,8 @@ def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
     if db is None:
         db = connection.schema or 0
     tls = bool(extra.pop("ssl", False)) or connection.conn_type in _TLS_TYPES
-    query = {"ssl_ca_certs": extra.pop("ssl_ca_certs")} if extra.get("ssl_ca_certs") else {}
-    unread = [name for name, value in extra.items() if value not in _HARMLESS.get(name, (None,))]
+    query = _tls_options(extra, tls=tls)
+    unread = [name for name, value in extra.items() if value is not None]
     if unread:
         raise MisconfiguredError(
             f"{problem} has extras that nothing would read: {', '.join(sorted(unread))}. "
@@ -50,12 +58,23 @@ def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
     host = connection.host or "localhost"
     where = f"[{host}]" if ":" in host else quote(host)
     url = f"{'rediss' if tls else 'redis'}://{where}:{connection.port or 6379}/{db}"
-    found = {"url": f"{url}?{urlencode(query)}" if query else url}
+    found = {"url": f"{url}?{urlencode(query, quote_via=quote)}" if query else url}
     if connection.login:
         found["username"] = connection.login
     if password:
         found["password"] = password
     return found
+
+
+def _tls_options(extra: dict[str, Any], *, tls: bool) -> dict[str, str]:
+    """Take the extras about TLS out, as options of the URL."""
+    options: dict[str, str] = {}
+    for name in _TLS_EXTRAS:
+        value = extra.pop(name, None)
+        if value in (None, "") or (not tls and value in _DEFAULTS.get(name, ())):
+            continue
+        options[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return options
 
 
 def _find(conn_id: str, *, worker: bool) -> Any:

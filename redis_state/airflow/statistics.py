@@ -12,6 +12,7 @@ from redis_state.airflow.configuration import is_true
 from redis_state.contract import Entry
 from redis_state.errors import (
     CorruptValueError,
+    DurabilityError,
     InvalidInputError,
     MisconfiguredError,
     OperationTimeoutError,
@@ -24,6 +25,7 @@ WORKER = "worker"
 # Each side has stats of its own; in the other's processes they are silent.
 _HOMES = {SERVER: "airflow.observability.stats", WORKER: "airflow.sdk.observability.stats"}
 _FAILURES = {
+    DurabilityError: "not_durable",
     OperationTimeoutError: "timeout",
     InvalidInputError: "invalid",
     CorruptValueError: "corrupt",
@@ -58,6 +60,14 @@ class Meter:
     def retried(self) -> None:
         """Count an attempt that came to nothing and is made again."""
         self._emit(self._stats.incr, "redis_state.retries", 1)
+
+    def turned_away(self) -> None:
+        """Count a call that ended at once, because the server had failed for a while."""
+        self._emit(self._stats.incr, "redis_state.turned_away", 1)
+
+    def breaker_changed(self, *, is_open: bool) -> None:
+        """Tell that a server fails for a while, or answers again."""
+        self._emit(self._stats.gauge, "redis_state.breaker_open", int(is_open))
 
     def _call(self, verb: str, outcome: str, seconds: float) -> None:
         self._emit(self._stats.incr, "redis_state.operations", 1, verb=verb, outcome=outcome)

@@ -20,10 +20,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from redis_state.client.failures import BrokenError, CrowdedError, SilenceError, while_connecting
+from redis_state.client.attempts import BrokenError, CrowdedError, SilenceError
+from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
+from redis_state.url import Server
 
 _READ_SIZE = 65_536
 _INCOMPLETE = object()
@@ -88,8 +90,10 @@ class _Unix(_Opened, UnixDomainSocketConnection):
 class AsyncLink(asyncio.Protocol):
     """Exchanges commands for the tasks of one loop; ``shared``: for those that keep it short."""
 
-    def __init__(self, connection: _Opened, *, shared: bool) -> None:
+    def __init__(self, connection: _Opened, server: Server, *, shared: bool) -> None:
         self.capabilities: Capabilities | None = None
+        self.server = server
+        self.logged_in_at = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self._connection: _Opened | None = connection
         self._replies = connection.replies
@@ -197,12 +201,19 @@ class AsyncLink(asyncio.Protocol):
                 future.set_exception(_again(failure))
 
 
-async def open_link(settings: Settings, deadline: float, *, shared: bool = False) -> AsyncLink:
-    """Connect and log in, or break off at the deadline."""
-    server = settings.server
-    kind = _Unix if server.path else _Tls if server.tls else _Tcp
+async def open_link(
+    settings: Settings,
+    server: Server,
+    deadline: float,
+    *,
+    shared: bool = False,
+    sentinel: bool = False,
+) -> AsyncLink:
+    """Connect to a server, or to a sentinel, and log in, or break off at the deadline."""
+    tls = settings.deployment.tls is not None
+    kind = _Unix if server.path else _Tls if tls else _Tcp
     opened: _Tcp | _Tls | _Unix = kind(
-        **connection_options(settings),
+        **connection_options(settings, server, sentinel=sentinel),
         # The deadline around the whole rules; redis-py would take "no timeout" for its own default.
         socket_connect_timeout=settings.budget,
         socket_timeout=settings.budget,
@@ -214,9 +225,9 @@ async def open_link(settings: Settings, deadline: float, *, shared: bool = False
     except BaseException as error:
         with contextlib.suppress(RedisError, OSError):
             await opened.disconnect(nowait=True)
-        while_connecting(error, server)
+        while_connecting(error, server, rotating=settings.credential_provider is not None)
         raise
-    return AsyncLink(opened, shared=shared)
+    return AsyncLink(opened, server, shared=shared)
 
 
 def _again(failure: BrokenError) -> BrokenError:

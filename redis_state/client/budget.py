@@ -5,22 +5,34 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from redis_state.client.failures import SilenceError, give_up
+from redis_state.client.attempts import AttemptError, SilenceError, SplitError
+from redis_state.client.failures import give_up
 from redis_state.errors import StateStoreError
 from redis_state.settings import Settings
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.25
+# What is tried again without a pause, as long as it is not for ever.
+_MOST_AT_ONCE = 8
+
+
+def first_attempt(settings: Settings) -> float:
+    """Return how long the first attempt waits: no longer than the breaker looks on."""
+    return min(settings.timeout, settings.breaker_after or settings.timeout, settings.budget)
 
 
 @dataclass(slots=True)
 class Budget:
-    """The attempts of one call share one deadline."""
+    """The attempts of one call share one deadline.
+
+    ``is_large``: what it carries takes longer than other calls.
+    """
 
     settings: Settings
     begun: float
+    is_large: bool = False
     attempts: int = 0
-    reason: Exception | None = None
+    reason: AttemptError | None = None
 
     @property
     def deadline(self) -> float:
@@ -29,29 +41,34 @@ class Budget:
 
     def attempt_ends(self) -> float:
         """Return when the attempt that begins now has to end."""
-        return min(self.deadline, time.monotonic() + self.settings.timeout)
+        return self._ends_after(self.settings.timeout)
 
     def connecting_ends(self) -> float:
         """Return when a connection that is opened now has to stand."""
-        return min(self.deadline, time.monotonic() + self.settings.connect_timeout)
+        return self._ends_after(self.settings.connect_timeout)
 
-    def pause(self, failure: Exception, *, at_once: bool) -> float:
-        """Return how long to wait before the next attempt, or raise if there is no time for one.
-
-        ``at_once``: a connection from the pool had gone stale, which says nothing of the server.
-        """
+    def pause(self, failure: AttemptError) -> float:
+        """Return how long to wait before the next attempt, or raise if there is no time for one."""
         self.attempts += 1
         # A silence that the deadline cut short says less than the failure before it.
         cut_short = isinstance(failure, SilenceError) and time.monotonic() >= self.deadline
         if self.reason is None or not cut_short:
             self.reason = failure
         wait: float = min(_FIRST_PAUSE * 2**self.attempts, _LONGEST_PAUSE)
-        if at_once and not isinstance(failure, SilenceError):
+        at_once = failure.stale and not isinstance(failure, SilenceError)
+        if at_once and self.attempts <= _MOST_AT_ONCE:
             wait = 0.0
+        elif isinstance(failure, SplitError):
+            wait = _FIRST_PAUSE
         if time.monotonic() + wait >= self.deadline:
             raise self.give_up(self.reason) from self.reason
         return wait
 
     def give_up(self, failure: Exception) -> StateStoreError:
         """Return the error of a call whose time is used up."""
-        return give_up(failure, self.settings.server, self.settings.budget)
+        return give_up(failure, self.settings.deployment, self.settings.budget)
+
+    def _ends_after(self, seconds: float) -> float:
+        if self.attempts == 0 and not self.is_large:
+            seconds = min(seconds, first_attempt(self.settings))
+        return min(self.deadline, time.monotonic() + seconds)

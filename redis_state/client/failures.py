@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 from hiredis import HiredisError, ReplyError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from redis_state.client.attempts import (
+    AttemptError,
+    BrokenError,
+    ExhaustedError,
+    LoginError,
+    NotNowError,
+    RedirectedError,
+    SilenceError,
+    SplitError,
+    TurnedAwayError,
+    UnknownScriptError,
+)
+from redis_state.client.slots import read_redirection
 from redis_state.errors import (
     CorruptValueError,
     MisconfiguredError,
@@ -18,51 +32,55 @@ from redis_state.errors import (
 from redis_state.operations import Capabilities, Replies, capabilities
 from redis_state.url import Server
 
-
-class BrokenError(Exception):
-    """The connection failed or the server is not ready; a later attempt may succeed."""
-
-
-class SilenceError(BrokenError):
-    """The server did not answer in time."""
-
-
-class CrowdedError(Exception):
-    """The call does not belong on the fast lane: it takes a connection of its own."""
-
-
-class ExhaustedError(BrokenError):
-    """All connections of the pool stayed busy."""
-
-
-class UnknownScriptError(Exception):
-    """The server lacks a script: send its text."""
-
-
-# Replies that a later attempt, on a new connection, may not meet.
-_PASSING = (
-    "LOADING",
-    "READONLY",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "BUSY",
-    "NOREPLICAS",
-    "UNBLOCKED",
-)
+# Replies that a later attempt may not meet: on a new connection, and on the same one.
+_ELSEWHERE = ("READONLY", "MASTERDOWN", "UNBLOCKED")
+_LATER = ("LOADING", "CLUSTERDOWN", "BUSY", "NOREPLICAS")
 # How a server before 7.0 begins the error of a command that a script called.
 _IN_A_SCRIPT = "Error running script"
+_REDIRECTIONS = ("MOVED", "ASK", "TRYAGAIN")
+_REFUSED_LOGINS = ("WRONGPASS", "NOAUTH")
 _REMEDIES = {
     "OOM": "Redis is at its maxmemory: raise it, or delete what is not needed",
     "MISCONF": "Redis cannot save to disk and refuses writes: see its log",
 }
-_MISTAKES = {
-    "NOAUTH": "Redis asks for a password: set [redis_state] password, or put it into the url",
-    "WRONGPASS": "Redis refused the user or password: correct [redis_state] username and password",
-    "NOPERM": "the ACL user lacks a right: grant it the command and the keys of the namespace",
-    "MOVED": "the server is a node of a Redis Cluster, which this version does not follow",
-    "NOPROTO": "the server does not speak RESP2",
-    "DENIED": "Redis is in protected mode: set a password or bind it to other addresses",
+_UNKNOWN = "it lacks a command: use Redis 6.2 or Valkey 7.2 or later, and let the user run it"
+# What a text says, wherever it says so.
+_SIGNS: dict[str, tuple[type[StateStoreError], str]] = {
+    "nknown command": (MisconfiguredError, _UNKNOWN),
+    "nknown Redis command": (MisconfiguredError, _UNKNOWN),
+    "NOAUTH": (
+        MisconfiguredError,
+        "Redis asks for a password: set [redis_state] password, or put it into the url",
+    ),
+    "WRONGPASS": (
+        MisconfiguredError,
+        "Redis refused the user or password: correct [redis_state] username and password",
+    ),
+    "NOPERM": (
+        MisconfiguredError,
+        "the ACL user lacks a right: grant it the command and the keys of the namespace",
+    ),
+    "NOPROTO": (MisconfiguredError, "the server does not speak RESP2"),
+    "DENIED": (
+        MisconfiguredError,
+        "Redis is in protected mode: set a password or bind it to other addresses",
+    ),
+    "without any password configured": (
+        MisconfiguredError,
+        "it asks for no password: take it out of [redis_state], or set one there",
+    ),
+    "appendonly is disabled": (
+        MisconfiguredError,
+        "durability = aof needs an append-only file: switch appendonly on; the write was made",
+    ),
+    "DB index is out of range": (
+        MisconfiguredError,
+        "it has no database of that number: correct the one in the url",
+    ),
+    "WRONGTYPE": (
+        CorruptValueError,
+        "a key there is none of redis-state's: give this Airflow a namespace of its own",
+    ),
 }
 
 
@@ -73,10 +91,15 @@ def check(replies: Replies, server: Server) -> None:
             _raise_for(reply, server)
 
 
-def while_connecting(error: BaseException, server: Server) -> None:
-    """Raise what an error of connecting or logging in means, unless it is a stranger's."""
+def while_connecting(error: BaseException, server: Server, *, rotating: bool) -> None:
+    """Raise what an error of connecting or logging in means, unless it is a stranger's.
+
+    ``rotating``: the credentials change by themselves.
+    """
     refusal = _origin(error, ResponseError)
     if refusal is not None:
+        if rotating and str(refusal).startswith(_REFUSED_LOGINS):
+            raise LoginError(str(refusal)) from error
         check([ReplyError(str(refusal))], server)
     if _origin(error, ssl.SSLCertVerificationError) is not None:
         raise MisconfiguredError(
@@ -98,8 +121,17 @@ def _origin(error: BaseException | None, kind: type[BaseException]) -> BaseExcep
 def read_capabilities(replies: Replies, server: Server) -> Capabilities:
     """Read the reply to the probe; who may not ask is served in the form that all servers have."""
     if not isinstance(replies[0], ReplyError) or not _is_refusal(replies[0]):
-        check(replies, server)
+        check(replies[:1], server)
     return capabilities(replies)
+
+
+def check_role(reply: Any, server: Server) -> None:
+    """Raise if a server is no master; who may not ask learns it when something is written."""
+    if not isinstance(reply, ReplyError):
+        if reply[0] != b"master":
+            raise BrokenError(f"{server} is no master any more")
+    elif not _is_refusal(reply):
+        check([reply], server)
 
 
 def _is_refusal(reply: ReplyError) -> bool:
@@ -114,46 +146,56 @@ def _raise_for(reply: ReplyError, server: Server) -> None:
     code = text.split(" ", 1)[0]
     if code == "NOSCRIPT":
         raise UnknownScriptError from reply
-    if code in _PASSING:
-        raise BrokenError(text) from reply
-    if "nknown command" in text or "nknown Redis command" in text:
-        raise MisconfiguredError(
-            f"{server} lacks a command that is needed ({text}). "
-            "Use Redis 6.2 or Valkey 7.2 or later, and let the user run it."
-        ) from reply
+    if code in _ELSEWHERE or code in _LATER:
+        raise (BrokenError if code in _ELSEWHERE else NotNowError)(text) from reply
+    if code in _REDIRECTIONS:
+        raise _redirection(text, server) from reply
     if code in _REMEDIES:
         raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
-    if code in _MISTAKES:
-        raise MisconfiguredError(f"{server}: {_MISTAKES[code]} ({text}).") from reply
-    if "without any password configured" in text:
-        raise MisconfiguredError(
-            f"{server} asks for no password: take it out of [redis_state], or set one there."
-        ) from reply
-    if "DB index is out of range" in text:
-        raise MisconfiguredError(
-            f"{server}: it has no database of that number: correct the one in the url ({text})."
-        ) from reply
-    if "WRONGTYPE" in text:
-        raise CorruptValueError(
-            f"{server}: a key of the namespace holds no hash, so redis-state did not write it. "
-            "Give this Airflow a namespace of its own."
-        ) from reply
+    for sign, (kind, meaning) in _SIGNS.items():
+        if sign in text:
+            raise kind(f"{server}: {meaning} ({text}).") from reply
     raise UnavailableError(f"{server} refused the operation: {text}.") from reply
 
 
-def give_up(failure: Exception, server: Server, budget: float) -> StateStoreError:
-    """Return the error for a call that has used up its budget."""
+def _redirection(text: str, server: Server) -> AttemptError:
+    if text.startswith("TRYAGAIN"):
+        return SplitError(text)
+    slot, target = read_redirection(text, server)
+    return RedirectedError(text, slot, target, is_asking=text.startswith("ASK"))
+
+
+def not_followed(error: RedirectedError, server: Server) -> StateStoreError:
+    """Return the error for a redirection that a client of no cluster has met."""
+    return MisconfiguredError(
+        f"{server} is a node of a cluster ({error}): write redis+cluster:// in place of redis:// "
+        "in [redis_state] url."
+    )
+
+
+def give_up(failure: Exception, where: object, budget: float) -> StateStoreError:
+    """Return the error for a call that has used up its budget, or may not use it."""
     if isinstance(failure, ExhaustedError):
         return UnavailableError(
-            f"All connections to {server} stayed busy for the budget of {budget:g} s. "
+            f"All connections to {where} stayed busy for the budget of {budget:g} s. "
             "Raise [redis_state] pool_size, or see why Redis is slow."
+        )
+    if isinstance(failure, TurnedAwayError):
+        return UnavailableError(
+            f"{where} has not answered for a while; one call goes on trying, and this one ended "
+            "at once. See whether Redis runs, and is neither stopped nor overloaded."
+        )
+    if isinstance(failure, LoginError):
+        return MisconfiguredError(
+            f"{where} refused the credentials ({failure}) that [redis_state] credential_provider "
+            "gives: see whether they are those of this server, and are still valid."
         )
     if isinstance(failure, SilenceError):
         return OperationTimeoutError(
-            f"{server} did not answer within the budget of {budget:g} s. "
+            f"{where} did not answer within the budget of {budget:g} s. "
             "See whether Redis is stopped, overloaded, or behind a silent firewall."
         )
     return UnavailableError(
-        f"{server} could not be used within the budget of {budget:g} s ({failure}). "
+        f"{where} could not be used within the budget of {budget:g} s ({failure}). "
         "See whether Redis runs there and the network leads to it."
     )

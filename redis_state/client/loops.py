@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import os
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 
 from redis_state.client.async_client import AsyncClient
+from redis_state.client.breaker import Observer
 from redis_state.settings import Settings
 
 
 class LoopClients:
     """The async clients of one backend."""
 
-    def __init__(self, settings: Settings, on_retry: Callable[[], None] | None = None) -> None:
+    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self._settings = settings
-        self._on_retry = on_retry
+        self._observer = observer
         self._clients: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
         self._watches: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         _all.add(self)
@@ -28,7 +29,7 @@ class LoopClients:
         client = self._clients.get(loop)
         if client is None:
             self._let_go_of_closed()
-            client = self._clients[loop] = AsyncClient(self._settings, self._on_retry)
+            client = self._clients[loop] = AsyncClient(self._settings, self._observer)
             watch = self._watches[loop] = self._close_with(loop)
             with contextlib.suppress(StopIteration):
                 # Its first step, which awaits nothing, makes it known to the loop.

@@ -4,43 +4,56 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import SecretStr
 from redis.credentials import CredentialProvider
 
+from redis_state.client import credentials
 from redis_state.settings import Settings
+from redis_state.url import Server, Tls
 
 
-class _Credentials(CredentialProvider):
-    """Hands out the password when a connection logs in; keeps it out of every repr."""
-
-    def __init__(self, username: str | None, password: SecretStr) -> None:
-        self._username = username
-        self._password = password
-
-    def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        password = self._password.get_secret_value()
-        return (self._username, password) if self._username else (password,)
-
-    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
-        return self.get_credentials()
+def credential_provider(settings: Settings) -> CredentialProvider | None:
+    """Return who logs in at the servers; None where nobody has to."""
+    if settings.credential_provider is not None:
+        return credentials.provider(settings.credential_provider)
+    username, password = settings.credentials
+    if username is None and password is None:
+        return None
+    return credentials.Configured(username, password)
 
 
-def connection_options(settings: Settings) -> dict[str, Any]:
-    """Return redis-py's arguments for this server.
+def connection_options(
+    settings: Settings, server: Server, *, sentinel: bool = False
+) -> dict[str, Any]:
+    """Return redis-py's arguments for a server, or for a ``sentinel``.
 
     Timeouts are not among them: each call sets those of its own budget. Nor are retries: redis-py's
     would multiply ours.
     """
-    server = settings.server
-    options: dict[str, Any] = {"db": server.db, "protocol": 2}
-    username, password = settings.credentials
-    if password is not None:
-        options["credential_provider"] = _Credentials(username, password)
+    deployment = settings.deployment
+    options: dict[str, Any] = {"protocol": 2}
+    if not sentinel:
+        options["db"] = deployment.db
+    who = _sentinel_credentials(settings) if sentinel else credential_provider(settings)
+    if who is not None:
+        options["credential_provider"] = who
     if server.path is not None:
         return options | {"path": server.path}
     options |= {"host": server.host, "port": server.port, "socket_keepalive": True}
-    if server.tls:
-        options |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        if server.ca_file is not None:
-            options["ssl_ca_certs"] = server.ca_file
-    return options
+    return options if deployment.tls is None else options | _tls_options(deployment.tls)
+
+
+def _sentinel_credentials(settings: Settings) -> CredentialProvider | None:
+    if settings.sentinel_password is None and settings.sentinel_username is None:
+        return None
+    return credentials.Configured(settings.sentinel_username, settings.sentinel_password)
+
+
+def _tls_options(tls: Tls) -> dict[str, Any]:
+    options = {
+        "ssl_ca_certs": tls.ca_file,
+        "ssl_certfile": tls.certificate,
+        "ssl_keyfile": tls.key,
+    }
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": tls.check_hostname} | {
+        name: path for name, path in options.items() if path is not None
+    }

@@ -1,192 +1,126 @@
-"""The client for threads: a fast lane, and a pool of links behind it; safe under fork.
-
-What an operation meets on the lane that is no result, the pool meets again with all patience: there
-it is tried until its budget ends.
-"""
+"""The client for threads: it tries an operation until its result, or its budget's end."""
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-import weakref
-from collections.abc import Callable
 from typing import TypeVar
 
-from redis_state.client import wire
+from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedError
+from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
 from redis_state.client.budget import Budget
-from redis_state.client.failures import (
-    BrokenError,
-    CrowdedError,
-    ExhaustedError,
-    UnknownScriptError,
-    check,
-    read_capabilities,
-)
-from redis_state.client.sync_lane import SyncLane
-from redis_state.client.sync_link import Link, close_link, open_link
+from redis_state.client.failures import give_up
+from redis_state.client.sync_exchange import ask, exchange
+from redis_state.client.sync_link import close_link, open_link
+from redis_state.client.sync_routes import routes
 from redis_state.errors import StateStoreError
-from redis_state.operations import PROBE, Batch, Capabilities, Operation, Replies
+from redis_state.operations import PROBE, Operation
 from redis_state.settings import Settings
+from redis_state.url import Server
 
 T = TypeVar("T")
 
 
 class SyncClient:
-    """Runs operations for any number of threads; connects when first used."""
+    """Runs operations for any number of threads; connects when first used; safe under fork."""
 
-    def __init__(self, settings: Settings, on_retry: Callable[[], None] | None = None) -> None:
+    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self._settings = settings
-        self._on_retry = on_retry
-        self._attempt = min(settings.timeout, settings.budget)
-        self._start_afresh()
-        _clients.add(self)
-
-    def _start_afresh(self) -> None:
-        self._idle: list[Link] = []
-        self._free = threading.Semaphore(self._settings.pool_size)
-        self._lane: SyncLane | None = None
-        self._opening = threading.Lock()
+        self._observer = observer
+        self._routes = routes(settings, observer)
 
     def run(self, operation: Operation[T]) -> T:
         """Run an operation to its result, or to one typed error when the budget is used up."""
-        begun, lane = time.monotonic(), self._lane
-        failure: BrokenError | None = None
-        try:
-            if lane is not None or (lane := self._open_lane(begun)) is not None:
-                return self._drive(lane, operation, begun + self._attempt)
-        except CrowdedError:
-            pass
-        except BrokenError as error:
-            self._drop_lane(lane)
-            failure = error
-        return self._run_in_pool(operation, Budget(self._settings, begun), failure)
+        begun = time.monotonic()
+        result = self._step(operation, begun)
+        while isinstance(result, Operation):
+            result = self._step(result, begun)
+        return result
 
-    def _run_in_pool(
-        self, operation: Operation[T], budget: Budget, failure: BrokenError | None
-    ) -> T:
-        fresh = False
-        while True:
-            if failure is not None:
-                self._drop_idle()
-                pause = budget.pause(failure, at_once=not fresh)
-                if self._on_retry is not None:
-                    self._on_retry()
-                time.sleep(pause)
-            self._reserve(budget)
-            link, fresh = None, True
+    def servers(self) -> list[Server]:
+        """List the servers that have the state: the one, the current master, or each master."""
+        budget = Budget(self._settings, time.monotonic())
+        try:
+            return self._routes.servers(budget)
+        except AttemptError as error:
+            raise budget.give_up(error) from error
+
+    def run_at(self, server: Server, operation: Operation[T]) -> T:
+        """Run an operation at one server, step by step on one connection, without a second try."""
+        budget = Budget(self._settings, time.monotonic(), is_large=True)
+        try:
+            link = open_link(self._settings, server, budget.connecting_ends())
             try:
-                link, fresh = self._link(budget)
-                result = self._drive(link, operation, budget.attempt_ends())
-            except BrokenError as error:
-                failure = error
-            except StateStoreError:
-                # The replies were read to the end: the link is sound, whatever they say.
-                if link is not None:
-                    self._idle.append(link)
-                    link = None
-                raise
-            else:
-                self._idle.append(link)
-                link = None
+                able = ask(link, PROBE, budget.attempt_ends())
+                result = exchange(link, operation, able, budget.attempt_ends())
+                while isinstance(result, Operation):
+                    ends = time.monotonic() + self._settings.timeout
+                    result = exchange(link, result, able, ends)
                 return result
             finally:
-                # What is left of a link here may still have a reply under way.
-                if link is not None:
-                    close_link(link)
-                self._free.release()
+                close_link(link)
+        except AttemptError as error:
+            raise give_up(error, server, self._settings.budget) from error
 
     def close(self) -> None:
         """Close the connections that nobody uses; a later call opens new ones."""
-        self._drop_lane(self._lane)
-        self._drop_idle()
+        self._routes.close()
 
-    def after_fork_in_child(self) -> None:
-        """Leave the parent's connections to the parent."""
-        for connection in (*self._idle, self._lane):
-            if connection is not None:
-                connection.abandon()
-        self._start_afresh()
-
-    def _open_lane(self, begun: float) -> SyncLane | None:
-        """Open the lane, unless it is off or another thread is about to, which nobody waits for."""
-        if not self._settings.fast_lane or not self._opening.acquire(blocking=False):
-            return None
-        try:
-            if self._lane is None:
-                budget = Budget(self._settings, begun)
-                link = open_link(self._settings, budget.connecting_ends())
-                try:
-                    self._lane = SyncLane(link, self._ask(link, budget.attempt_ends()))
-                except BaseException:
-                    close_link(link)
-                    raise
-            return self._lane
-        finally:
-            self._opening.release()
-
-    def _drop_lane(self, lane: SyncLane | None) -> None:
-        if lane is not None:
-            if self._lane is lane:
-                self._lane = None
-            lane.retire()
-
-    def _reserve(self, budget: Budget) -> None:
-        if not self._free.acquire(timeout=max(0.0, budget.deadline - time.monotonic())):
-            raise budget.give_up(ExhaustedError())
-
-    def _link(self, budget: Budget) -> tuple[Link, bool]:
-        try:
-            return self._idle.pop(), False
-        except IndexError:
-            return open_link(self._settings, budget.connecting_ends()), True
-
-    def _drop_idle(self) -> None:
-        while self._idle:
+    def _step(self, operation: Operation[T], begun: float) -> T | Operation[T]:
+        node = self._routes.known(operation)
+        failure: AttemptError | None = None
+        is_large = operation.lingers
+        if node is not None and not is_large and not node.breaker.is_open:
             try:
-                close_link(self._idle.pop())
-            except IndexError:
-                return
+                lane = node.lane(begun)
+                if lane is not None:
+                    result = node.on_lane(lane, operation, begun)
+                    if node.breaker.is_failing:
+                        node.breaker.answered()
+                    return result
+            except CrowdedError:
+                is_large = True
+            except AttemptError as error:
+                node.breaker.note(error, begun)
+                failure = error
+        return self._with_patience(operation, Budget(self._settings, begun, is_large), failure)
 
-    def _drive(self, way: Link | SyncLane, operation: Operation[T], deadline: float) -> T:
-        if way.capabilities is None:
-            assert not isinstance(way, SyncLane)
-            way.capabilities = self._ask(way, deadline)
-        while True:
-            batch = operation.begin(way.capabilities)
-            replies: Replies = []
-            if batch:
-                replies = way.exchange(wire.pack(batch), len(batch), deadline)
-                if wire.has_error(replies):
-                    replies = self._explain(way, batch, replies, deadline)
-            result = operation.end(replies)
-            if not isinstance(result, Operation):
-                return result
-            operation = result
-
-    def _ask(self, link: Link, deadline: float) -> Capabilities:
-        # Of each connection anew: the server behind it may be another since the last.
-        replies = link.exchange(wire.pack(PROBE), len(PROBE), deadline)
-        return read_capabilities(replies, self._settings.server)
-
-    def _explain(
-        self, way: Link | SyncLane, batch: Batch, replies: Replies, deadline: float
-    ) -> Replies:
-        """Raise what an error among the replies means, or send scripts that the server lacks."""
+    def _with_patience(
+        self, operation: Operation[T], budget: Budget, failure: AttemptError | None
+    ) -> T | Operation[T]:
+        turn = Turn()
         try:
-            check(replies, self._settings.server)
-        except UnknownScriptError:
-            replies = way.exchange(wire.pack(batch, with_texts=True), len(batch), deadline)
-            check(replies, self._settings.server)
-        return replies
+            while True:
+                if failure is not None:
+                    pause = budget.pause(failure)
+                    if self._observer is not None:
+                        self._observer.retried()
+                    time.sleep(pause)
+                try:
+                    return self._attempt(operation, budget, failure, turn)
+                except AttemptError as error:
+                    failure = error
+        finally:
+            turn.end()
 
-
-_clients: weakref.WeakSet[SyncClient] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for client in list(_clients):
-        client.after_fork_in_child()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+    def _attempt(
+        self,
+        operation: Operation[T],
+        budget: Budget,
+        failure: AttemptError | None,
+        turn: Turn,
+    ) -> T | Operation[T]:
+        begun = time.monotonic()
+        node = self._routes.find(operation, budget, failure)
+        is_asking = isinstance(failure, RedirectedError) and failure.is_asking
+        while not turn.may_try(node.breaker, budget):
+            time.sleep(LOOKS_AGAIN)
+        try:
+            result = node.in_pool(operation, budget, is_asking=is_asking)
+        except AttemptError as error:
+            node.breaker.note(error, begun)
+            raise
+        except StateStoreError:
+            node.breaker.answered()
+            raise
+        node.breaker.answered()
+        return result

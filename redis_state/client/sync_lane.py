@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 
-from redis_state.client.failures import BrokenError, CrowdedError, SilenceError
+from redis_state.client.attempts import BrokenError, CrowdedError, SilenceError
 from redis_state.client.sync_link import Link, close_link
 from redis_state.operations import Capabilities, Replies
 
@@ -55,6 +55,8 @@ class SyncLane:
 
     def __init__(self, link: Link, capabilities: Capabilities) -> None:
         self.capabilities: Capabilities | None = capabilities
+        self.server = link.server
+        self.logged_in_at = link.logged_in_at
         self._link = link
         self._lead = threading.Lock()
         self._queue: deque[_Call] = deque()

@@ -14,11 +14,13 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from redis_state.client.failures import BrokenError, SilenceError, while_connecting
+from redis_state.client.attempts import BrokenError, SilenceError
+from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.client.patience import Patience
 from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
+from redis_state.url import Server
 
 _READ_SIZE = 65_536
 _INCOMPLETE = object()
@@ -34,6 +36,8 @@ class _ExactDeadline:
 
     _sock: Any  # a socket that never blocks, or None when closed
     deadline: float
+    server: Server
+    logged_in_at: float
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -143,27 +147,31 @@ class _UnixLink(_ExactDeadline, UnixDomainSocketConnection):
 Link = _TcpLink | _TlsLink | _UnixLink
 
 
-def open_link(settings: Settings, deadline: float) -> Link:
-    """Connect and log in, or break off at the deadline."""
-    server = settings.server
-    kind: type[Link] = _UnixLink if server.path else _TlsLink if server.tls else _TcpLink
+def open_link(
+    settings: Settings, server: Server, deadline: float, *, sentinel: bool = False
+) -> Link:
+    """Connect to a server, or to a sentinel, and log in, or break off at the deadline."""
+    tls = settings.deployment.tls is not None
+    kind: type[Link] = _UnixLink if server.path else _TlsLink if tls else _TcpLink
     try:
         timeout = _remaining(deadline)
     except TimeoutError as error:
         raise SilenceError(str(error)) from error
     link = kind(
-        **connection_options(settings),
+        **connection_options(settings, server, sentinel=sentinel),
         socket_connect_timeout=timeout,
         socket_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
     )
     link.deadline = deadline
+    link.server = server
+    link.logged_in_at = time.monotonic()
     try:
         link.connect()  # type: ignore[no-untyped-call]
         link.take_over()
     except BaseException as error:
         close_link(link)
-        while_connecting(error, server)
+        while_connecting(error, server, rotating=settings.credential_provider is not None)
         raise
     return link
 

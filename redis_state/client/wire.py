@@ -6,6 +6,8 @@ from hiredis import ReplyError, pack_command
 
 from redis_state.operations import Argument, Batch, Command, Replies, ScriptCall
 
+_ASKING = b"*1\r\n$6\r\nASKING\r\n"
+
 
 def pack(batch: Batch, *, with_texts: bool = False) -> bytes:
     """Pack a batch; ``with_texts`` sends scripts whole, for a server that has lost them."""
@@ -13,6 +15,11 @@ def pack(batch: Batch, *, with_texts: bool = False) -> bytes:
         return b"".join(batch)  # type: ignore[arg-type]  # the hot commands are packed already
     except TypeError:
         return b"".join([_pack(item, with_text=with_texts) for item in batch])
+
+
+def pack_asking(batch: Batch, *, with_texts: bool = False) -> bytes:
+    """Pack a batch for a node that is about to get the slot: each command asks to be let in."""
+    return b"".join([_ASKING + _pack(item, with_text=with_texts) for item in batch])
 
 
 def has_error(replies: Replies) -> bool:

@@ -16,8 +16,9 @@ import redis
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client import async_link
 from redis_state.client.async_link import AsyncLink
-from redis_state.client.failures import BrokenError, SilenceError
+from redis_state.client.attempts import BrokenError, SilenceError
 from redis_state.settings import Settings
+from redis_state.url import Server
 from tests.client.waiting import PATIENCE, reached
 from tests.support import peers
 from tests.support.peers import Parrot
@@ -54,8 +55,8 @@ async def parroted(port: int) -> AsyncIterator[RedisStateBackend]:
 
 @pytest.fixture
 async def link(port: int) -> AsyncIterator[AsyncLink]:
-    settings = Settings(url=f"redis://127.0.0.1:{port}")
-    link = await async_link.open_link(settings, time.monotonic() + 5, shared=True)
+    server = Server("127.0.0.1", port)
+    link = await async_link.open_link(Settings(), server, time.monotonic() + 5, shared=True)
     yield link
     link.close()
 

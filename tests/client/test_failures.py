@@ -118,7 +118,7 @@ async def test_a_server_that_speaks_something_else_is_unavailable(verbs_at: Make
         ("MISCONF Redis is configured to save", UnavailableError, "cannot save"),
         ("NOAUTH Authentication required.", MisconfiguredError, "set .redis_state. password"),
         ("NOPERM no permissions", MisconfiguredError, "lacks a right"),
-        ("MOVED 1 127.0.0.1:7001", MisconfiguredError, "Redis Cluster"),
+        ("MOVED 1 127.0.0.1:7001", MisconfiguredError, r"redis\+cluster://"),
         ("ERR unknown command 'HGET'", MisconfiguredError, "lacks a command"),
         ("WRONGTYPE Operation against", CorruptValueError, "a namespace of its own"),
         ("ERR something else", UnavailableError, "refused the operation: ERR something"),

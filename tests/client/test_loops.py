@@ -17,6 +17,7 @@ import redis
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
 from tests.client.waiting import reached, wait_for
 from tests.support import peers
+from tests.support.inside import async_node_of
 from tests.support.servers import FIELD_FORM, server
 
 TASK = TaskScope("dag", "run", "task")
@@ -135,8 +136,8 @@ async def test_cancelling_at_any_moment_leaves_the_pool_whole(backend: RedisStat
         await asyncio.gather(call, return_exceptions=True)
         await backend.aset(TASK, "other", str(number))
         assert await backend.aget(TASK, "other") == str(number)
-    client = backend._loop_clients.current()
-    assert client._free._value == backend.settings.pool_size
+    node = async_node_of(backend)
+    assert node._free._value == backend.settings.pool_size
     await backend.aclose()
 
 
@@ -158,20 +159,20 @@ async def test_cancelling_while_connecting_leaves_nothing_open(fast_lane: bool) 
         for turn in range(1, 4):
             await cancel_while_under_way(backend.aget(TASK, "key"), 0.05)
             await reached(partial(is_full, closed, turn))
-        client = backend._loop_clients.current()
-        assert client._idle == []
-        assert client._free._value == backend.settings.pool_size
+        node = async_node_of(backend)
+        assert node._idle == []
+        assert node._free._value == backend.settings.pool_size
 
 
 async def test_a_pool_that_stays_busy_is_an_error_that_names_the_remedy(
     make_backend: Callable[..., RedisStateBackend],
 ) -> None:
     backend = make_backend(pool_size=1, budget=0.1, fast_lane=False)
-    client = backend._loop_clients.current()
-    await client._free.acquire()
+    node = async_node_of(backend)
+    await node._free.acquire()
     with pytest.raises(UnavailableError, match="stayed busy.*pool_size"):
         await backend.aget(TASK, "key")
-    client._free.release()
+    node._free.release()
     assert await backend.aget(TASK, "key") is None
     await backend.aclose()
 

@@ -11,10 +11,11 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client import sync_link
-from redis_state.client.failures import BrokenError, SilenceError
+from redis_state.client.attempts import BrokenError, SilenceError
 from redis_state.client.sync_lane import SyncLane
 from redis_state.operations import Capabilities
 from redis_state.settings import Settings
+from redis_state.url import Server
 from tests.client.waiting import PATIENCE, on_the_lane, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot
@@ -57,7 +58,8 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def lane(port: int) -> Iterator[SyncLane]:
-    link = sync_link.open_link(Settings(url=f"redis://127.0.0.1:{port}"), time.monotonic() + 5)
+    server = Server("127.0.0.1", port)
+    link = sync_link.open_link(Settings(), server, time.monotonic() + 5)
     lane = SyncLane(link, Capabilities(field_expiry=True, hsetex=True))
     yield lane
     lane.retire()

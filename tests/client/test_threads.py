@@ -16,6 +16,7 @@ import redis
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
 from tests.support import peers
+from tests.support.inside import node_of
 
 THREADS = 40
 TASK = TaskScope("dag", "run", "task")
@@ -46,10 +47,10 @@ def test_a_pool_that_stays_busy_is_an_error_that_names_the_remedy(
     make_backend: Callable[..., RedisStateBackend],
 ) -> None:
     backend = make_backend(pool_size=1, budget=0.1, fast_lane=False)
-    assert backend._client._free.acquire()
+    assert node_of(backend)._free.acquire()
     with pytest.raises(UnavailableError, match="stayed busy.*pool_size"):
         backend.get(TASK, "key")
-    backend._client._free.release()
+    node_of(backend)._free.release()
     assert backend.get(TASK, "key") is None
 
 

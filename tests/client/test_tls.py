@@ -1,75 +1,246 @@
-"""TLS: certificates are checked, always."""
+"""TLS: certificates are checked, always; in front of a server, and by a server itself."""
 
 from __future__ import annotations
 
+import datetime as dt
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from redis_state import MisconfiguredError, RedisStateBackend, TaskScope
+from redis_state import MisconfiguredError, RedisStateBackend, StateStoreError, TaskScope
+from redis_state.client import tls
+from redis_state.testing.server import _free_port
 from tests.support.peers import tls_proxy
-from tests.support.servers import FIELD_FORM, Servers
+from tests.support.servers import FIELD_FORM, ON_PATH, Servers, server
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")
+UNTRUSTED = "certificate that is not trusted.*ssl_ca_certs"
 
-Make = Callable[[str], Verbs]
+
+@dataclass
+class Certificates:
+    """The authority of the server and its clients, and files of what it issued."""
+
+    folder: Path
+    authority: trustme.CA
+
+    @property
+    def ca(self) -> Path:
+        return self.written("ca.pem", self.authority.cert_pem)
+
+    def written(self, name: str, *blobs: trustme.Blob) -> Path:
+        path = self.folder / name
+        path.write_bytes(b"".join(blob.bytes() for blob in blobs))
+        return path
+
+    def pair(self, name: str, leaf: trustme.LeafCert) -> tuple[Path, Path]:
+        certificate = self.written(f"{name}.pem", *leaf.cert_chain_pems)
+        return certificate, self.written(f"{name}.key", leaf.private_key_pem)
+
+    def query(self, leaf: trustme.LeafCert) -> str:
+        certificate, key = self.pair("client", leaf)
+        return f"ssl_ca_certs={self.ca}&ssl_certfile={certificate}&ssl_keyfile={key}"
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path, trustme.CA())
+
+
+Serve = Callable[..., int]
+
+
+@pytest.fixture(params=["proxy", *(["server"] if ON_PATH else [])])
+def serve(
+    request: pytest.FixtureRequest, servers: Servers, certificates: Certificates
+) -> Iterator[Serve]:
+    """Serve TLS with a certificate, and return the port."""
+    with ExitStack() as stack:
+
+        def by_proxy(leaf: trustme.LeafCert, *, asks_clients: bool = False) -> int:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            leaf.configure_cert(context)
+            if asks_clients:
+                certificates.authority.configure_trust(context)
+                context.verify_mode = ssl.CERT_REQUIRED
+            return stack.enter_context(tls_proxy(servers[FIELD_FORM].port, context))
+
+        def by_server(leaf: trustme.LeafCert, *, asks_clients: bool = False) -> int:
+            certificate, key = certificates.pair("server", leaf)
+            options = {
+                "tls-port": str(_free_port()),
+                "tls-cert-file": str(certificate),
+                "tls-key-file": str(key),
+                "tls-ca-cert-file": str(certificates.ca),
+                "tls-auth-clients": "yes" if asks_clients else "no",
+            }
+            flat = [part for name, value in options.items() for part in (f"--{name}", value)]
+            stack.enter_context(server("path", *flat))
+            return int(options["tls-port"])
+
+        yield by_server if request.param == "server" else by_proxy
 
 
 @pytest.fixture(params=COLOURS)
-def colour(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def verbs_at(request: pytest.FixtureRequest) -> Iterator[Callable[..., Verbs]]:
+    made: list[RedisStateBackend] = []
+
+    def make(url: str, **options: Any) -> Verbs:
+        patient = {"budget": 20.0, "timeout": 10.0, "connect_timeout": 10.0, "namespace": "tls"}
+        made.append(RedisStateBackend(url=url, **(patient | options)))
+        return Verbs(made[-1], request.param)
+
+    yield make
+    for backend in made:
+        backend.close()
 
 
-@pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def port(servers: Servers, authority: trustme.CA) -> Iterator[int]:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
-    with tls_proxy(servers[FIELD_FORM].port, context) as port:
-        yield port
-
-
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return path
-
-
-@pytest.fixture
-def verbs_at(colour: str, fast_lane: bool) -> Make:
-    options: dict[str, Any] = {"budget": 20.0, "timeout": 10.0, "connect_timeout": 10.0}
-    options |= {"namespace": "tls", "fast_lane": fast_lane}
-    return lambda url: Verbs(RedisStateBackend(url=url, **options), colour)
-
-
-async def test_a_certificate_of_a_known_authority_is_accepted(
-    port: int, ca_file: Path, verbs_at: Make
-) -> None:
-    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={ca_file}")
+async def check(verbs: Verbs) -> None:
     await verbs.set(TASK, "key", '"sealed in transit"')
     assert await verbs.get(TASK, "key") == '"sealed in transit"'
     await verbs.clear(TASK)
     await verbs.backend.aclose()
-    verbs.backend.close()
 
 
-async def test_a_certificate_of_an_unknown_authority_is_refused(port: int, verbs_at: Make) -> None:
-    with pytest.raises(MisconfiguredError, match="certificate that is not trusted.*ssl_ca_certs"):
+async def test_a_certificate_of_a_known_authority_is_accepted(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs], fast_lane: bool
+) -> None:
+    port = serve(certificates.authority.issue_cert("localhost"))
+    url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}"
+    await check(verbs_at(url, fast_lane=fast_lane))
+
+
+async def test_a_client_shows_its_certificate(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs], fast_lane: bool
+) -> None:
+    port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
+    query = certificates.query(certificates.authority.issue_cert("airflow"))
+    await check(verbs_at(f"rediss://localhost:{port}/0?{query}", fast_lane=fast_lane))
+
+
+async def test_a_client_without_a_certificate_is_told_that_the_server_asks_for_one(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+) -> None:
+    port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
+    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}", budget=1.0)
+    with pytest.raises(StateStoreError):
+        await verbs.get(TASK, "key")
+
+
+async def test_a_client_of_another_authority_is_refused(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+) -> None:
+    port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
+    query = certificates.query(trustme.CA().issue_cert("airflow"))
+    with pytest.raises(StateStoreError):
+        await verbs_at(f"rediss://localhost:{port}/0?{query}", budget=1.0).get(TASK, "key")
+
+
+async def test_a_certificate_of_an_unknown_authority_is_refused(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+) -> None:
+    port = serve(certificates.authority.issue_cert("localhost"))
+    with pytest.raises(MisconfiguredError, match=UNTRUSTED):
         await verbs_at(f"rediss://localhost:{port}/0").get(TASK, "key")
 
 
 async def test_a_certificate_of_another_host_is_refused(
-    port: int, ca_file: Path, verbs_at: Make
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
 ) -> None:
-    with pytest.raises(MisconfiguredError, match="certificate that is not trusted.*ssl_ca_certs"):
-        await verbs_at(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={ca_file}").get(TASK, "key")
+    port = serve(certificates.authority.issue_cert("redis.example"))
+    url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}"
+    with pytest.raises(MisconfiguredError, match=UNTRUSTED):
+        await verbs_at(url).get(TASK, "key")
+
+
+async def test_a_certificate_of_another_host_is_accepted_where_names_are_not_checked(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+) -> None:
+    port = serve(certificates.authority.issue_cert("redis.example"))
+    query = f"ssl_ca_certs={certificates.ca}&ssl_check_hostname=false"
+    await check(verbs_at(f"rediss://localhost:{port}/0?{query}"))
+
+
+async def test_another_authority_is_refused_even_where_names_are_not_checked(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+) -> None:
+    port = serve(trustme.CA().issue_cert("localhost"))
+    query = f"ssl_ca_certs={certificates.ca}&ssl_check_hostname=false"
+    with pytest.raises(MisconfiguredError, match=UNTRUSTED):
+        await verbs_at(f"rediss://localhost:{port}/0?{query}").get(TASK, "key")
+
+
+async def test_an_expired_certificate_is_refused(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+) -> None:
+    ended = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    port = serve(certificates.authority.issue_cert("localhost", not_after=ended))
+    for query in ("", "&ssl_check_hostname=false"):
+        url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}{query}"
+        with pytest.raises(MisconfiguredError, match=f"expired.*{UNTRUSTED[-12:]}"):
+            await verbs_at(url).get(TASK, "key")
+
+
+async def test_the_authorities_of_the_system_will_do(
+    serve: Serve,
+    certificates: Certificates,
+    verbs_at: Callable[..., Verbs],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
+    tls._context.cache_clear()
+    port = serve(certificates.authority.issue_cert("localhost"))
+    await check(verbs_at(f"rediss://localhost:{port}/0"))
+    tls._context.cache_clear()
+
+
+async def test_who_names_an_authority_trusts_none_of_the_systems(
+    serve: Serve,
+    certificates: Certificates,
+    verbs_at: Callable[..., Verbs],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    public = trustme.CA()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.written("public.pem", public.cert_pem)))
+    port = serve(public.issue_cert("localhost"))
+    url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}"
+    with pytest.raises(MisconfiguredError, match=UNTRUSTED):
+        await verbs_at(url).get(TASK, "key")
+
+
+async def test_certificates_that_were_replaced_are_shown_by_new_connections(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+) -> None:
+    port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
+    query = certificates.query(trustme.CA().issue_cert("airflow"))
+    verbs = verbs_at(f"rediss://localhost:{port}/0?{query}", budget=1.0)
+    with pytest.raises(StateStoreError):
+        await verbs.get(TASK, "key")
+    certificates.query(certificates.authority.issue_cert("airflow"))
+    await check(verbs)
+
+
+async def test_a_file_that_is_gone_by_the_time_of_connecting_is_named(
+    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+) -> None:
+    port = serve(certificates.authority.issue_cert("localhost"))
+    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}")
+    certificates.ca.unlink()
+    with pytest.raises(MisconfiguredError, match="ssl_ca_certs: the file .*ca.pem cannot be read"):
+        await verbs.get(TASK, "key")
+
+
+async def test_a_server_without_tls_is_no_server_with_it(
+    servers: Servers, verbs_at: Callable[..., Verbs]
+) -> None:
+    with pytest.raises(StateStoreError):
+        await verbs_at(f"rediss://localhost:{servers[FIELD_FORM].port}/0", budget=0.5).get(
+            TASK, "key"
+        )

@@ -13,6 +13,7 @@ import redis
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.keys import SUMMARY
 from redis_state.operations import Capabilities
+from tests.support.inside import node_of
 from tests.support.servers import FIELD_EXPIRY, NAMES
 
 TASK = TaskScope("dag", "run", "task")
@@ -52,7 +53,14 @@ def before_upgrade(make_backend: Callable[..., RedisStateBackend]) -> RedisState
 
 def believing(capabilities: Capabilities, backend: RedisStateBackend) -> RedisStateBackend:
     """Let a backend believe that this is what its server can do."""
-    backend._client._ask = lambda *_: capabilities  # type: ignore[method-assign]
+    node = node_of(backend)
+    exchange = node._exchange
+
+    def believe(way: Any, *args: Any, **options: Any) -> Any:
+        way.capabilities = capabilities
+        return exchange(way, *args, **options)
+
+    node._exchange = believe  # type: ignore[method-assign]
     return backend
 
 
@@ -70,7 +78,7 @@ def test_the_form_is_chosen_by_asking_the_server(
 ) -> None:
     backend = make_backend(fast_lane=False)
     backend.get(TASK, "a")
-    (link,) = backend._client._idle
+    (link,) = node_of(backend)._idle
     assert link.capabilities == HSETEX
 
 

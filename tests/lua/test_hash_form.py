@@ -13,6 +13,7 @@ import redis
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.keys import SUMMARY
 from redis_state.operations import Capabilities
+from tests.support.inside import node_of
 from tests.support.servers import NAMES
 
 TASK = TaskScope("dag", "run", "task")
@@ -185,7 +186,7 @@ def test_the_form_is_chosen_by_asking_the_server(
 ) -> None:
     backend = make_backend(fast_lane=False)
     backend.set(TASK, "a", "1", expires_at=in_(HOUR))
-    (link,) = backend._client._idle
+    (link,) = node_of(backend)._idle
     assert link.capabilities == Capabilities(field_expiry=False, hsetex=False)
     assert raw.hexists(page, SUMMARY) is True
 

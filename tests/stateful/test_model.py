@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 from redis_state import AssetScope, RedisStateBackend, StateScope, TaskScope
 from redis_state.operations import Capabilities
 from redis_state.testing import EmbeddedServer
+from tests.support.inside import node_of
 from tests.support.leaks import check_leaks
 from tests.support.servers import Servers, raw_client
 
@@ -184,8 +185,8 @@ class UpgradedMachine(StoreMachine):
         self.believe(Capabilities(field_expiry=True, hsetex=True))
 
     def believe(self, capabilities: Capabilities) -> None:
-        client = self.backend._client
-        for link in (client._lane, *client._idle):
+        node = node_of(self.backend)
+        for link in (node._lane, *node._idle):
             if link is not None:
                 link.capabilities = capabilities
 

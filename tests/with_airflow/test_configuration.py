@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 from importlib import import_module
@@ -14,7 +15,8 @@ import pytest
 
 from redis_state import MisconfiguredError, RedisStateBackend, RedisWorkerBackend
 from redis_state.provider import get_provider_info
-from redis_state.settings import Settings, load
+from redis_state.settings import SENSITIVE, Settings, load
+from redis_state.url import Tls
 from tests.with_airflow.conftest import HAS_CORE
 
 SECRET = "s3cr3t-of-the-connection"
@@ -26,6 +28,15 @@ def set_connection(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> None:
     monkeypatch.setenv("AIRFLOW__REDIS_STATE__REDIS_CONN_ID", "state")
 
 
+@pytest.fixture
+def ca_file(tmp_path: Path) -> Path:
+    # The system's own: trustme is not among Airflow's requirements.
+    path = tmp_path / "my own+ca.pem"
+    paths = ssl.get_default_verify_paths()
+    path.write_bytes(Path(str(paths.cafile or paths.openssl_cafile)).read_bytes())
+    return path
+
+
 def test_every_option_is_declared_with_its_default_and_what_it_means() -> None:
     assert OPTIONS.keys() == Settings.model_fields.keys()
     for name, declared in OPTIONS.items():
@@ -35,9 +46,9 @@ def test_every_option_is_declared_with_its_default_and_what_it_means() -> None:
             "**********",
         )
     assert [name for name, declared in OPTIONS.items() if declared["sensitive"]] == [
-        "url",
-        "password",
+        name for name in OPTIONS if name in SENSITIVE
     ]
+    assert {"url", "password", "sentinel_password"} <= SENSITIVE
 
 
 def airflow(home: Path, *command: str, **environment: str) -> str:
@@ -71,7 +82,7 @@ if HAS_CORE:
         monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL_CMD", "echo redis://told:7000/3")
         monkeypatch.setenv("AIRFLOW__REDIS_STATE__PASSWORD_CMD", f"echo {SECRET}")
         made = backend()
-        assert str(made.settings.server) == "told:7000/3"
+        assert str(made.settings.deployment) == "told:7000/3"
         assert made.settings.credentials[1].get_secret_value() == SECRET
         assert SECRET not in repr(made) + repr(made.settings)
 
@@ -92,7 +103,7 @@ if HAS_CORE:
                 f"AIRFLOW__{section}", "tests.with_airflow.test_configuration.ConfigSecrets"
             )
         monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL_SECRET", "state-url")
-        assert str(load().server) == "secret-backend:7000/3"
+        assert str(load().deployment) == "secret-backend:7000/3"
 
     class ConfigSecrets(import_module("airflow.secrets").BaseSecretsBackend):  # type: ignore[misc]
         def get_config(self, key: str) -> str:
@@ -117,7 +128,7 @@ if HAS_CORE:
 
     @pytest.mark.parametrize("backend", [RedisStateBackend, RedisWorkerBackend])
     def test_a_connection_of_the_environment_says_where_the_server_is(
-        monkeypatch: pytest.MonkeyPatch, backend: Any
+        monkeypatch: pytest.MonkeyPatch, backend: Any, ca_file: Path
     ) -> None:
         set_connection(
             monkeypatch,
@@ -125,12 +136,17 @@ if HAS_CORE:
             port=7001,
             login="user",
             password=SECRET,
-            extra={"db": 4, "ssl": True, "ssl_ca_certs": "/ca.pem", "ssl_cert_reqs": "required"},
+            extra={
+                "db": 4,
+                "ssl": True,
+                "ssl_cert_reqs": "required",
+                "ssl_ca_certs": str(ca_file),
+                "ssl_check_hostname": False,
+            },
         )
         settings = backend().settings
-        assert str(settings.server) == "conn-host:7001/4"
-        assert settings.server.tls
-        assert settings.server.ca_file == "/ca.pem"
+        assert str(settings.deployment) == "conn-host:7001/4"
+        assert settings.deployment.tls == Tls(str(ca_file), check_hostname=False)
         assert settings.credentials[0] == "user"
         assert settings.credentials[1].get_secret_value() == SECRET
         assert SECRET not in repr(settings)
@@ -150,7 +166,20 @@ if HAS_CORE:
         monkeypatch.setenv("AIRFLOW_CONN_STATE", uri)
         monkeypatch.setenv("AIRFLOW__REDIS_STATE__REDIS_CONN_ID", "state")
         settings = load()
-        assert (str(settings.server), settings.server.tls) == (server, tls)
+        assert (str(settings.deployment), settings.deployment.tls is not None) == (server, tls)
+
+    def test_a_client_certificate_comes_with_the_connection(
+        monkeypatch: pytest.MonkeyPatch, ca_file: Path
+    ) -> None:
+        files = {"ssl_certfile": str(ca_file), "ssl_keyfile": str(ca_file)}
+        set_connection(monkeypatch, host="h", extra={"ssl": True} | files)
+        with pytest.raises(MisconfiguredError, match="ssl_certfile: .*ca.pem hold no"):
+            load()
+
+    def test_extras_that_ask_for_nothing_need_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+        extra = {"ssl": False, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+        set_connection(monkeypatch, host="h", extra=extra | {"ssl_ca_certs": None})
+        assert load().deployment.tls is None
 
     def test_an_option_goes_before_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
         set_connection(monkeypatch, host="h", login="user", password="its-own")
@@ -162,7 +191,11 @@ if HAS_CORE:
         [
             ({"conn_type": "postgres"}, "is of the type 'postgres'"),
             ({"extra": {"ssl": True, "ssl_cert_reqs": "none"}}, "ssl_cert_reqs"),
-            ({"extra": {"ssl": True, "ssl_keyfile": "/key"}}, "ssl_keyfile"),
+            ({"extra": {"ssl": True, "ssl_keyfile": "/key"}}, "ssl_keyfile: it needs the"),
+            ({"extra": {"ssl": True, "ssl_ca_certs": "/no/ca.pem"}}, "/no/ca.pem cannot be read"),
+            ({"extra": {"ssl_ca_certs": "/no/ca.pem"}}, "ssl_ca_certs: there is no TLS"),
+            ({"extra": {"ssl_check_hostname": False}}, "ssl_check_hostname: there is no TLS"),
+            ({"extra": {"ssl": True, "ssl_check_hostname": False}}, "only beside ssl_ca_certs"),
             ({"extra": {"decode_responses": True}}, "decode_responses"),
             ({"extra": {"db": "x"}}, "The url of the connection 'state' is wrong"),
         ],

@@ -144,7 +144,7 @@ def test_options_come_from_airflow_s_section(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("REDIS_STATE_URL", "redis://from-environment")
     monkeypatch.setenv("REDIS_STATE_NAMESPACE", "from-environment")
     settings = load(pool_size=10)
-    assert settings.server.host == "from-airflow"
+    assert settings.deployment.servers[0].host == "from-airflow"
     assert settings.pool_size == 10
     assert settings.namespace == "from-environment"
 

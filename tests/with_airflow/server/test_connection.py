@@ -32,7 +32,7 @@ def conn_id(metadata: Metadata) -> str:
 
 
 def settings_of(home: Home, conn_id: str, backend: str) -> str:
-    code = f"import redis_state; print('It is at', redis_state.{backend}().settings.server)"
+    code = f"import redis_state; print('It is at', redis_state.{backend}().settings.deployment)"
     environment = os.environ | {"AIRFLOW_HOME": str(home.folder)} | home.options
     del environment["AIRFLOW__REDIS_STATE__URL"]
     environment |= {"AIRFLOW__REDIS_STATE__REDIS_CONN_ID": conn_id, KEY: ""}

@@ -1,0 +1,69 @@
+"""What travels over a connection of a loop: one step of an operation, questions, a new login."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from redis_state.client import wire
+from redis_state.client.async_link import AsyncLink
+from redis_state.client.attempts import BrokenError, UnknownScriptError
+from redis_state.client.failures import check
+from redis_state.client.login import Renewal, read_answers
+from redis_state.errors import StateStoreError
+from redis_state.operations import Batch, Capabilities, Operation, Replies
+
+T = TypeVar("T")
+
+
+async def ask(link: AsyncLink, questions: Batch, deadline: float) -> Capabilities:
+    """Ask what the server can do; of each connection anew, for it may be another since the last."""
+    replies = await link.exchange(wire.pack(questions), len(questions), deadline)
+    return read_answers(replies, link.server)
+
+
+async def exchange(
+    way: AsyncLink,
+    operation: Operation[T],
+    server: Capabilities,
+    deadline: float,
+    *,
+    is_asking: bool = False,
+) -> T | Operation[T]:
+    """Do one step of an operation; ``is_asking``: at a node that is about to get the slot."""
+    batch = operation.begin(server)
+    if not batch:
+        return operation.end([])
+    replies = await _send(way, batch, deadline, is_asking=is_asking)
+    if wire.has_error(replies) and not operation.reads_errors:
+        try:
+            check(replies, way.server)
+        except UnknownScriptError:
+            replies = await _send(way, batch, deadline, is_asking=is_asking, with_texts=True)
+            check(replies, way.server)
+    return operation.end(replies)
+
+
+async def renew_login(way: AsyncLink, renewal: Renewal, deadline: float) -> None:
+    """Log in anew on a connection that stands."""
+    way.logged_in_at = renewal.begins()
+    try:
+        batch = renewal.batch(await renewal.provider.get_credentials_async())
+    except StateStoreError as error:
+        way.logged_in_at = renewal.put_off(error)
+        return
+    if wire.has_error(await way.exchange(wire.pack(batch), len(batch), deadline)):
+        raise BrokenError("the server refused to renew the login")
+
+
+async def _send(
+    way: AsyncLink,
+    batch: Batch,
+    deadline: float,
+    *,
+    is_asking: bool,
+    with_texts: bool = False,
+) -> Replies:
+    if is_asking:
+        payload = wire.pack_asking(batch, with_texts=with_texts)
+        return (await way.exchange(payload, 2 * len(batch), deadline))[1::2]
+    return await way.exchange(wire.pack(batch, with_texts=with_texts), len(batch), deadline)

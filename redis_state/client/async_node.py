@@ -1,0 +1,155 @@
+"""The connections of one event loop to one server: a fast lane, and a pool of links behind it.
+
+What an operation meets on the lane that is no result, the pool meets again with all patience.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from redis_state.client.async_exchange import ask, exchange, renew_login
+from redis_state.client.async_link import AsyncLink, open_link
+from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError
+from redis_state.client.breaker import Breaker, Observer
+from redis_state.client.budget import Budget, first_attempt
+from redis_state.client.login import questions, renewal
+from redis_state.errors import StateStoreError
+from redis_state.operations import Operation
+from redis_state.settings import Settings
+from redis_state.url import Server
+
+T = TypeVar("T")
+
+
+class AsyncNode:
+    """Exchanges operations with one server; ``locate`` tells where it is, by a deadline."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        locate: Callable[[float], Awaitable[Server]],
+        observer: Observer | None,
+    ) -> None:
+        self.breaker = Breaker(settings.breaker_after, observer)
+        self._settings = settings
+        self._locate = locate
+        self._first = first_attempt(settings)
+        self._questions = questions(settings.deployment)
+        self._renewal = renewal(settings)
+        self._idle: list[AsyncLink] = []
+        self._free = asyncio.Semaphore(settings.pool_size)
+        self._lane: AsyncLink | None = None
+        self._is_opening = False
+
+    async def lane(self, begun: float) -> AsyncLink | None:
+        """Return the lane, opened if need be; None if another task is about to, or it is off."""
+        return self._lane or await self._open_lane(begun)
+
+    async def on_lane(
+        self, lane: AsyncLink, operation: Operation[T], begun: float
+    ) -> T | Operation[T]:
+        """Send an operation together with those of others."""
+        try:
+            return await self._exchange(lane, operation, begun + self._first)
+        except BrokenError as error:
+            error.stale = True
+            self._drop_lane(lane)
+            raise
+
+    async def in_pool(
+        self, operation: Operation[T], budget: Budget, *, is_asking: bool = False
+    ) -> T | Operation[T]:
+        """Send an operation on a connection of its own."""
+        await self._reserve(budget)
+        link, fresh = None, True
+        try:
+            link, fresh = await self._link(budget)
+            ends = budget.attempt_ends()
+            result = await self._exchange(link, operation, ends, is_asking=is_asking)
+        except BrokenError as error:
+            error.stale = not fresh
+            self._drop_idle()
+            raise
+        except (AttemptError, StateStoreError):
+            # The replies were read to the end: the link is sound, whatever they say.
+            if link is not None:
+                self._idle.append(link)
+                link = None
+            raise
+        else:
+            self._idle.append(link)
+            link = None
+            return result
+        finally:
+            # What is left of a link here, after a cancellation too, may have a reply under way.
+            if link is not None:
+                link.close()
+            self._free.release()
+
+    def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        self._drop_lane(self._lane)
+        self._drop_idle()
+
+    async def _open_lane(self, begun: float) -> AsyncLink | None:
+        if not self._settings.fast_lane or self._is_opening:
+            return None
+        self._is_opening = True
+        try:
+            budget = Budget(self._settings, begun)
+            lane = await self._open(budget, shared=True)
+            try:
+                lane.capabilities = await ask(lane, self._questions, budget.attempt_ends())
+            except BaseException:
+                lane.close()
+                raise
+            self._lane = lane
+            return lane
+        finally:
+            self._is_opening = False
+
+    async def _open(self, budget: Budget, *, shared: bool = False) -> AsyncLink:
+        ends = budget.connecting_ends()
+        return await open_link(self._settings, await self._locate(ends), ends, shared=shared)
+
+    def _drop_lane(self, lane: AsyncLink | None) -> None:
+        if lane is not None:
+            if self._lane is lane:
+                self._lane = None
+            lane.close()
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _reserve(self, budget: Budget) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(budget.deadline - time.monotonic()):
+                await self._free.acquire()
+        except TimeoutError:
+            raise ExhaustedError from None
+
+    async def _link(self, budget: Budget) -> tuple[AsyncLink, bool]:
+        if self._idle:
+            return self._idle.pop(), False
+        return await self._open(budget), True
+
+    async def _exchange(
+        self,
+        way: AsyncLink,
+        operation: Operation[T],
+        deadline: float,
+        *,
+        is_asking: bool = False,
+    ) -> T | Operation[T]:
+        if way.capabilities is None:
+            way.capabilities = await ask(way, self._questions, deadline)
+        if self._renewal is not None and self._renewal.is_due(way.logged_in_at):
+            await renew_login(way, self._renewal, deadline)
+        return await exchange(way, operation, way.capabilities, deadline, is_asking=is_asking)

@@ -1,0 +1,174 @@
+"""Which node an operation goes to, for the tasks of a loop: one server, or a cluster's many."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+from redis_state.client import sentinels, slots, wire
+from redis_state.client.async_link import open_link
+from redis_state.client.async_node import AsyncNode
+from redis_state.client.async_sentinels import AsyncSentinels
+from redis_state.client.attempts import (
+    AttemptError,
+    BrokenError,
+    NotNowError,
+    RedirectedError,
+    TurnedAwayError,
+)
+from redis_state.client.breaker import Observer
+from redis_state.client.budget import Budget
+from redis_state.client.failures import check, not_followed
+from redis_state.client.slots import SlotMap
+from redis_state.operations import Operation
+from redis_state.settings import Settings
+from redis_state.url import Server
+
+
+class Routes(Protocol):
+    """Finds nodes for operations."""
+
+    def known(self, operation: Operation[Any]) -> AsyncNode | None:
+        """Return the node for an operation, as far as it is known."""
+
+    async def find(
+        self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
+    ) -> AsyncNode:
+        """Find the node after a failure, or where none is known."""
+
+    async def servers(self, budget: Budget) -> list[Server]:
+        """List the servers that have the state: each master."""
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+
+
+def routes(settings: Settings, observer: Observer | None) -> Routes:
+    """Return the routes of a deployment."""
+    if settings.deployment.topology == "cluster":
+        return ClusterRoutes(settings, observer)
+    return SingleRoute(settings, observer)
+
+
+class SingleRoute:
+    """All goes to one server, which may be another one after a failover."""
+
+    def __init__(self, settings: Settings, observer: Observer | None) -> None:
+        deployment = settings.deployment
+        self._locate = (
+            AsyncSentinels(settings).locate
+            if deployment.topology == "sentinel"
+            else partial(_stays, deployment.servers[0])
+        )
+        self._node = AsyncNode(settings, self._locate, observer)
+
+    def known(self, _: Operation[Any]) -> AsyncNode:
+        return self._node
+
+    async def find(
+        self, _: Operation[Any], budget: Budget, failure: AttemptError | None
+    ) -> AsyncNode:
+        if isinstance(failure, RedirectedError):
+            server = await self._locate(budget.connecting_ends())
+            raise not_followed(failure, server) from failure
+        return self._node
+
+    async def servers(self, budget: Budget) -> list[Server]:
+        return [await self._locate(budget.connecting_ends())]
+
+    def close(self) -> None:
+        self._node.close()
+
+
+class ClusterRoutes:
+    """Each slot has a master; who meets another one than was known tells it here."""
+
+    def __init__(self, settings: Settings, observer: Observer | None) -> None:
+        self._settings = settings
+        self._observer = observer
+        self._nodes: dict[Server, AsyncNode] = {}
+        self._map: SlotMap | None = None
+        self._news = slots.News(settings.breaker_after)
+        self._is_asking = False
+
+    def known(self, operation: Operation[Any]) -> AsyncNode | None:
+        owner = self._owner(operation)
+        return None if owner is None else self._at(owner)
+
+    async def find(
+        self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
+    ) -> AsyncNode:
+        if isinstance(failure, RedirectedError) and self._map is not None:
+            if failure.is_asking:
+                return self._at(failure.target)
+            self._map.move(failure.slot, failure.target)
+        elif self._map is None or isinstance(failure, (BrokenError, NotNowError)):
+            await self._learn(budget, self._owner(operation))
+        node = self.known(operation)
+        if node is None:
+            raise NotNowError("no node of the cluster is known to serve the slot")
+        return node
+
+    def _at(self, server: Server) -> AsyncNode:
+        node = self._nodes.get(server)
+        if node is None:
+            made = AsyncNode(self._settings, partial(_stays, server), self._observer)
+            node = self._nodes.setdefault(server, made)
+        return node
+
+    async def servers(self, budget: Budget) -> list[Server]:
+        await self._learn(budget, None)
+        return self._map.masters() if self._map is not None else []
+
+    def close(self) -> None:
+        for node in list(self._nodes.values()):
+            node.close()
+
+    def _owner(self, operation: Operation[Any]) -> Server | None:
+        known = self._map
+        return None if known is None else known.owner(slots.slot_of(operation.page))
+
+    async def _learn(self, budget: Budget, failed: Server | None) -> None:
+        """Ask the cluster who serves what, unless that was just done or another task is at it."""
+        if self._is_asking:
+            if self._map is None and self._news.are_overdue():
+                raise budget.give_up(TurnedAwayError())
+            return
+        self._is_asking = True
+        try:
+            if self._map is None or self._news.are_old():
+                self._map = await self._ask_around(budget, failed)
+                self._let_go_of_strangers()
+        finally:
+            self._is_asking = False
+
+    async def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:
+        known = self._map.masters() if self._map is not None else []
+        failure: AttemptError = NotNowError("no node of the cluster is known")
+        for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
+            try:
+                found = await self._ask(server, sentinels.share(budget.connecting_ends()))
+            except AttemptError as error:
+                failure = error
+            else:
+                self._news.arrived()
+                return found
+        raise failure
+
+    async def _ask(self, server: Server, deadline: float) -> SlotMap:
+        link = await open_link(self._settings, server, deadline)
+        try:
+            replies = await link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
+        finally:
+            link.close()
+        check(replies, server)
+        return slots.read_slots(replies[0], server)
+
+    def _let_go_of_strangers(self) -> None:
+        masters = self._map.masters() if self._map is not None else []
+        for server in self._nodes.keys() - set(masters):
+            self._nodes.pop(server).close()
+
+
+async def _stays(server: Server, _: float) -> Server:
+    return server

@@ -1,0 +1,41 @@
+"""Where the master is, asked of sentinels by a loop's tasks."""
+
+from __future__ import annotations
+
+from redis_state.client import sentinels, wire
+from redis_state.client.async_link import open_link
+from redis_state.client.attempts import AttemptError
+from redis_state.settings import Settings
+from redis_state.url import Server
+
+
+class AsyncSentinels:
+    """Asks one sentinel after the other, at first the one that last knew."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._servers = list(settings.deployment.servers)
+
+    async def locate(self, deadline: float) -> Server:
+        """Return where the master is."""
+        failure: AttemptError | None = None
+        for sentinel in self._servers:
+            try:
+                master = await self._ask(sentinel, sentinels.share(deadline))
+            except AttemptError as error:
+                failure = error
+                continue
+            if master is not None:
+                others = [server for server in self._servers if server != sentinel]
+                self._servers = [sentinel, *others]
+                return master
+        raise sentinels.nobody_knows(self._settings.deployment, failure)
+
+    async def _ask(self, sentinel: Server, deadline: float) -> Server | None:
+        batch = sentinels.question(self._settings.deployment)
+        link = await open_link(self._settings, sentinel, deadline, sentinel=True)
+        try:
+            (reply,) = await link.exchange(wire.pack(batch), 1, deadline)
+        finally:
+            link.close()
+        return sentinels.read_master(reply, sentinel)

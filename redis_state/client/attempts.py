@@ -1,0 +1,60 @@
+"""How an attempt may come to nothing, so that another one is made: no caller ever sees these."""
+
+from __future__ import annotations
+
+from redis_state.url import Server
+
+
+class AttemptError(Exception):
+    """The attempt came to nothing; a later one may succeed."""
+
+    # What was known had gone stale, which says nothing of the server: there is no need to wait.
+    stale = False
+
+
+class BrokenError(AttemptError):
+    """The connection failed, or the server behind it is no longer the one to ask."""
+
+
+class SilenceError(BrokenError):
+    """The server did not answer in time."""
+
+
+class LoginError(BrokenError):
+    """The server refused credentials that change by themselves: others may be there by now."""
+
+
+class NotNowError(AttemptError):
+    """The server answers, and cannot do what was asked for the time being."""
+
+
+class RedirectedError(AttemptError):
+    """Another node of the cluster has the slot, or is about to get it (``is_asking``)."""
+
+    stale = True
+
+    def __init__(self, text: str, slot: int, target: Server, *, is_asking: bool) -> None:
+        super().__init__(text)
+        self.slot = slot
+        self.target = target
+        self.is_asking = is_asking
+
+
+class SplitError(AttemptError):
+    """The slot is moving, and its pages lie on both nodes for a moment."""
+
+
+class CrowdedError(Exception):
+    """The call does not belong on the fast lane: it takes a connection of its own."""
+
+
+class ExhaustedError(AttemptError):
+    """All connections of the pool stayed busy."""
+
+
+class TurnedAwayError(AttemptError):
+    """The server has failed for a while, and another call is trying it."""
+
+
+class UnknownScriptError(Exception):
+    """The server lacks a script: send its text."""

@@ -1,0 +1,123 @@
+"""Who may wait for a server that does not answer: one call at a time.
+
+Once a server has failed every attempt for a while, one call goes on trying, for as long as its
+budget lasts. The others give it a moment, and then end at once with an error, so that the threads
+that made them are free for something else. The first answer of the server ends this.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+from redis_state.client.attempts import AttemptError, BrokenError, NotNowError, TurnedAwayError
+from redis_state.client.budget import Budget
+
+# Seconds in which the call that tries may still bring the others good news.
+_GRACE = 0.25
+# Seconds after which one that waits looks whether it may go on.
+LOOKS_AGAIN = 0.01
+
+
+class Observer(Protocol):
+    """Is told what an operator wants to count."""
+
+    def retried(self) -> None:
+        """Note that an attempt came to nothing and is made again."""
+
+    def turned_away(self) -> None:
+        """Note that a call ended at once."""
+
+    def breaker_changed(self, *, is_open: bool) -> None:
+        """Note that a server fails for a while, or answers again."""
+
+
+class Breaker:
+    """Remembers of one server since when it has failed, and who tries it."""
+
+    __slots__ = ("_after", "_failing_since", "_observer", "_trying", "_trying_since", "is_open")
+
+    def __init__(self, after: float, observer: Observer | None) -> None:
+        # 0: never.
+        self._after = after or float("inf")
+        self._observer = observer
+        self._failing_since: float | None = None
+        self._trying = threading.Lock()
+        self._trying_since = 0.0
+        self.is_open = False
+
+    @property
+    def is_failing(self) -> bool:
+        """Tell whether the last attempt has failed."""
+        return self._failing_since is not None
+
+    @property
+    def patience_ends(self) -> float:
+        """Return until when the others wait for the call that tries."""
+        return self._trying_since + _GRACE
+
+    def note(self, failure: AttemptError, begun: float) -> None:
+        """Note that an attempt came to nothing that began then."""
+        if not isinstance(failure, (BrokenError, NotNowError)):
+            return
+        since = self._failing_since
+        if since is None:
+            since = self._failing_since = begun
+        if not self.is_open and time.monotonic() - since >= self._after:
+            self._turn(is_open=True)
+
+    def answered(self) -> None:
+        """Note that the server has answered."""
+        self._failing_since = None
+        if self.is_open:
+            self._turn(is_open=False)
+
+    def take_turn(self) -> bool:
+        """Become the call that tries, unless there is one."""
+        if not self._trying.acquire(blocking=False):
+            return False
+        self._trying_since = time.monotonic()
+        return True
+
+    def end_turn(self) -> None:
+        """Let another call try."""
+        self._trying.release()
+
+    def turn_away(self) -> None:
+        """Note that a call ended without having tried."""
+        if self._observer is not None:
+            self._observer.turned_away()
+
+    def _turn(self, *, is_open: bool) -> None:
+        self.is_open = is_open
+        if self._observer is not None:
+            self._observer.breaker_changed(is_open=is_open)
+
+
+class Turn:
+    """A call's part in this: it is its turn to try, or it waits a moment, or it has to end."""
+
+    __slots__ = ("_breaker",)
+
+    def __init__(self) -> None:
+        self._breaker: Breaker | None = None
+
+    def may_try(self, breaker: Breaker, budget: Budget) -> bool:
+        """Tell whether to make an attempt now; if not, ask again in a moment."""
+        if self._breaker is not breaker:
+            self.end()
+            if breaker.is_open and breaker.take_turn():
+                self._breaker = breaker
+        if self._breaker is breaker or not breaker.is_open:
+            return True
+        if time.monotonic() >= min(breaker.patience_ends, budget.deadline):
+            breaker.turn_away()
+            raise budget.give_up(TurnedAwayError()) from budget.reason
+        return False
+
+    def end(self) -> None:
+        """Let another call try."""
+        if self._breaker is not None:
+            self._breaker.end_turn()
+            self._breaker = None

@@ -1,0 +1,43 @@
+"""What sentinels are asked: where the master is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from hiredis import ReplyError
+
+from redis_state.client.attempts import AttemptError, BrokenError
+from redis_state.errors import MisconfiguredError
+from redis_state.operations import Batch
+from redis_state.url import Deployment, Server
+
+# Seconds that one of several servers may take for a question that another could answer.
+_PATIENCE = 0.3
+
+
+def question(deployment: Deployment) -> Batch:
+    """Return what is asked."""
+    return [("SENTINEL", "GET-MASTER-ADDR-BY-NAME", deployment.service)]
+
+
+def read_master(reply: Any, sentinel: Server) -> Server | None:
+    """Read the answer, which is nothing where the sentinel does not know the service."""
+    if isinstance(reply, ReplyError):
+        raise BrokenError(f"{sentinel} refused to say where the master is: {reply}")
+    return None if reply is None else Server(reply[0].decode(), int(reply[1]))
+
+
+def share(deadline: float) -> float:
+    """Return until when one server may take to answer, so that others can be asked after it."""
+    return min(deadline, time.monotonic() + _PATIENCE)
+
+
+def nobody_knows(deployment: Deployment, failure: AttemptError | None) -> Exception:
+    """Return the error where no sentinel said where the master is; ``failure`` is the last's."""
+    if failure is not None:
+        return failure
+    return MisconfiguredError(
+        f"No sentinel of {deployment} knows a service of the name {deployment.service!r}: correct "
+        "it in [redis_state] url, behind the sentinels."
+    )

@@ -1,0 +1,89 @@
+"""Which node of a cluster serves which page."""
+
+from __future__ import annotations
+
+import time
+from binascii import crc_hqx
+from collections.abc import Iterable
+from typing import Any
+
+from redis_state.url import Server
+
+SLOTS = 16_384
+# Seconds in which the cluster is not asked again.
+_FRESH = 0.1
+QUESTION = ("CLUSTER", "SLOTS")
+
+
+def slot_of(page: str) -> int:
+    """Return the slot of a page: every page has a hash tag."""
+    start = page.index("{") + 1
+    return crc_hqx(page[start : page.index("}", start)].encode(), 0) % SLOTS
+
+
+class SlotMap:
+    """The masters by slot, as one node has told, corrected by what the others say since."""
+
+    def __init__(self, owners: list[Server | None]) -> None:
+        self._owners = owners
+
+    def owner(self, slot: int) -> Server | None:
+        """Return the master of a slot, or None where none serves it."""
+        return self._owners[slot]
+
+    def move(self, slot: int, server: Server) -> None:
+        """Note that a slot has another master now."""
+        self._owners[slot] = server
+
+    def masters(self) -> list[Server]:
+        """List the masters."""
+        return sorted({owner for owner in self._owners if owner is not None}, key=str)
+
+
+def read_slots(reply: Any, asked: Server) -> SlotMap:
+    """Read the answer to `QUESTION`; a node that does not know its own address is the one asked."""
+    owners: list[Server | None] = [None] * SLOTS
+    for first, last, master, *_ in reply:
+        host = (master[0] or b"").decode() or asked.host
+        server = Server(asked.host if host == "?" else host, int(master[1]))
+        owners[first : last + 1] = [server] * (last + 1 - first)
+    return SlotMap(owners)
+
+
+def read_redirection(text: str, asked: Server) -> tuple[int, Server]:
+    """Read what follows MOVED or ASK: the slot, and the node that serves it."""
+    _, slot, address = text.split(" ", 2)
+    host, _, port = address.rpartition(":")
+    return int(slot), Server(host or asked.host, int(port))
+
+
+class News:
+    """When the cluster was last asked who serves what, and who is to be asked next."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience or float("inf")
+        self._arrived_at = 0.0
+        self._missed_since: float | None = None
+        self._turn = 0
+
+    def are_old(self) -> bool:
+        """Tell whether asking again may bring something new."""
+        return time.monotonic() - self._arrived_at >= _FRESH
+
+    def are_overdue(self) -> bool:
+        """Tell whether nobody has answered for so long that others need not wait for it."""
+        since = self._missed_since
+        return since is not None and time.monotonic() - since >= self._patience
+
+    def arrived(self) -> None:
+        """Note that a node has answered."""
+        self._arrived_at, self._missed_since = time.monotonic(), None
+
+    def ask_first(self, known: Iterable[Server], failed: Server | None) -> list[Server]:
+        """List the servers to ask, another one first each time, and the failed one at the end."""
+        if self._missed_since is None:
+            self._missed_since = time.monotonic()
+        servers = list(dict.fromkeys(known))
+        self._turn += 1
+        begin = self._turn % len(servers)
+        return sorted(servers[begin:] + servers[:begin], key=lambda server: server == failed)

@@ -1,0 +1,70 @@
+"""What travels over a connection of threads: one step of an operation, questions, a new login."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from redis_state.client import wire
+from redis_state.client.attempts import BrokenError, UnknownScriptError
+from redis_state.client.failures import check
+from redis_state.client.login import Renewal, read_answers
+from redis_state.client.sync_lane import SyncLane
+from redis_state.client.sync_link import Link
+from redis_state.errors import StateStoreError
+from redis_state.operations import Batch, Capabilities, Operation, Replies
+
+T = TypeVar("T")
+
+
+def ask(link: Link, questions: Batch, deadline: float) -> Capabilities:
+    """Ask what the server can do; of each connection anew, for it may be another since the last."""
+    replies = link.exchange(wire.pack(questions), len(questions), deadline)
+    return read_answers(replies, link.server)
+
+
+def exchange(
+    way: Link | SyncLane,
+    operation: Operation[T],
+    server: Capabilities,
+    deadline: float,
+    *,
+    is_asking: bool = False,
+) -> T | Operation[T]:
+    """Do one step of an operation; ``is_asking``: at a node that is about to get the slot."""
+    batch = operation.begin(server)
+    if not batch:
+        return operation.end([])
+    replies = _send(way, batch, deadline, is_asking=is_asking)
+    if wire.has_error(replies) and not operation.reads_errors:
+        try:
+            check(replies, way.server)
+        except UnknownScriptError:
+            replies = _send(way, batch, deadline, is_asking=is_asking, with_texts=True)
+            check(replies, way.server)
+    return operation.end(replies)
+
+
+def renew_login(way: Link | SyncLane, renewal: Renewal, deadline: float) -> None:
+    """Log in anew on a connection that stands."""
+    way.logged_in_at = renewal.begins()
+    try:
+        batch = renewal.batch(renewal.provider.get_credentials())
+    except StateStoreError as error:
+        way.logged_in_at = renewal.put_off(error)
+        return
+    if wire.has_error(way.exchange(wire.pack(batch), len(batch), deadline)):
+        raise BrokenError("the server refused to renew the login")
+
+
+def _send(
+    way: Link | SyncLane,
+    batch: Batch,
+    deadline: float,
+    *,
+    is_asking: bool,
+    with_texts: bool = False,
+) -> Replies:
+    if is_asking:
+        payload = wire.pack_asking(batch, with_texts=with_texts)
+        return way.exchange(payload, 2 * len(batch), deadline)[1::2]
+    return way.exchange(wire.pack(batch, with_texts=with_texts), len(batch), deadline)

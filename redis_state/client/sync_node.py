@@ -1,0 +1,176 @@
+"""The connections of threads to one server: a fast lane, and a pool of links behind it.
+
+What an operation meets on the lane that is no result, the pool meets again with all patience.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import TypeVar
+
+from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError
+from redis_state.client.breaker import Breaker, Observer
+from redis_state.client.budget import Budget, first_attempt
+from redis_state.client.login import questions, renewal
+from redis_state.client.sync_exchange import ask, exchange, renew_login
+from redis_state.client.sync_lane import SyncLane
+from redis_state.client.sync_link import Link, close_link, open_link
+from redis_state.errors import StateStoreError
+from redis_state.operations import Operation
+from redis_state.settings import Settings
+from redis_state.url import Server
+
+T = TypeVar("T")
+
+
+class SyncNode:
+    """Exchanges operations with one server; ``locate`` tells where it is, by a deadline."""
+
+    def __init__(
+        self, settings: Settings, locate: Callable[[float], Server], observer: Observer | None
+    ) -> None:
+        self.breaker = Breaker(settings.breaker_after, observer)
+        self._settings = settings
+        self._observer = observer
+        self._locate = locate
+        self._first = first_attempt(settings)
+        self._questions = questions(settings.deployment)
+        self._renewal = renewal(settings)
+        self._start_afresh()
+        _nodes.add(self)
+
+    def _start_afresh(self) -> None:
+        self._idle: list[Link] = []
+        self._free = threading.Semaphore(self._settings.pool_size)
+        self._lane: SyncLane | None = None
+        self._opening = threading.Lock()
+
+    def lane(self, begun: float) -> SyncLane | None:
+        """Return the lane, opened if need be; None if another thread is about to, or it is off."""
+        return self._lane or self._open_lane(begun)
+
+    def on_lane(self, lane: SyncLane, operation: Operation[T], begun: float) -> T | Operation[T]:
+        """Send an operation together with those of others."""
+        try:
+            return self._exchange(lane, operation, begun + self._first)
+        except BrokenError as error:
+            error.stale = True
+            self._drop_lane(lane)
+            raise
+
+    def in_pool(
+        self, operation: Operation[T], budget: Budget, *, is_asking: bool = False
+    ) -> T | Operation[T]:
+        """Send an operation on a connection of its own."""
+        self._reserve(budget)
+        link, fresh = None, True
+        try:
+            link, fresh = self._link(budget)
+            result = self._exchange(link, operation, budget.attempt_ends(), is_asking=is_asking)
+        except BrokenError as error:
+            error.stale = not fresh
+            self._drop_idle()
+            raise
+        except (AttemptError, StateStoreError):
+            # The replies were read to the end: the link is sound, whatever they say.
+            if link is not None:
+                self._idle.append(link)
+                link = None
+            raise
+        else:
+            self._idle.append(link)
+            link = None
+            return result
+        finally:
+            # What is left of a link here may still have a reply under way.
+            if link is not None:
+                close_link(link)
+            self._free.release()
+
+    def _drop_lane(self, lane: SyncLane | None) -> None:
+        """Let go of a lane, as soon as nobody uses it."""
+        if lane is not None:
+            if self._lane is lane:
+                self._lane = None
+            lane.retire()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; a later call opens new ones."""
+        self._drop_lane(self._lane)
+        self._drop_idle()
+
+    def after_fork_in_child(self) -> None:
+        """Leave the parent's connections to the parent."""
+        for connection in (*self._idle, self._lane):
+            if connection is not None:
+                connection.abandon()
+        self.breaker = Breaker(self._settings.breaker_after, self._observer)
+        self._start_afresh()
+
+    def _open_lane(self, begun: float) -> SyncLane | None:
+        if not self._settings.fast_lane or not self._opening.acquire(blocking=False):
+            return None
+        try:
+            if self._lane is None:
+                budget = Budget(self._settings, begun)
+                link = self._open(budget)
+                try:
+                    able = ask(link, self._questions, budget.attempt_ends())
+                    self._lane = SyncLane(link, able)
+                except BaseException:
+                    close_link(link)
+                    raise
+            return self._lane
+        finally:
+            self._opening.release()
+
+    def _open(self, budget: Budget) -> Link:
+        ends = budget.connecting_ends()
+        return open_link(self._settings, self._locate(ends), ends)
+
+    def _reserve(self, budget: Budget) -> None:
+        if not self._free.acquire(timeout=max(0.0, budget.deadline - time.monotonic())):
+            raise ExhaustedError
+
+    def _link(self, budget: Budget) -> tuple[Link, bool]:
+        try:
+            return self._idle.pop(), False
+        except IndexError:
+            return self._open(budget), True
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            try:
+                close_link(self._idle.pop())
+            except IndexError:
+                return
+
+    def _exchange(
+        self,
+        way: Link | SyncLane,
+        operation: Operation[T],
+        deadline: float,
+        *,
+        is_asking: bool = False,
+    ) -> T | Operation[T]:
+        if way.capabilities is None:
+            assert not isinstance(way, SyncLane)
+            way.capabilities = ask(way, self._questions, deadline)
+        if self._renewal is not None and self._renewal.is_due(way.logged_in_at):
+            renew_login(way, self._renewal, deadline)
+        return exchange(way, operation, way.capabilities, deadline, is_asking=is_asking)
+
+
+_nodes: weakref.WeakSet[SyncNode] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for node in list(_nodes):
+        node.after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,185 @@
+"""Which node an operation goes to, for threads: one server, or a cluster's many."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Any, Protocol
+
+from redis_state.client import sentinels, slots, wire
+from redis_state.client.attempts import (
+    AttemptError,
+    BrokenError,
+    NotNowError,
+    RedirectedError,
+    TurnedAwayError,
+)
+from redis_state.client.breaker import Observer
+from redis_state.client.budget import Budget
+from redis_state.client.failures import check, not_followed
+from redis_state.client.slots import SlotMap
+from redis_state.client.sync_link import close_link, open_link
+from redis_state.client.sync_node import SyncNode
+from redis_state.client.sync_sentinels import SyncSentinels
+from redis_state.operations import Operation
+from redis_state.settings import Settings
+from redis_state.url import Server
+
+
+class Routes(Protocol):
+    """Finds nodes for operations."""
+
+    def known(self, operation: Operation[Any]) -> SyncNode | None:
+        """Return the node for an operation, as far as it is known."""
+
+    def find(
+        self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
+    ) -> SyncNode:
+        """Find the node after a failure, or where none is known."""
+
+    def servers(self, budget: Budget) -> list[Server]:
+        """List the servers that have the state: each master."""
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+
+
+def routes(settings: Settings, observer: Observer | None) -> Routes:
+    """Return the routes of a deployment."""
+    if settings.deployment.topology == "cluster":
+        return ClusterRoutes(settings, observer)
+    return SingleRoute(settings, observer)
+
+
+class SingleRoute:
+    """All goes to one server, which may be another one after a failover."""
+
+    def __init__(self, settings: Settings, observer: Observer | None) -> None:
+        deployment = settings.deployment
+        self._locate = (
+            SyncSentinels(settings).locate
+            if deployment.topology == "sentinel"
+            else lambda _: deployment.servers[0]
+        )
+        self._node = SyncNode(settings, self._locate, observer)
+
+    def known(self, _: Operation[Any]) -> SyncNode:
+        return self._node
+
+    def find(self, _: Operation[Any], budget: Budget, failure: AttemptError | None) -> SyncNode:
+        if isinstance(failure, RedirectedError):
+            server = self._locate(budget.connecting_ends())
+            raise not_followed(failure, server) from failure
+        return self._node
+
+    def servers(self, budget: Budget) -> list[Server]:
+        return [self._locate(budget.connecting_ends())]
+
+    def close(self) -> None:
+        self._node.close()
+
+
+class ClusterRoutes:
+    """Each slot has a master; who meets another one than was known tells it here."""
+
+    def __init__(self, settings: Settings, observer: Observer | None) -> None:
+        self._settings = settings
+        self._observer = observer
+        self._nodes: dict[Server, SyncNode] = {}
+        self._map: SlotMap | None = None
+        self._news = slots.News(settings.breaker_after)
+        self._asking = threading.Lock()
+        _clusters.add(self)
+
+    def known(self, operation: Operation[Any]) -> SyncNode | None:
+        owner = self._owner(operation)
+        return None if owner is None else self._at(owner)
+
+    def find(
+        self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
+    ) -> SyncNode:
+        if isinstance(failure, RedirectedError) and self._map is not None:
+            if failure.is_asking:
+                return self._at(failure.target)
+            self._map.move(failure.slot, failure.target)
+        elif self._map is None or isinstance(failure, (BrokenError, NotNowError)):
+            self._learn(budget, self._owner(operation))
+        node = self.known(operation)
+        if node is None:
+            raise NotNowError("no node of the cluster is known to serve the slot")
+        return node
+
+    def _at(self, server: Server) -> SyncNode:
+        node = self._nodes.get(server)
+        if node is None:
+            made = SyncNode(self._settings, lambda _: server, self._observer)
+            node = self._nodes.setdefault(server, made)
+        return node
+
+    def servers(self, budget: Budget) -> list[Server]:
+        self._learn(budget, None)
+        return self._map.masters() if self._map is not None else []
+
+    def close(self) -> None:
+        for node in list(self._nodes.values()):
+            node.close()
+
+    def after_fork_in_child(self) -> None:
+        """Leave a lock to the parent that one of its threads may have held."""
+        self._asking = threading.Lock()
+
+    def _owner(self, operation: Operation[Any]) -> Server | None:
+        known = self._map
+        return None if known is None else known.owner(slots.slot_of(operation.page))
+
+    def _learn(self, budget: Budget, failed: Server | None) -> None:
+        """Ask the cluster who serves what, unless that was just done or another thread is at it."""
+        if not self._asking.acquire(blocking=False):
+            if self._map is None and self._news.are_overdue():
+                raise budget.give_up(TurnedAwayError())
+            return
+        try:
+            if self._map is None or self._news.are_old():
+                self._map = self._ask_around(budget, failed)
+                self._let_go_of_strangers()
+        finally:
+            self._asking.release()
+
+    def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:
+        known = self._map.masters() if self._map is not None else []
+        failure: AttemptError = NotNowError("no node of the cluster is known")
+        for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
+            try:
+                found = self._ask(server, sentinels.share(budget.connecting_ends()))
+            except AttemptError as error:
+                failure = error
+            else:
+                self._news.arrived()
+                return found
+        raise failure
+
+    def _ask(self, server: Server, deadline: float) -> SlotMap:
+        link = open_link(self._settings, server, deadline)
+        try:
+            replies = link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
+        finally:
+            close_link(link)
+        check(replies, server)
+        return slots.read_slots(replies[0], server)
+
+    def _let_go_of_strangers(self) -> None:
+        masters = self._map.masters() if self._map is not None else []
+        for server in self._nodes.keys() - set(masters):
+            self._nodes.pop(server).close()
+
+
+_clusters: weakref.WeakSet[ClusterRoutes] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for cluster in list(_clusters):
+        cluster.after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
