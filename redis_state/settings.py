@@ -98,7 +98,7 @@ class Settings(BaseModel):
         le=3600,
         allow_inf_nan=False,
         description=(
-            "Seconds of failure after which one call at a time waits for Redis and the others end "
+            "Seconds of failure after which a few calls at a time wait for Redis and the others end "
             "at once; 0: each waits."
         ),
     )

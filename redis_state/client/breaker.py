@@ -1,7 +1,7 @@
-"""Who may wait for a server that does not answer: one call at a time.
+"""Who may wait for a server that does not answer: a few calls at a time.
 
-Once a server has failed every attempt for a while, one call goes on trying, for as long as its
-budget lasts. The others give it a moment, and then end at once with an error, so that the threads
+Once a server has failed every attempt for a while, a few calls go on trying, for as long as their
+budgets last. The others give them a moment, and then end at once with an error, so that the threads
 that made them are free for something else. The first answer of the server ends this.
 """
 
@@ -16,6 +16,8 @@ from redis_state.client.budget import Budget
 
 # Seconds in which the call that tries may still bring the others good news.
 _GRACE = 0.25
+# A failover with little going on costs no call; a crowd does not wait together.
+_MOST_TRYING = 4
 # Seconds after which one that waits looks whether it may go on.
 LOOKS_AGAIN = 0.01
 
@@ -36,14 +38,23 @@ class Observer(Protocol):
 class Breaker:
     """Remembers of one server since when it has failed, and who tries it."""
 
-    __slots__ = ("_after", "_failing_since", "_observer", "_trying", "_trying_since", "is_open")
+    __slots__ = (
+        "_after",
+        "_failing_since",
+        "_lock",
+        "_observer",
+        "_trying",
+        "_trying_since",
+        "is_open",
+    )
 
     def __init__(self, after: float, observer: Observer | None) -> None:
         # 0: never.
         self._after = after or float("inf")
         self._observer = observer
         self._failing_since: float | None = None
-        self._trying = threading.Lock()
+        self._lock = threading.Lock()
+        self._trying = 0
         self._trying_since = 0.0
         self.is_open = False
 
@@ -54,7 +65,7 @@ class Breaker:
 
     @property
     def patience_ends(self) -> float:
-        """Return until when the others wait for the call that tries."""
+        """Return until when the others wait for those that try."""
         return self._trying_since + _GRACE
 
     def note(self, failure: AttemptError, begun: float) -> None:
@@ -74,15 +85,19 @@ class Breaker:
             self._turn(is_open=False)
 
     def take_turn(self) -> bool:
-        """Become the call that tries, unless there is one."""
-        if not self._trying.acquire(blocking=False):
-            return False
-        self._trying_since = time.monotonic()
-        return True
+        """Become one of the calls that try, unless there are enough."""
+        with self._lock:
+            if self._trying == _MOST_TRYING:
+                return False
+            if self._trying == 0:
+                self._trying_since = time.monotonic()
+            self._trying += 1
+            return True
 
     def end_turn(self) -> None:
         """Let another call try."""
-        self._trying.release()
+        with self._lock:
+            self._trying -= 1
 
     def turn_away(self) -> None:
         """Note that a call ended without having tried."""

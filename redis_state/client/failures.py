@@ -182,7 +182,7 @@ def give_up(failure: Exception, where: object, budget: float) -> StateStoreError
         )
     if isinstance(failure, TurnedAwayError):
         return UnavailableError(
-            f"{where} has not answered for a while; one call goes on trying, and this one ended "
+            f"{where} has not answered for a while; a few calls go on trying, and this one ended "
             "at once. See whether Redis runs, and is neither stopped nor overloaded."
         )
     if isinstance(failure, LoginError):
