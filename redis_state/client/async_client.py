@@ -11,7 +11,7 @@ from redis_state.client.async_link import open_link
 from redis_state.client.async_routes import routes
 from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedError
 from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
-from redis_state.client.budget import Budget
+from redis_state.client.budget import Budget, first_attempt
 from redis_state.client.failures import give_up
 from redis_state.errors import StateStoreError
 from redis_state.operations import PROBE, Operation
@@ -27,14 +27,16 @@ class AsyncClient:
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self._settings = settings
         self._observer = observer
+        self._first = first_attempt(settings)
         self._routes = routes(settings, observer)
 
     async def run(self, operation: Operation[T]) -> T:
         """Run an operation to its result, or to one typed error when the budget is used up."""
         begun = time.monotonic()
-        result = await self._step(operation, begun)
+        result = await self._step(operation, begun, begun + self._first)
         while isinstance(result, Operation):
-            result = await self._step(result, begun)
+            ends = min(time.monotonic() + self._first, begun + self._settings.budget)
+            result = await self._step(result, begun, ends)
         return result
 
     async def servers(self) -> list[Server]:
@@ -66,7 +68,7 @@ class AsyncClient:
         """Close the connections that nobody uses; a later call opens new ones."""
         self._routes.close()
 
-    async def _step(self, operation: Operation[T], begun: float) -> T | Operation[T]:
+    async def _step(self, operation: Operation[T], begun: float, ends: float) -> T | Operation[T]:
         node = self._routes.known(operation)
         failure: AttemptError | None = None
         is_large = operation.lingers
@@ -74,7 +76,7 @@ class AsyncClient:
             try:
                 lane = await node.lane(begun)
                 if lane is not None:
-                    result = await node.on_lane(lane, operation, begun)
+                    result = await node.on_lane(lane, operation, ends)
                     if node.breaker.is_failing:
                         node.breaker.answered()
                     return result

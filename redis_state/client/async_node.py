@@ -14,7 +14,7 @@ from redis_state.client.async_exchange import ask, exchange, renew_login
 from redis_state.client.async_link import AsyncLink, open_link
 from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError
 from redis_state.client.breaker import Breaker, Observer
-from redis_state.client.budget import Budget, first_attempt
+from redis_state.client.budget import Budget
 from redis_state.client.login import questions, renewal
 from redis_state.errors import StateStoreError
 from redis_state.operations import Operation
@@ -36,7 +36,6 @@ class AsyncNode:
         self.breaker = Breaker(settings.breaker_after, observer)
         self._settings = settings
         self._locate = locate
-        self._first = first_attempt(settings)
         self._questions = questions(settings.deployment)
         self._renewal = renewal(settings)
         self._idle: list[AsyncLink] = []
@@ -49,11 +48,11 @@ class AsyncNode:
         return self._lane or await self._open_lane(begun)
 
     async def on_lane(
-        self, lane: AsyncLink, operation: Operation[T], begun: float
+        self, lane: AsyncLink, operation: Operation[T], deadline: float
     ) -> T | Operation[T]:
         """Send an operation together with those of others."""
         try:
-            return await self._exchange(lane, operation, begun + self._first)
+            return await self._exchange(lane, operation, deadline)
         except BrokenError as error:
             error.stale = True
             self._drop_lane(lane)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedError
 from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
-from redis_state.client.budget import Budget
+from redis_state.client.budget import Budget, first_attempt
 from redis_state.client.failures import give_up
 from redis_state.client.sync_exchange import ask, exchange
 from redis_state.client.sync_link import close_link, open_link
@@ -26,14 +26,16 @@ class SyncClient:
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self._settings = settings
         self._observer = observer
+        self._first = first_attempt(settings)
         self._routes = routes(settings, observer)
 
     def run(self, operation: Operation[T]) -> T:
         """Run an operation to its result, or to one typed error when the budget is used up."""
         begun = time.monotonic()
-        result = self._step(operation, begun)
+        result = self._step(operation, begun, begun + self._first)
         while isinstance(result, Operation):
-            result = self._step(result, begun)
+            ends = min(time.monotonic() + self._first, begun + self._settings.budget)
+            result = self._step(result, begun, ends)
         return result
 
     def servers(self) -> list[Server]:
@@ -65,7 +67,7 @@ class SyncClient:
         """Close the connections that nobody uses; a later call opens new ones."""
         self._routes.close()
 
-    def _step(self, operation: Operation[T], begun: float) -> T | Operation[T]:
+    def _step(self, operation: Operation[T], begun: float, ends: float) -> T | Operation[T]:
         node = self._routes.known(operation)
         failure: AttemptError | None = None
         is_large = operation.lingers
@@ -73,7 +75,7 @@ class SyncClient:
             try:
                 lane = node.lane(begun)
                 if lane is not None:
-                    result = node.on_lane(lane, operation, begun)
+                    result = node.on_lane(lane, operation, ends)
                     if node.breaker.is_failing:
                         node.breaker.answered()
                     return result

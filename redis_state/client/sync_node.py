@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError
 from redis_state.client.breaker import Breaker, Observer
-from redis_state.client.budget import Budget, first_attempt
+from redis_state.client.budget import Budget
 from redis_state.client.login import questions, renewal
 from redis_state.client.sync_exchange import ask, exchange, renew_login
 from redis_state.client.sync_lane import SyncLane
@@ -37,7 +37,6 @@ class SyncNode:
         self._settings = settings
         self._observer = observer
         self._locate = locate
-        self._first = first_attempt(settings)
         self._questions = questions(settings.deployment)
         self._renewal = renewal(settings)
         self._start_afresh()
@@ -53,10 +52,10 @@ class SyncNode:
         """Return the lane, opened if need be; None if another thread is about to, or it is off."""
         return self._lane or self._open_lane(begun)
 
-    def on_lane(self, lane: SyncLane, operation: Operation[T], begun: float) -> T | Operation[T]:
+    def on_lane(self, lane: SyncLane, operation: Operation[T], deadline: float) -> T | Operation[T]:
         """Send an operation together with those of others."""
         try:
-            return self._exchange(lane, operation, begun + self._first)
+            return self._exchange(lane, operation, deadline)
         except BrokenError as error:
             error.stale = True
             self._drop_lane(lane)
