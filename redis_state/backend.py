@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from redis_state import envelope, keys, references
+from redis_state import envelope, keys, named, references
+from redis_state import rotation as rotating
 from redis_state.airflow import sessions
 from redis_state.airflow.responses import answered
 from redis_state.airflow.statistics import SERVER
@@ -14,9 +15,12 @@ from redis_state.contract import Entry, StateScope
 from redis_state.errors import MisconfiguredError
 from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_value, checked_values
+from redis_state.named import GetNamed
 from redis_state.operations import Operation
 from redis_state.payloads import Forget, WriteAssetDocument, WriteTaskDocument
-from redis_state.reads import Entries, Get, GetMany
+from redis_state.reads import Get
+from redis_state.rotation import OnProgress, Rotation, RotationReport
+from redis_state.sealing.sealer import Sealer
 from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
 from redis_state.writes import Clear, ClearPages, Delete, Write
@@ -32,11 +36,31 @@ class RedisStateBackend(Verbs):
     def __init__(self, **options: Any) -> None:
         try:
             settings = load(SERVER, **options)
+            builder = _StateBuilder(settings)
         except MisconfiguredError as error:
             # The API server builds the backend when a task first needs it.
             raise answered(error) from None
-        super().__init__(settings, _StateBuilder(settings), SERVER)
+        super().__init__(settings, builder, SERVER)
+        self._sealer = builder.opener
         sessions.watch_runs()
+
+    def rotate(
+        self, on_progress: OnProgress | None = None, *, dry_run: bool = False
+    ) -> RotationReport:
+        """Seal all values of the namespace anew, payloads too, that the newest key has not sealed.
+
+        It goes on beside readers and writers, and takes as long as it takes: a call has no budget,
+        only its steps do. With ``dry_run`` it writes nothing, and reports what is left to do.
+        """
+        rotation = Rotation(self.settings, self._sealer, on_progress, dry_run=dry_run)
+        return rotating.run(self._client, rotation.steps())
+
+    async def arotate(
+        self, on_progress: OnProgress | None = None, *, dry_run: bool = False
+    ) -> RotationReport:
+        """Do as ``rotate`` does, on the running loop."""
+        rotation = Rotation(self.settings, self._sealer, on_progress, dry_run=dry_run)
+        return await rotating.arun(self._loop_clients.current, rotation.steps())
 
 
 class _StateBuilder:
@@ -44,17 +68,24 @@ class _StateBuilder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.opener = self._opener = Sealer(settings)
+        # None where all is written as it is: the quick way.
+        self._sealer = self._opener if self._opener.writes else None
+        self._names = self._opener.names
 
     def get(self, session: Any, scope: StateScope, key: str) -> Operation[str | None]:
         checked_key(self._settings, key)
         incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
-        return Get(keys.place(self._settings.namespace, scope), key, incarnation)
+        place = keys.place(self._settings.namespace, scope)
+        if self._names is None:
+            return Get(place, key, incarnation, self._opener)
+        return GetNamed(place, key, incarnation, self._opener, self._names)
 
     def get_many(
         self, session: Any, scope: StateScope, wanted: Iterable[str]
     ) -> Operation[dict[str, str]]:
         place, wanted = self._place(scope), checked_keys(self._settings, wanted)
-        return GetMany(place, wanted, _incarnation(session, scope))
+        return named.get_many(place, wanted, _incarnation(session, scope), self._opener)
 
     def set(
         self, session: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
@@ -66,30 +97,40 @@ class _StateBuilder:
         deadline = self._deadline(scope, expires_at)
         reference = references.referred(value)
         if reference is None:
-            return Write(place, {key: document}, deadline, incarnation)
+            if self._sealer is None:
+                return Write(place, {key: document}, deadline, incarnation)
+            return named.write(place, {key: document}, deadline, incarnation, self._sealer)
         if not keys.is_task(scope):
-            return WriteAssetDocument(place, key, document, self._find)
+            return WriteAssetDocument(place, key, document, self._find, self._sealer, self._names)
         both, own = (place, self._payload_place(scope)), reference == references.refer(scope, key)
-        return WriteTaskDocument(both, key, document, deadline, incarnation, names_payload=own)
+        return WriteTaskDocument(
+            both,
+            key,
+            document,
+            deadline,
+            incarnation,
+            self._sealer,
+            self._names,
+            names_payload=own,
+        )
 
     def set_many(
         self, session: Any, scope: StateScope, values: Values, expires_at: datetime | None
     ) -> Operation[None]:
         place, checked = self._place(scope), checked_values(self._settings, values)
-        return Write(
-            place, checked, self._deadline(scope, expires_at), _incarnation(session, scope)
-        )
+        deadline, incarnation = self._deadline(scope, expires_at), _incarnation(session, scope)
+        return named.write(place, checked, deadline, incarnation, self._opener)
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
         place, key = self._place(scope), checked_key(self._settings, key)
         if keys.is_task(scope):
-            return Delete((place, self._payload_place(scope)), key)
-        return Forget(place, key, self._find)
+            return Delete((place, self._payload_place(scope)), key, self._names)
+        return Forget(place, key, self._find, self._names)
 
     def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if not keys.is_task(scope):
-            return Forget(place, None, self._find)
+            return Forget(place, None, self._find, self._names)
         if all_map_indices:
             namespace = self._settings.namespace
             pages = keys.task_pages(namespace, scope)
@@ -97,7 +138,7 @@ class _StateBuilder:
         return Clear((place, self._payload_place(scope)))
 
     def entries(self, session: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
-        return Entries(self._place(scope), _incarnation(session, scope))
+        return named.entries(self._place(scope), _incarnation(session, scope), self._opener)
 
     def _place(self, scope: StateScope) -> Place:
         return keys.place(self._settings.namespace, scope)

@@ -30,22 +30,23 @@ class Durability:
             return ("WAITAOF", 1, self.replicas, milliseconds)
         return ("WAIT", self.replicas, milliseconds)
 
-    def check(self, reply: int | list[int]) -> None:
-        """Raise if fewer have confirmed than was asked."""
+    def failure(self, reply: int | list[int]) -> DurabilityError | None:
+        """Return the error where fewer have confirmed than was asked."""
         disk, replicas = reply if isinstance(reply, list) else (0, reply)
         if self.disk and not disk:
-            raise DurabilityError(
+            return DurabilityError(
                 f"The write was made, but Redis did not confirm within {self.seconds:g} s that it "
                 "is on disk: it may be lost if the server fails now. Write it again, see why the "
                 "disk is slow, or raise [redis_state] durability_timeout."
             )
         if replicas < self.replicas:
-            raise DurabilityError(
+            return DurabilityError(
                 f"The write was made, but {replicas} of {self.replicas} replicas confirmed it "
                 f"within {self.seconds:g} s: it may be lost if the server fails now. Write it "
                 "again, see why replicas are away or behind, or ask for fewer with [redis_state] "
                 "durability."
             )
+        return None
 
 
 def read_durability(text: str, seconds: float) -> Durability | None:

@@ -1,8 +1,8 @@
-"""The bytes of a value: a header of 19 bytes, then the text as it was given.
+"""The bytes of a value: a header of 19 bytes, then the text as it was given, or as flags say.
 
 | bytes | what |
 |---|---|
-| 1 | the format, 0xB0, and four flags below it (kept for compressed, 1, and encrypted, 2) |
+| 1 | the format, 0xB0, and four flags below it: compressed, 1, and encrypted, 2 |
 | 6 | updated_at, milliseconds since 1970 |
 | 8 | expires_at, microseconds since 1970; 0 for never |
 | 4 | the incarnation of the run, told from others of the same run id; 0 for unknown |
@@ -17,19 +17,24 @@ from __future__ import annotations
 import struct
 import time
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from redis_state.errors import CorruptValueError, InvalidValueError
 
 FORMAT = 0xB0
+COMPRESSED = 0x01
+ENCRYPTED = 0x02
 NEVER = 0
 # The incarnation of a run that nobody knows, and of an asset.
 UNKNOWN = 0
 
 _FLAGS = 0x0F
+_WITH_FLAGS = tuple(FORMAT | flags for flags in range(1, (COMPRESSED | ENCRYPTED) + 1))
 _FUTURE_FORMATS = (0x80, 0x90, 0xA0)
 _HEADER = struct.Struct(">BHIQI")
-_SIZE = _HEADER.size
+SIZE = _HEADER.size
+# Where the deadline stands in it.
+_DEADLINE = slice(7, 15)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_INCARNATION = 2**32 - 1
@@ -60,43 +65,88 @@ class Envelope(NamedTuple):
         return own in (self.incarnation, UNKNOWN)
 
 
-def seal(payload: bytes, updated_at: int, expires_at: int, incarnation: int = UNKNOWN) -> bytes:
+class Opener(Protocol):
+    """Makes texts of payloads that are compressed or encrypted."""
+
+    def open(self, raw: bytes, page: str, key: str, prefix: str) -> bytes:
+        """Return the text of an envelope with flags."""
+        ...
+
+
+def seal(
+    payload: bytes, updated_at: int, expires_at: int, incarnation: int = UNKNOWN, flags: int = 0
+) -> bytes:
     """Put a payload into its envelope; times are microseconds since 1970."""
     milliseconds = updated_at // 1000
     high, low = milliseconds >> 32, milliseconds & 0xFFFFFFFF
-    return _HEADER.pack(FORMAT, high, low, expires_at, incarnation & _LAST_INCARNATION) + payload
+    mark, incarnation = FORMAT | flags, incarnation & _LAST_INCARNATION
+    return _HEADER.pack(mark, high, low, expires_at, incarnation) + payload
 
 
-def unseal(raw: bytes, page: str, key: str) -> Envelope:
-    """Read an envelope; page and key name it in the error about bytes that are none."""
-    if len(raw) < _SIZE:
-        raise _corrupt(page, key, f"holds {len(raw)} bytes that redis-state did not write.")
+def unseal(
+    raw: bytes, page: str, key: str, opener: Opener | None = None, prefix: str = ""
+) -> Envelope:
+    """Read an envelope; page and key name it in the error about bytes that are none.
+
+    Flags need an opener, which the prefix tells, with the key, the field of the page.
+    """
+    sealed, payload = read_header(raw, page, key), raw[SIZE:]
+    if raw[0] != FORMAT:
+        if opener is None or raw[0] not in _WITH_FLAGS:
+            raise corrupt(page, key, _why_unreadable(raw[0]))
+        payload = opener.open(raw, page, key, prefix)
+    try:
+        text = payload.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise corrupt(page, key, "holds an envelope whose text is not UTF-8.") from error
+    return sealed._replace(text=text)
+
+
+def read_header(raw: bytes, page: str, key: str) -> Envelope:
+    """Read the times of an envelope, and not its text, which may take a key."""
+    if len(raw) < SIZE:
+        raise corrupt(page, key, f"holds {len(raw)} bytes that redis-state did not write.")
     mark, high, low, expires_at, incarnation = _HEADER.unpack_from(raw)
     updated_at = ((high << 32) | low) * 1000
-    if mark != FORMAT:
-        raise _corrupt(page, key, _why_unreadable(mark))
+    if mark & ~_FLAGS != FORMAT:
+        raise corrupt(page, key, _why_unreadable(mark))
     if expires_at > _LAST_MOMENT or updated_at > _LAST_MOMENT:
-        raise _corrupt(page, key, "holds an envelope whose times are out of range.")
-    try:
-        text = raw[_SIZE:].decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        raise _corrupt(page, key, "holds an envelope whose text is not UTF-8.") from error
-    return Envelope(text, updated_at, expires_at, incarnation)
+        raise corrupt(page, key, "holds an envelope whose times are out of range.")
+    return Envelope("", updated_at, expires_at, incarnation)
 
 
-def live_text(raw: bytes, now: int, incarnation: int, page: str, key: str) -> str | None:
+def without_deadline(raw: bytes) -> bytes:
+    """Return the rest of a header, which stays as it was written."""
+    return raw[: _DEADLINE.start] + raw[_DEADLINE.stop : SIZE]
+
+
+def live_text(
+    raw: bytes,
+    now: int,
+    incarnation: int,
+    page: str,
+    key: str,
+    opener: Opener | None = None,
+    prefix: str = "",
+) -> str | None:
     """Read the text of an envelope, or None where a reader may not see it; as `unseal` does."""
-    if len(raw) >= _SIZE:
+    if len(raw) >= SIZE:
         mark, high, _, expires_at, written_by = _HEADER.unpack_from(raw)
         is_plain = mark == FORMAT and high < _LAST_HIGH and expires_at <= _LAST_MOMENT
         is_due = expires_at != NEVER and now >= expires_at
         same_run = written_by == incarnation or UNKNOWN in (written_by, incarnation)
         if is_plain and same_run and not is_due:
             try:
-                return raw[_SIZE:].decode()
+                return raw[SIZE:].decode()
             except UnicodeDecodeError:
                 pass  # a lone surrogate, or bytes that are no text
-    sealed = unseal(raw, page, key)
+        if (
+            opener is not None
+            and mark in _WITH_FLAGS
+            and not read_header(raw, page, key).is_live(now, incarnation)
+        ):
+            return None
+    sealed = unseal(raw, page, key, opener, prefix)
     return sealed.text if sealed.is_live(now, incarnation) else None
 
 
@@ -140,7 +190,8 @@ def _in_range(moment: int) -> int:
     return min(max(1, moment), _LAST_MOMENT)
 
 
-def _corrupt(page: str, key: str, why: str) -> CorruptValueError:
+def corrupt(page: str, key: str, why: str) -> CorruptValueError:
+    """Return the error about a value that cannot be read."""
     return CorruptValueError(f"The key {key!r} of {page!r} {why}")
 
 

@@ -25,6 +25,8 @@ UNMAPPED = -1
 
 # A field of bookkeeping that no state key maps to: see `Place.field`.
 SUMMARY = b"\0"
+# What a field begins with whose state key is encrypted; no text does.
+SEALED_NAME = b"\xb2"
 
 # Printable ASCII that stays as it is; "%", "/", "{" and "}" give the key its structure.
 _PLAIN = " !\"#$&'()*+,-.:;<=>?@[\\]^_`|~"
@@ -134,6 +136,32 @@ def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] |
         return None
     key = Place(text, prefix).key(field)
     return None if key is None else (scope, key)
+
+
+def is_page(namespace: str, page: bytes) -> bool:
+    """Tell whether a key is that of a page of ours."""
+    text = page.decode("ascii", "replace").removeprefix(f"{namespace}:")
+    is_whole = len(text) < len(page)
+    return is_whole and bool(_TASK_PAGE.fullmatch(text) or _ASSET_PAGE.fullmatch(text))
+
+
+def locate(namespace: str, page: bytes, field: bytes) -> Place | None:
+    """Return the place of a field of a page, or None if that is not one of ours."""
+    index, colon, _ = field.partition(b":")
+    for sample in (index + colon, b""):
+        try:
+            found = parse(namespace, page, sample)
+        except ValueError:
+            continue  # it has no index, or one beyond all numbers
+        if found is not None:
+            payloads = page[len(namespace) + 2 :].startswith(b"w:")
+            if isinstance(found[0], TaskScope):
+                spot = _task_place(namespace, found[0], payloads=payloads)
+            else:
+                spot = Place(_asset_page(namespace, found[0], payloads=payloads))
+            if spot.page.encode() == page and field.startswith(spot.prefix.encode()):
+                return spot
+    return None
 
 
 def _asset(kind: str, name: str) -> AssetScope:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis_state import envelope
 from redis_state.durability import Durability
+from redis_state.errors import DurabilityError
 from redis_state.keys import Place
 from redis_state.scripts import Script
 
@@ -49,8 +50,8 @@ class Operation(Generic[T]):
 
     __slots__ = ()
 
-    # It may keep others waiting, so that it takes a connection of its own.
-    lingers = False
+    # Seconds that it may wait at the server: so it takes a connection of its own.
+    lingers: float = 0.0
     # The errors of the server are among the replies, for the operation to read.
     reads_errors = False
 
@@ -138,14 +139,18 @@ class InTurn(Operation[None]):
 class Durable(Operation[T]):
     """An operation that counts as done when what it wrote is as safe as was asked."""
 
-    __slots__ = ("_durability", "_operation")
+    __slots__ = ("_durability", "_failure", "_operation", "lingers")
 
-    # Who comes next on the connection would wait with it.
-    lingers = True
-
-    def __init__(self, operation: Operation[T], durability: Durability) -> None:
+    def __init__(
+        self,
+        operation: Operation[T],
+        durability: Durability,
+        failure: DurabilityError | None = None,
+    ) -> None:
         self._operation = operation
         self._durability = durability
+        self._failure = failure
+        self.lingers = durability.seconds
 
     @property
     def page(self) -> str:
@@ -157,9 +162,15 @@ class Durable(Operation[T]):
 
     def end(self, replies: Replies) -> T | Operation[T]:
         result = self._operation.end(replies[:-1])
-        if replies:
-            self._durability.check(replies[-1])
-        return Durable(result, self._durability) if isinstance(result, Operation) else result
+        failure = self._failure
+        if replies and failure is None:
+            failure = self._durability.failure(replies[-1])
+        if isinstance(result, Operation):
+            # What was begun is brought to its end, before anybody is told.
+            return Durable(result, self._durability, failure)
+        if failure is not None:
+            raise failure
+        return result
 
 
 def native_deadline(expires_at: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from redis_state import envelope, resp, scripts
 from redis_state.contract import Entry
+from redis_state.envelope import Opener
 from redis_state.keys import Place
 from redis_state.operations import Batch, Capabilities, Operation, Replies, ScriptCall
 
@@ -13,11 +14,18 @@ from redis_state.operations import Batch, Capabilities, Operation, Replies, Scri
 class Get(Operation[str | None]):
     """Read one live value."""
 
-    __slots__ = ("_incarnation", "_key", "_place")
+    __slots__ = ("_incarnation", "_key", "_opener", "_place")
 
-    def __init__(self, place: Place, key: str, incarnation: int = envelope.UNKNOWN) -> None:
+    def __init__(
+        self,
+        place: Place,
+        key: str,
+        incarnation: int = envelope.UNKNOWN,
+        opener: Opener | None = None,
+    ) -> None:
         self._place = place
         self._key = key
+        self._opener = opener
         self._incarnation = incarnation
 
     @property
@@ -31,20 +39,27 @@ class Get(Operation[str | None]):
         raw = replies[0]
         if raw is None:
             return None
-        page = self._place.page
-        return envelope.live_text(raw, envelope.now(), self._incarnation, page, self._key)
+        place, now = self._place, envelope.now()
+        return envelope.live_text(
+            raw, now, self._incarnation, place.page, self._key, self._opener, place.prefix
+        )
 
 
 class GetMany(Operation[dict[str, str]]):
     """Read the live ones of some values."""
 
-    __slots__ = ("_incarnation", "_keys", "_place")
+    __slots__ = ("_incarnation", "_keys", "_opener", "_place")
 
     def __init__(
-        self, place: Place, keys: Iterable[str], incarnation: int = envelope.UNKNOWN
+        self,
+        place: Place,
+        keys: Iterable[str],
+        incarnation: int = envelope.UNKNOWN,
+        opener: Opener | None = None,
     ) -> None:
         self._place = place
         self._keys = list(dict.fromkeys(keys))
+        self._opener = opener
         self._incarnation = incarnation
 
     @property
@@ -59,10 +74,12 @@ class GetMany(Operation[dict[str, str]]):
     def end(self, replies: Replies) -> dict[str, str]:
         if not replies:
             return {}
-        now, page, found = envelope.now(), self._place.page, {}
+        now, page, prefix, found = envelope.now(), self._place.page, self._place.prefix, {}
         for key, raw in zip(self._keys, replies[0], strict=True):
             if raw is not None:
-                text = envelope.live_text(raw, now, self._incarnation, page, key)
+                text = envelope.live_text(
+                    raw, now, self._incarnation, page, key, self._opener, prefix
+                )
                 if text is not None:
                     found[key] = text
         return found
@@ -71,10 +88,13 @@ class GetMany(Operation[dict[str, str]]):
 class Entries(Operation[dict[str, Entry]]):
     """Read every live value of one scope with its times."""
 
-    __slots__ = ("_incarnation", "_place")
+    __slots__ = ("_incarnation", "_opener", "_place")
 
-    def __init__(self, place: Place, incarnation: int = envelope.UNKNOWN) -> None:
+    def __init__(
+        self, place: Place, incarnation: int = envelope.UNKNOWN, opener: Opener | None = None
+    ) -> None:
         self._place = place
+        self._opener = opener
         self._incarnation = incarnation
 
     @property
@@ -87,15 +107,32 @@ class Entries(Operation[dict[str, Entry]]):
         return [("HGETALL", self._place.page)]
 
     def end(self, replies: Replies) -> dict[str, Entry]:
-        (flat,) = replies
-        now, found = envelope.now(), {}
-        for field, raw in zip(flat[::2], flat[1::2], strict=True):
-            key = self._place.key(field)
-            if key is not None:
-                sealed = envelope.unseal(raw, self._place.page, key)
-                if sealed.is_live(now, self._incarnation):
-                    found[key] = _entry(sealed)
+        now, page, prefix, found = envelope.now(), self._place.page, self._place.prefix, {}
+        for key, raw in self._by_key(replies[0]).items():
+            if envelope.read_header(raw, page, key).is_live(now, self._incarnation):
+                found[key] = _entry(envelope.unseal(raw, page, key, self._opener, prefix))
         return dict(sorted(found.items()))
+
+    def _by_key(self, flat: list[bytes]) -> dict[str, bytes]:
+        found = {}
+        for field, raw in zip(flat[::2], flat[1::2], strict=True):
+            key = key_of(self._place, field)
+            if key is not None:
+                found[key] = raw
+        return found
+
+
+def key_of(place: Place, field: bytes) -> str | None:
+    """Return the state key of a field, or None for a field that is not this place's."""
+    try:
+        return place.key(field)
+    except UnicodeDecodeError as error:
+        raise envelope.corrupt(
+            place.page,
+            field.hex(),
+            "is no text: it is encrypted, and [redis_state] encrypt_key_names is off here, or "
+            "redis-state did not write it.",
+        ) from error
 
 
 def _entry(sealed: envelope.Envelope) -> Entry:

@@ -71,6 +71,12 @@ def resolve(reference: str) -> tuple[StateScope, str] | None:
             return None
 
 
+def names_payload(document: bytes) -> bool:
+    """Tell whether a document is nothing but a reference of ours."""
+    reference = referred(document.decode("utf-8", "surrogatepass"))
+    return reference is not None and is_reference(reference) and resolve(reference) is not None
+
+
 def referred(document: str) -> str | None:
     """Return what stands in the reference's place, or None for a value that is no document."""
     if not document.startswith(_DOCUMENT):

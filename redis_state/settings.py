@@ -34,6 +34,8 @@ __all__ = ["SECTION", "SENSITIVE", "Settings", "load"]
 _NAMESPACE = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 # Redis itself takes values of up to 512 MiB.
 _LARGEST_VALUE = 512 * 1024 * 1024
+# Redis writes its file to the disk once a second, if it is not told otherwise.
+_A_SYNC = 1.9
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
@@ -98,8 +100,8 @@ class Settings(BaseModel):
         le=3600,
         allow_inf_nan=False,
         description=(
-            "Seconds of failure after which a few calls at a time wait for Redis and the others end "
-            "at once; 0: each waits."
+            "Seconds of failure after which a few calls at a time wait for Redis, and the others "
+            "end at once; 0: each waits."
         ),
     )
     durability: str = Field(
@@ -111,7 +113,10 @@ class Settings(BaseModel):
     )
     durability_timeout: Seconds | None = Field(
         None,
-        description="Seconds that a write waits for this, less than timeout; none: 80 % of that.",
+        description=(
+            "Seconds that a write waits for this, less than budget; none: 80 % of timeout, and at "
+            "least 1.5 for aof."
+        ),
     )
     default_retention: timedelta | None = Field(
         None,
@@ -156,6 +161,12 @@ class Settings(BaseModel):
             "Keys like Fernet's, separated by commas: the first one encrypts, all of them decrypt."
         ),
     )
+    encrypt_key_names: Literal["off", "read", "on"] = Field(
+        "off",
+        description=(
+            "Encrypt the names of state keys as well; read: find those that are, and write plain."
+        ),
+    )
 
     @field_validator("namespace")
     @classmethod
@@ -186,11 +197,11 @@ class Settings(BaseModel):
 
     @field_validator("durability_timeout")
     @classmethod
-    def _durability_fits_into_an_attempt(
+    def _durability_fits_into_a_call(
         cls, seconds: float | None, others: ValidationInfo
     ) -> float | None:
-        if seconds is not None and seconds >= others.data.get("timeout", seconds + 1):
-            raise ValueError("use less than timeout, which is what one attempt may take")
+        if seconds is not None and seconds >= others.data.get("budget", seconds + 1):
+            raise ValueError("use less than budget, within which the call has to end")
         return seconds
 
     @field_validator("url")
@@ -204,7 +215,9 @@ class Settings(BaseModel):
     @cached_property
     def durable(self) -> Durability | None:
         """What a write waits for, or None where it does not."""
-        return read_durability(self.durability, self.durability_timeout or 0.8 * self.timeout)
+        usual = max(self.timeout, _A_SYNC) if self.durability == "aof" else self.timeout
+        seconds = self.durability_timeout or 0.8 * min(usual, self.budget)
+        return read_durability(self.durability, seconds)
 
     @cached_property
     def deployment(self) -> Deployment:

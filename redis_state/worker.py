@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis_state import envelope, keys, references
+from redis_state import envelope, keys, named, references
 from redis_state.airflow.statistics import WORKER
 from redis_state.contract import Entry, StateScope
 from redis_state.errors import (
@@ -24,11 +24,10 @@ from redis_state.errors import (
 from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_values
 from redis_state.operations import Operation
-from redis_state.reads import Entries, Get, GetMany
 from redis_state.sealing.sealer import Sealer
 from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
-from redis_state.writes import Clear, ClearPages, Delete, Write
+from redis_state.writes import Clear, ClearPages, Delete
 
 _log = logging.getLogger(__name__)
 
@@ -106,17 +105,16 @@ class _PayloadBuilder:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._opener = Sealer(settings)
-        self._sealer = self._opener if self._opener.writes else None
 
     def get(self, _: Any, scope: StateScope, key: str) -> Operation[str | None]:
         key = checked_key(self._settings, key)
-        return Get(self._place(scope), key, envelope.UNKNOWN, self._opener)
+        return named.get(self._place(scope), key, envelope.UNKNOWN, self._opener)
 
     def get_many(
         self, _: Any, scope: StateScope, wanted: Iterable[str]
     ) -> Operation[dict[str, str]]:
         wanted = checked_keys(self._settings, wanted)
-        return GetMany(self._place(scope), wanted, envelope.UNKNOWN, self._opener)
+        return named.get_many(self._place(scope), wanted, envelope.UNKNOWN, self._opener)
 
     def set(
         self, _: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
@@ -128,10 +126,11 @@ class _PayloadBuilder:
     ) -> Operation[None]:
         checked = checked_values(self._settings, values)
         deadline = self._deadline(scope, expires_at)
-        return Write(self._place(scope), checked, deadline, envelope.UNKNOWN, self._sealer)
+        return named.write(self._place(scope), checked, deadline, envelope.UNKNOWN, self._opener)
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
-        return Delete((self._place(scope),), checked_key(self._settings, key))
+        key = checked_key(self._settings, key)
+        return Delete((self._place(scope),), key, self._opener.names)
 
     def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
@@ -141,7 +140,7 @@ class _PayloadBuilder:
         return Clear((place,))
 
     def entries(self, _: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
-        return Entries(self._place(scope), envelope.UNKNOWN, self._opener)
+        return named.entries(self._place(scope), envelope.UNKNOWN, self._opener)
 
     def _place(self, scope: StateScope) -> Place:
         return keys.place(self._settings.namespace, scope, payloads=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from redis_state import envelope, resp, scripts
 from redis_state.keys import SUMMARY, Place
@@ -15,6 +16,10 @@ from redis_state.operations import (
     Scripted,
     native_deadline,
 )
+from redis_state.sealing.sealer import Sealer
+
+if TYPE_CHECKING:
+    from redis_state.sealing.names import Names
 
 # Whether a page has a summary: then the hash form wrote it, before a server upgrade. In the field
 # form every write asks, and *adopts* such a page: the script gives its other values their own
@@ -22,10 +27,29 @@ from redis_state.operations import (
 _QUESTION = b"*3\r\n$7\r\nHEXISTS\r\n%b" + resp.argument(SUMMARY)
 
 
+def fields_of(place: Place, key: str, names: Names | None) -> tuple[bytes, ...]:
+    """Return the fields that a state key may have; the first one is where it is written."""
+    return (place.field(key),) if names is None else names.fields(place, key)
+
+
+def sealed_by(
+    sealer: Sealer | None,
+    text: bytes,
+    times: tuple[int, int],
+    incarnation: int,
+    place: Place,
+    key: str,
+) -> bytes:
+    """Put a text into its envelope, as the options say; the times are updated and expires_at."""
+    if sealer is None:
+        return envelope.seal(text, *times, incarnation)
+    return sealer.seal(text, times, incarnation, place, key)
+
+
 class Write(Operation[None]):
     """Write values that share a deadline, all or none, with their native expiry."""
 
-    __slots__ = ("_expires_at", "_incarnation", "_pairs", "_place", "_values")
+    __slots__ = ("_expires_at", "_incarnation", "_pairs", "_place", "_sealer", "_values")
 
     def __init__(
         self,
@@ -33,11 +57,13 @@ class Write(Operation[None]):
         values: Mapping[str, bytes],
         expires_at: int,
         incarnation: int = envelope.UNKNOWN,
+        sealer: Sealer | None = None,
     ) -> None:
         self._place = place
         self._values = values
         self._expires_at = expires_at
         self._incarnation = incarnation
+        self._sealer = sealer
         self._pairs: list[bytes] = []
 
     @property
@@ -46,9 +72,15 @@ class Write(Operation[None]):
 
     def begin(self, server: Capabilities) -> Batch:
         place, expires_at, now = self._place, self._expires_at, envelope.now()
-        pairs = self._pairs = []
+        pairs: list[bytes] = []
+        sealer = self._sealer
         for key, value in self._values.items():
-            pairs += (place.field(key), envelope.seal(value, now, expires_at, self._incarnation))
+            if sealer is None:
+                sealed = envelope.seal(value, now, expires_at, self._incarnation)
+            else:
+                sealed = sealer.seal(value, (now, expires_at), self._incarnation, place, key)
+            pairs += (place.field(key), sealed)
+        self._pairs = pairs
         if not pairs:
             return []
         deadline = native_deadline(expires_at)
@@ -62,34 +94,35 @@ class Write(Operation[None]):
         return self._in_full() if len(replies) > 1 and replies[1] else None
 
     def _in_full(self) -> Operation[None]:
-        arguments: tuple[Argument, ...] = (native_deadline(self._expires_at), *self._pairs)
+        arguments: tuple[Argument, ...] = (native_deadline(self._expires_at), 0, *self._pairs)
         return Scripted(scripts.HASH_SET, scripts.FIELD_SET, (self._place,), arguments)
 
 
 class Delete(Operation[None]):
     """Remove one value, wherever it may lie."""
 
-    __slots__ = ("_field", "_places")
+    __slots__ = ("_fields", "_places")
 
-    def __init__(self, places: Sequence[Place], key: str) -> None:
+    def __init__(self, places: Sequence[Place], key: str, names: Names | None = None) -> None:
         self._places = places
-        self._field = places[0].field(key)
+        self._fields = fields_of(places[0], key, names)
 
     @property
     def page(self) -> str:
         return self._places[0].page
 
     def begin(self, server: Capabilities) -> Batch:
-        if not server.field_expiry:
+        if not server.field_expiry or len(self._fields) > 1:
             return self._in_full().begin(server)
-        batch: Batch = [resp.hdel(place.argument, self._field) for place in self._places]
+        (field,) = self._fields
+        batch: Batch = [resp.hdel(place.argument, field) for place in self._places]
         return batch + [_QUESTION % place.argument for place in self._places]
 
     def end(self, replies: Replies) -> Operation[None] | None:
         return self._in_full() if any(replies[len(self._places) :]) else None
 
     def _in_full(self) -> Operation[None]:
-        return Scripted(scripts.HASH_DELETE, scripts.FIELD_DELETE, self._places, (self._field,))
+        return Scripted(scripts.HASH_DELETE, scripts.FIELD_DELETE, self._places, self._fields)
 
 
 class Clear(Operation[None]):

@@ -20,6 +20,12 @@ local function deadline_of(envelope)
   return deadline < LAST_DEADLINE and deadline or 0
 end
 
+local function rest_of(list, first)
+  local rest = {}
+  for i = first, #list do rest[#rest + 1] = list[i] end
+  return rest
+end
+
 local function integer(number)
   return string.format('%.0f', number)
 end

@@ -1,15 +1,18 @@
 -- A reference of a task and the payload that it names, which the worker has just written, end
 -- together. KEYS: the page of the reference, that of the payload; ARGV: deadline in ms (0: never),
--- the deadline as an envelope has it, the field of both, the envelope of the reference, and '1' if
--- that names the payload, which is stale otherwise.
-local deadline, field = tonumber(ARGV[1]), ARGV[3]
+-- the deadline as an envelope has it, the envelope of the reference, '1' if that names the payload,
+-- which is stale otherwise; then the field of both, and others that they may lie under.
+local deadline, fields = tonumber(ARGV[1]), rest_of(ARGV, 5)
 turn_to(KEYS[1])
-write(deadline, {field, ARGV[4]}, 1)
+discard(rest_of(fields, 2))
+write(deadline, {fields[1], ARGV[3]}, 1)
 
-turn_to(KEYS[2])
-local payload = redis.call('HGET', page, field)
-if payload and ARGV[5] ~= '1' then
-  remove({field})
-elseif payload and is_envelope(payload) then
-  write(deadline, {field, string.sub(payload, 1, 7) .. ARGV[2] .. string.sub(payload, 16)}, 1)
+for _, field in ipairs(fields) do
+  turn_to(KEYS[2])
+  local payload = redis.call('HGET', page, field)
+  if payload and ARGV[4] ~= '1' then
+    remove({field})
+  elseif payload and is_envelope(payload) then
+    write(deadline, {field, string.sub(payload, 1, 7) .. ARGV[2] .. string.sub(payload, 16)}, 1)
+  end
 end
