@@ -1,0 +1,93 @@
+"""Whether the sentinels answer, agree on the master, and could replace it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from redis_state.health.replies import code_of, plain, refusal
+from redis_state.health.report import Finding
+from redis_state.health.rights import nobodys_pages
+from redis_state.operations import Batch, Capabilities, Operation, Replies
+from redis_state.settings import Settings
+from redis_state.url import Server
+
+_REFUSED = ("NOPERM", "NOAUTH")
+
+
+class AskSentinel(Operation[Replies]):
+    """Ask a sentinel where the master is, and whether it could be replaced."""
+
+    __slots__ = ("_settings",)
+
+    reads_errors = True
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def page(self) -> str:
+        return nobodys_pages(self._settings, worker=True)[0]
+
+    def begin(self, _: Capabilities) -> Batch:
+        service = self._settings.deployment.service
+        return [
+            ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service),
+            ("SENTINEL", "CKQUORUM", service),
+        ]
+
+    def end(self, replies: Replies) -> Replies:
+        return replies
+
+
+def examine(settings: Settings, answers: Mapping[Server, object]) -> Iterator[Finding]:
+    """Tell how the sentinels are, by what each has answered, which may be an error."""
+    masters: dict[str, None] = {}
+    for sentinel, answer in answers.items():
+        match answer:
+            case [[host, port], quorum]:
+                masters[f"{plain(host)}:{plain(port)}"] = None
+                yield _quorum(sentinel, quorum)
+            case [told, _]:
+                found = refusal(told) or f"knows no service {settings.deployment.service!r}"
+                yield _wrong(sentinel, found)
+            case _:
+                yield _wrong(sentinel, str(answer))
+    if len(masters) > 1:
+        yield Finding(
+            "sentinels",
+            str(settings.deployment),
+            "warning",
+            f"they disagree on the master: {', '.join(masters)}",
+            "A failover may be under way: ask again. SENTINEL RESET makes one look anew.",
+        )
+
+
+def _wrong(sentinel: Server, found: str) -> Finding:
+    return Finding(
+        "sentinel",
+        str(sentinel),
+        "warning",
+        found,
+        "See whether it runs, and watches this service, or take it out of the url.",
+    )
+
+
+def _quorum(sentinel: Server, reply: object) -> Finding:
+    said = refusal(reply)
+    if not said:
+        return Finding("sentinel", str(sentinel), "ok", plain(reply).removeprefix("OK "))
+    if code_of(reply) in _REFUSED or "nknown" in said:
+        return Finding(
+            "sentinel",
+            str(sentinel),
+            "unknown",
+            f"whether it could replace the master ({said})",
+            "ACL SETUSER for its user, with +sentinel|ckquorum, lets it be known.",
+        )
+    return Finding(
+        "sentinel",
+        str(sentinel),
+        "failure",
+        f"could not replace the master ({said})",
+        "Bring back the sentinels that are missing: SENTINEL SENTINELS lists them.",
+    )
