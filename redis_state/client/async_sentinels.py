@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from redis_state.client import sentinels, wire
 from redis_state.client.async_link import open_link
 from redis_state.client.attempts import AttemptError
@@ -24,12 +26,18 @@ class AsyncSentinels:
                 master = await self._ask(sentinel, sentinels.share(deadline))
             except AttemptError as error:
                 failure = error
+                self._servers = [*self._without(sentinel), sentinel]
+                if time.monotonic() >= deadline:
+                    # Those that were not asked come first the next time.
+                    break
                 continue
             if master is not None:
-                others = [server for server in self._servers if server != sentinel]
-                self._servers = [sentinel, *others]
+                self._servers = [sentinel, *self._without(sentinel)]
                 return master
         raise sentinels.nobody_knows(self._settings.deployment, failure)
+
+    def _without(self, sentinel: Server) -> list[Server]:
+        return [server for server in self._servers if server != sentinel]
 
     async def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)

@@ -11,7 +11,14 @@ import threading
 import time
 from typing import Protocol
 
-from redis_state.client.attempts import AttemptError, BrokenError, NotNowError, TurnedAwayError
+from redis_state.client.attempts import (
+    AttemptError,
+    BrokenError,
+    NotNowError,
+    RedirectedError,
+    SplitError,
+    TurnedAwayError,
+)
 from redis_state.client.budget import Budget
 
 # Seconds in which the call that tries may still bring the others good news.
@@ -70,6 +77,8 @@ class Breaker:
 
     def note(self, failure: AttemptError, begun: float) -> None:
         """Note that an attempt came to nothing that began then."""
+        if isinstance(failure, (RedirectedError, SplitError)):
+            self.answered()
         if not isinstance(failure, (BrokenError, NotNowError)):
             return
         since = self._failing_since
@@ -83,6 +92,11 @@ class Breaker:
         self._failing_since = None
         if self.is_open:
             self._turn(is_open=False)
+
+    def retire(self) -> None:
+        """Note that the server is asked no more: calls that are under way may still fail."""
+        self._after = float("inf")
+        self.answered()
 
     def take_turn(self) -> bool:
         """Become one of the calls that try, unless there are enough."""

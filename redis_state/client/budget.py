@@ -12,6 +12,8 @@ from redis_state.settings import Settings
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.25
+# Of an attempt, for what a write waits for; the rest is for the way there and back.
+MOST_WAITING = 0.8
 # What is tried again without a pause, as long as it is not for ever.
 _MOST_AT_ONCE = 8
 
@@ -25,12 +27,14 @@ def first_attempt(settings: Settings) -> float:
 class Budget:
     """The attempts of one call share one deadline.
 
-    ``is_large``: what it carries takes longer than other calls.
+    ``is_large``: what it carries takes longer than other calls. ``lingers``: it waits for so many
+    seconds at the server.
     """
 
     settings: Settings
     begun: float
     is_large: bool = False
+    lingers: float = 0.0
     attempts: int = 0
     reason: AttemptError | None = None
 
@@ -41,7 +45,7 @@ class Budget:
 
     def attempt_ends(self) -> float:
         """Return when the attempt that begins now has to end."""
-        return self._ends_after(self.settings.timeout)
+        return self._ends_after(max(self.settings.timeout, self.lingers / MOST_WAITING))
 
     def connecting_ends(self) -> float:
         """Return when a connection that is opened now has to stand."""

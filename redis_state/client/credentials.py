@@ -39,33 +39,31 @@ class Configured(CredentialProvider):
 class Provided(CredentialProvider):
     """Asks a provider of the user's own, of whose errors no message is told: it may be a secret."""
 
-    def __init__(self, name: str, provider: CredentialProvider) -> None:
-        self._name = name
-        self._provider = provider
-        self._has_own_async = (
-            type(provider).get_credentials_async is not CredentialProvider.get_credentials_async
-        )
+    def __init__(self, path: str) -> None:
+        self._path = path
 
     def __repr__(self) -> str:
-        return f"Provided({self._name!r})"
+        return f"Provided({self._path!r})"
 
     def get_credentials(self) -> Credentials:
         """Ask in this thread."""
+        provider = _provider(self._path)
         failure, found = None, None
         try:
-            found = self._provider.get_credentials()
+            found = provider.get_credentials()
         except Exception as error:  # noqa: BLE001 - whatever it says, it may tell a secret
             failure = type(error).__name__
         return self._checked(found, failure)
 
     async def get_credentials_async(self) -> Credentials:
         """Ask without holding up the loop."""
-        if not self._has_own_async:
+        provider = _provider(self._path)
+        if type(provider).get_credentials_async is CredentialProvider.get_credentials_async:
             # It may wait for the network.
             return await asyncio.to_thread(self.get_credentials)
         failure, found = None, None
         try:
-            found = await self._provider.get_credentials_async()
+            found = await provider.get_credentials_async()
         except Exception as error:  # noqa: BLE001 - whatever it says, it may tell a secret
             failure = type(error).__name__
         return self._checked(found, failure)
@@ -74,12 +72,12 @@ class Provided(CredentialProvider):
         # Raised outside of any except, so that the error has no context that tells more.
         if failure is not None:
             raise UnavailableError(
-                f"{_OPTION}: the credential provider {self._name} failed ({failure}). "
+                f"{_OPTION}: the credential provider {self._path} failed ({failure}). "
                 "See its own log, and whether what it asks can be reached."
             )
         if not isinstance(found, tuple) or len(found) not in (1, 2) or not _are_texts(found):
             raise MisconfiguredError(
-                f"{_OPTION}: the credential provider {self._name} gave something else than "
+                f"{_OPTION}: the credential provider {self._path} gave something else than "
                 "(password,) or (user, password)."
             )
         return found
@@ -89,8 +87,14 @@ def _are_texts(found: tuple[Any, ...]) -> bool:
     return all(isinstance(part, str) for part in found)
 
 
+def provided(path: str) -> Provided:
+    """Return who asks the provider of a dotted path; one that cannot be had is an error now."""
+    _provider(path)
+    return Provided(path)
+
+
 @cache
-def provider(path: str) -> Provided:
+def _provider(path: str) -> CredentialProvider:
     """Return the provider of a dotted path, the same one for all connections of the process."""
     found = _named(path)
     if not isinstance(found, CredentialProvider):
@@ -99,11 +103,11 @@ def provider(path: str) -> Provided:
         found = _called(path, found)
     if not isinstance(found, CredentialProvider):
         raise _wrong_type(path)
-    return Provided(path, found)
+    return found
 
 
 # A provider may hold locks and connections that belong to the parent.
-os.register_at_fork(after_in_child=provider.cache_clear)
+os.register_at_fork(after_in_child=_provider.cache_clear)
 
 
 def _named(path: str) -> Any:

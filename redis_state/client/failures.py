@@ -46,6 +46,18 @@ _REMEDIES = {
 _UNKNOWN = "it lacks a command: use Redis 6.2 or Valkey 7.2 or later, and let the user run it"
 # What a text says, wherever it says so.
 _SIGNS: dict[str, tuple[type[StateStoreError], str]] = {
+    "appendonly is disabled": (
+        MisconfiguredError,
+        "durability = aof needs an append-only file: switch appendonly on; the write was made",
+    ),
+    "WAITAOF": (
+        MisconfiguredError,
+        "durability = aof needs Redis 7.2 or Valkey 7.2, or later ones; the write was made",
+    ),
+    "cluster support disabled": (
+        MisconfiguredError,
+        "it is no node of a cluster: write redis:// in [redis_state] url, not redis+cluster://",
+    ),
     "nknown command": (MisconfiguredError, _UNKNOWN),
     "nknown Redis command": (MisconfiguredError, _UNKNOWN),
     "NOAUTH": (
@@ -68,10 +80,6 @@ _SIGNS: dict[str, tuple[type[StateStoreError], str]] = {
     "without any password configured": (
         MisconfiguredError,
         "it asks for no password: take it out of [redis_state], or set one there",
-    ),
-    "appendonly is disabled": (
-        MisconfiguredError,
-        "durability = aof needs an append-only file: switch appendonly on; the write was made",
     ),
     "DB index is out of range": (
         MisconfiguredError,
@@ -161,7 +169,10 @@ def _raise_for(reply: ReplyError, server: Server) -> None:
 def _redirection(text: str, server: Server) -> AttemptError:
     if text.startswith("TRYAGAIN"):
         return SplitError(text)
-    slot, target = read_redirection(text, server)
+    try:
+        slot, target = read_redirection(text, server)
+    except ValueError as error:
+        return BrokenError(f"{server} redirects, and {error}: {text}")
     return RedirectedError(text, slot, target, is_asking=text.startswith("ASK"))
 
 

@@ -14,7 +14,7 @@ from redis_state.url import Server, Tls
 def credential_provider(settings: Settings) -> CredentialProvider | None:
     """Return who logs in at the servers; None where nobody has to."""
     if settings.credential_provider is not None:
-        return credentials.provider(settings.credential_provider)
+        return credentials.provided(settings.credential_provider)
     username, password = settings.credentials
     if username is None and password is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from binascii import crc_hqx
 from collections.abc import Iterable
@@ -13,6 +14,9 @@ SLOTS = 16_384
 # Seconds in which the cluster is not asked again.
 _FRESH = 0.1
 QUESTION = ("CLUSTER", "SLOTS")
+_REDIRECTION = re.compile(
+    r"(MOVED|ASK) (?P<slot>[0-9]{1,5}) (?P<host>\S*):(?P<port>[0-9]{1,5})", re.ASCII
+)
 
 
 def slot_of(page: str) -> int:
@@ -41,20 +45,25 @@ class SlotMap:
 
 
 def read_slots(reply: Any, asked: Server) -> SlotMap:
-    """Read the answer to `QUESTION`; a node that does not know its own address is the one asked."""
+    """Read the answer to `QUESTION`."""
     owners: list[Server | None] = [None] * SLOTS
     for first, last, master, *_ in reply:
-        host = (master[0] or b"").decode() or asked.host
-        server = Server(asked.host if host == "?" else host, int(master[1]))
+        server = _server((master[0] or b"").decode(), int(master[1]), asked)
         owners[first : last + 1] = [server] * (last + 1 - first)
     return SlotMap(owners)
 
 
 def read_redirection(text: str, asked: Server) -> tuple[int, Server]:
     """Read what follows MOVED or ASK: the slot, and the node that serves it."""
-    _, slot, address = text.split(" ", 2)
-    host, _, port = address.rpartition(":")
-    return int(slot), Server(host or asked.host, int(port))
+    found = _REDIRECTION.fullmatch(text)
+    if found is None or int(found["slot"]) >= SLOTS:
+        raise ValueError("it leads to no node")
+    return int(found["slot"]), _server(found["host"], int(found["port"]), asked)
+
+
+def _server(host: str, port: int, asked: Server) -> Server:
+    # A node that does not know its own address, or name, is where it was asked.
+    return Server(asked.host if host in ("", "?") else host, port)
 
 
 class News:

@@ -70,7 +70,7 @@ class SyncClient:
     def _step(self, operation: Operation[T], begun: float, ends: float) -> T | Operation[T]:
         node = self._routes.known(operation)
         failure: AttemptError | None = None
-        is_large = operation.lingers
+        is_large = operation.lingers > 0
         if node is not None and not is_large and not node.breaker.is_open:
             try:
                 lane = node.lane(begun)
@@ -84,7 +84,8 @@ class SyncClient:
             except AttemptError as error:
                 node.breaker.note(error, begun)
                 failure = error
-        return self._with_patience(operation, Budget(self._settings, begun, is_large), failure)
+        budget = Budget(self._settings, begun, is_large, operation.lingers)
+        return self._with_patience(operation, budget, failure)
 
     def _with_patience(
         self, operation: Operation[T], budget: Budget, failure: AttemptError | None

@@ -58,6 +58,9 @@ class SyncNode:
             return self._exchange(lane, operation, deadline)
         except BrokenError as error:
             error.stale = True
+            if self._lane is lane:
+                # What idles beside it is as old, and most likely broken as well.
+                self._drop_idle()
             self._drop_lane(lane)
             raise
 

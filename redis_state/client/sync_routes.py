@@ -171,7 +171,9 @@ class ClusterRoutes:
     def _let_go_of_strangers(self) -> None:
         masters = self._map.masters() if self._map is not None else []
         for server in self._nodes.keys() - set(masters):
-            self._nodes.pop(server).close()
+            node = self._nodes.pop(server)
+            node.breaker.retire()
+            node.close()
 
 
 _clusters: weakref.WeakSet[ClusterRoutes] = weakref.WeakSet()

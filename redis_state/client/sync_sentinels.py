@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from redis_state.client import sentinels, wire
 from redis_state.client.attempts import AttemptError
 from redis_state.client.sync_link import close_link, open_link
@@ -24,12 +26,18 @@ class SyncSentinels:
                 master = self._ask(sentinel, sentinels.share(deadline))
             except AttemptError as error:
                 failure = error
+                self._servers = [*self._without(sentinel), sentinel]
+                if time.monotonic() >= deadline:
+                    # Those that were not asked come first the next time.
+                    break
                 continue
             if master is not None:
-                others = [server for server in self._servers if server != sentinel]
-                self._servers = [sentinel, *others]
+                self._servers = [sentinel, *self._without(sentinel)]
                 return master
         raise sentinels.nobody_knows(self._settings.deployment, failure)
+
+    def _without(self, sentinel: Server) -> list[Server]:
+        return [server for server in self._servers if server != sentinel]
 
     def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)

@@ -125,7 +125,7 @@ async def test_a_client_shows_its_certificate(
     await check(verbs_at(f"rediss://localhost:{port}/0?{query}", fast_lane=fast_lane))
 
 
-async def test_a_client_without_a_certificate_is_told_that_the_server_asks_for_one(
+async def test_a_client_without_a_certificate_is_refused(
     serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)

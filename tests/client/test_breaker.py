@@ -1,0 +1,578 @@
+"""A server that does not answer: a few calls wait for it, and the others end early."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from redis_state import OperationTimeoutError, RedisStateBackend, TaskScope, UnavailableError, keys
+from redis_state.client import breaker as module
+from redis_state.client.attempts import (
+    AttemptError,
+    BrokenError,
+    ExhaustedError,
+    NotNowError,
+    RedirectedError,
+    SilenceError,
+    SplitError,
+)
+from redis_state.client.breaker import Breaker, Turn
+from redis_state.client.budget import Budget
+from redis_state.client.sync_client import SyncClient
+from redis_state.reads import Get
+from redis_state.settings import Settings
+from redis_state.testing import EmbeddedServer
+from redis_state.url import Server
+from tests.client.waiting import PATIENCE, reached
+from tests.support import servers
+from tests.support.clusters import Cluster
+from tests.support.freezing import freeze
+from tests.support.inside import async_node_of, node_of
+from tests.support.proxy import Proxy
+from tests.support.servers import FIELD_FORM
+from tests.support.verbs import COLOURS
+
+TASK = TaskScope("dag", "run", "task")
+CALLS = 20
+MOST = 4
+AFTER = 0.5
+GRACE = 0.25
+# Long enough that the others end well before those that try, on a busy machine, too.
+HASTY = {"breaker_after": 0.2, "budget": 1.6}
+TURNED_AWAY = "has not answered for a while; a few calls go on trying"
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class Clock:
+    """A time that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Notes:
+    """An observer that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.states: list[bool] = []
+        self.turned_away_calls = 0
+        self.retries = 0
+
+    def retried(self) -> None:
+        self.retries += 1
+
+    def turned_away(self) -> None:
+        self.turned_away_calls += 1
+
+    def breaker_changed(self, *, is_open: bool) -> None:
+        self.states.append(is_open)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+def breaker(clock: Clock, notes: Notes) -> Breaker:
+    return Breaker(AFTER, notes)
+
+
+def silence(breaker: Breaker, clock: Clock, seconds: float) -> None:
+    """Let an attempt begin now, and come to nothing after so long."""
+    begun = clock.now
+    clock.now += seconds
+    breaker.note(SilenceError("no answer in time"), begun)
+
+
+def budget_of(clock: Clock, seconds: float = 2.5) -> Budget:
+    return Budget(Settings(budget=seconds), clock.now)
+
+
+def turns_of(breaker: Breaker, clock: Clock, count: int = MOST) -> list[Turn]:
+    turns = [Turn() for _ in range(count)]
+    for turn in turns:
+        assert turn.may_try(breaker, budget_of(clock))
+    return turns
+
+
+def test_it_opens_when_the_server_has_failed_for_so_long(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER - 0.1)
+    assert breaker.is_failing
+    assert not breaker.is_open
+    silence(breaker, clock, 0.2)
+    assert breaker.is_open
+
+
+def test_one_attempt_that_took_so_long_is_enough(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER)
+    assert breaker.is_open
+
+
+def test_an_answer_in_between_begins_the_count_anew(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER - 0.1)
+    breaker.answered()
+    assert not breaker.is_failing
+    silence(breaker, clock, AFTER - 0.1)
+    assert not breaker.is_open
+
+
+def test_the_first_answer_closes_it(breaker: Breaker, clock: Clock, notes: Notes) -> None:
+    silence(breaker, clock, AFTER)
+    silence(breaker, clock, AFTER)
+    breaker.answered()
+    breaker.answered()
+    assert not breaker.is_open
+    assert notes.states == [True, False]
+
+
+@pytest.mark.parametrize("failure", [BrokenError("closed"), NotNowError("LOADING")])
+def test_a_server_that_refuses_to_serve_fails_as_well(
+    breaker: Breaker, clock: Clock, failure: AttemptError
+) -> None:
+    breaker.note(failure, clock.now - AFTER)
+    assert breaker.is_open
+
+
+def test_calls_that_wait_for_each_other_say_nothing_of_the_server(
+    breaker: Breaker, clock: Clock
+) -> None:
+    breaker.note(ExhaustedError(), clock.now - 60)
+    assert not breaker.is_failing
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [RedirectedError("MOVED", 1, Server(), is_asking=False), SplitError("TRYAGAIN")],
+    ids=["redirected", "split"],
+)
+def test_a_node_that_sends_elsewhere_has_answered(
+    breaker: Breaker, clock: Clock, failure: AttemptError
+) -> None:
+    silence(breaker, clock, AFTER)
+    breaker.note(failure, clock.now)
+    assert not breaker.is_failing
+    assert not breaker.is_open
+
+
+def test_it_never_opens_where_it_is_switched_off(clock: Clock, notes: Notes) -> None:
+    breaker = Breaker(0.0, notes)
+    silence(breaker, clock, 3600)
+    assert not breaker.is_open
+    assert notes.states == []
+
+
+def test_without_an_observer_nobody_is_told(clock: Clock) -> None:
+    breaker = Breaker(AFTER, None)
+    silence(breaker, clock, AFTER)
+    turns_of(breaker, clock)
+    clock.now += GRACE
+    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+        Turn().may_try(breaker, budget_of(clock))
+    breaker.answered()
+    assert not breaker.is_open
+
+
+def test_all_may_try_while_it_is_closed(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER - 0.1)
+    assert len(turns_of(breaker, clock, CALLS)) == CALLS
+
+
+def test_a_few_may_try_and_the_others_wait_a_moment_and_end(
+    breaker: Breaker, clock: Clock, notes: Notes
+) -> None:
+    silence(breaker, clock, AFTER)
+    turns = turns_of(breaker, clock)
+    fifth, budget = Turn(), budget_of(clock)
+    assert not fifth.may_try(breaker, budget)
+    clock.now += GRACE - 0.01
+    assert not fifth.may_try(breaker, budget)
+    clock.now += 0.02
+    with pytest.raises(UnavailableError, match=TURNED_AWAY) as caught:
+        fifth.may_try(breaker, budget)
+    assert not isinstance(caught.value, OperationTimeoutError)
+    assert notes.turned_away_calls == 1
+    for turn in turns:
+        assert turn.may_try(breaker, budget)
+
+
+def test_what_had_failed_before_is_the_cause_that_is_shown(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER)
+    turns_of(breaker, clock)
+    clock.now += GRACE
+    budget = budget_of(clock)
+    budget.reason = SilenceError("no answer in time")
+    with pytest.raises(UnavailableError) as caught:
+        Turn().may_try(breaker, budget)
+    assert caught.value.__cause__ is budget.reason
+
+
+def test_who_comes_when_the_moment_is_over_ends_at_once(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER)
+    turns_of(breaker, clock)
+    clock.now += GRACE
+    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+        Turn().may_try(breaker, budget_of(clock))
+
+
+def test_who_waits_does_not_outlast_its_own_budget(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER)
+    turns_of(breaker, clock)
+    budget = budget_of(clock, 0.1)
+    clock.now += 0.1
+    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+        Turn().may_try(breaker, budget)
+
+
+def test_the_first_answer_lets_those_go_on_that_wait(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER)
+    turns_of(breaker, clock)
+    fifth = Turn()
+    assert not fifth.may_try(breaker, budget_of(clock))
+    breaker.answered()
+    assert fifth.may_try(breaker, budget_of(clock))
+
+
+def test_who_has_ended_makes_room_for_another(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER)
+    turns = turns_of(breaker, clock)
+    clock.now += GRACE
+    turns[0].end()
+    turns[0].end()
+    assert len(turns_of(breaker, clock, 1)) == 1
+    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+        Turn().may_try(breaker, budget_of(clock))
+
+
+def test_who_goes_on_to_another_node_makes_room_at_the_first(clock: Clock, notes: Notes) -> None:
+    one, other = Breaker(AFTER, notes), Breaker(AFTER, notes)
+    silence(one, clock, AFTER)
+    turns = turns_of(one, clock)
+    assert turns[0].may_try(other, budget_of(clock))
+    assert len(turns_of(one, clock, 1)) == 1
+    turns[0].end()
+
+
+def test_a_server_that_is_asked_no_more_is_no_longer_told_to_fail(
+    breaker: Breaker, clock: Clock, notes: Notes
+) -> None:
+    silence(breaker, clock, AFTER)
+    breaker.retire()
+    assert notes.states == [True, False]
+    # An attempt that was under way comes to its end.
+    silence(breaker, clock, 60)
+    assert notes.states == [True, False]
+
+
+# On real servers
+
+
+@pytest.fixture(params=COLOURS)
+def colour(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def running() -> Iterator[EmbeddedServer]:
+    with servers.server(FIELD_FORM) as running:
+        yield running
+
+
+async def outcomes(
+    backend: RedisStateBackend, colour: str, calls: int = CALLS, scope: TaskScope = TASK
+) -> list[Any]:
+    """Make so many reads at once, and return what became of them in the order of their ends."""
+    ended: list[Any] = []
+
+    async def read(call: Callable[[], Any]) -> None:
+        try:
+            ended.append(await call())
+        except UnavailableError as error:
+            ended.append(error)
+
+    if colour == "async":
+        await asyncio.gather(*[read(lambda: backend.aget(scope, "key")) for _ in range(calls)])
+        return ended
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(calls) as threads:
+        in_thread = [
+            read(lambda: loop.run_in_executor(threads, backend.get, scope, "key"))
+            for _ in range(calls)
+        ]
+        await asyncio.gather(*in_thread)
+    return ended
+
+
+async def breaker_of(backend: RedisStateBackend, colour: str) -> Breaker:
+    return (async_node_of if colour == "async" else node_of)(backend).breaker
+
+
+async def close(backend: RedisStateBackend) -> None:
+    await backend.aclose()
+    backend.close()
+
+
+def timed_out(ended: list[Any]) -> list[Any]:
+    return [each for each in ended if isinstance(each, OperationTimeoutError)]
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
+async def test_a_few_calls_wait_for_a_silent_server_and_the_others_end_before_them(
+    running: EmbeddedServer, colour: str, fast_lane: bool, warm: bool
+) -> None:
+    backend = RedisStateBackend(url=running.url, fast_lane=fast_lane, **HASTY)
+    if warm:
+        assert await outcomes(backend, colour) == [None] * CALLS
+    freeze(running)
+    ended = await outcomes(backend, colour)
+    assert len(timed_out(ended)) == MOST
+    assert ended[-MOST:] == timed_out(ended)
+    for error in ended[:-MOST]:
+        assert TURNED_AWAY in str(error)
+        assert running.url.removeprefix("unix://") in str(error)
+    running.resume()
+    assert await outcomes(backend, colour, 1) == [None]
+    assert not (await breaker_of(backend, colour)).is_open
+    assert await outcomes(backend, colour) == [None] * CALLS
+    await close(backend)
+
+
+async def test_it_is_the_same_with_a_server_that_refuses_connections(
+    running: EmbeddedServer, colour: str, fast_lane: bool
+) -> None:
+    backend = RedisStateBackend(url=running.tcp_url, fast_lane=fast_lane, **HASTY)
+    running.kill()
+    ended = await outcomes(backend, colour)
+    waited = [TURNED_AWAY not in str(each) for each in ended]
+    assert waited == [False] * (CALLS - MOST) + [True] * MOST
+    running.start()
+    assert await outcomes(backend, colour, 1) == [None]
+    assert await outcomes(backend, colour) == [None] * CALLS
+    await close(backend)
+
+
+async def test_a_lone_caller_is_never_turned_away(
+    running: EmbeddedServer, colour: str, fast_lane: bool
+) -> None:
+    backend = RedisStateBackend(
+        url=running.url, fast_lane=fast_lane, breaker_after=0.05, timeout=0.1, budget=0.6
+    )
+    freeze(running)
+    for _ in range(2):
+        assert len(timed_out(await outcomes(backend, colour, 1))) == 1
+        assert (await breaker_of(backend, colour)).is_open
+    running.resume()
+    assert await outcomes(backend, colour, 1) == [None]
+    await close(backend)
+
+
+async def test_a_lone_caller_lives_to_see_the_server_come_back(
+    running: EmbeddedServer, colour: str, fast_lane: bool
+) -> None:
+    backend = RedisStateBackend(
+        url=running.url, fast_lane=fast_lane, breaker_after=0.05, budget=PATIENCE
+    )
+    breaker = await breaker_of(backend, colour)
+    freeze(running)
+    call = asyncio.create_task(outcomes(backend, colour, 1))
+    await reached(lambda: breaker.is_open)
+    running.resume()
+    assert await call == [None]
+    assert not breaker.is_open
+    await close(backend)
+
+
+async def test_those_that_try_succeed_when_the_server_comes_back(
+    running: EmbeddedServer, colour: str, fast_lane: bool
+) -> None:
+    backend = RedisStateBackend(
+        url=running.url, fast_lane=fast_lane, breaker_after=0.05, budget=PATIENCE
+    )
+    breaker = await breaker_of(backend, colour)
+    freeze(running)
+    call = asyncio.create_task(outcomes(backend, colour))
+    await reached(lambda: breaker._trying == MOST and time.monotonic() > breaker.patience_ends)
+    await asyncio.sleep(0.2)
+    running.resume()
+    ended = await call
+    assert ended[-MOST:] == [None] * MOST
+    assert all(TURNED_AWAY in str(each) for each in ended[:-MOST])
+    await close(backend)
+
+
+async def test_connections_that_died_silently_turn_nobody_away(
+    running: EmbeddedServer, colour: str, fast_lane: bool
+) -> None:
+    with servers.server(FIELD_FORM) as healthy, Proxy(running.port) as proxy:
+        backend = RedisStateBackend(url=proxy.url, fast_lane=fast_lane, **HASTY)
+        # A large value takes a connection of the pool, which idles beside the lane from then on.
+        large = "x" * 70_000
+        if colour == "async":
+            await asyncio.gather(*[backend.aset(TASK, str(n), large) for n in range(CALLS)])
+        else:
+            with ThreadPoolExecutor(CALLS) as threads:
+                list(threads.map(lambda n: backend.set(TASK, str(n), large), range(CALLS)))
+        assert await outcomes(backend, colour) == [None] * CALLS
+        freeze(running)
+        proxy.retarget(healthy.port)
+        assert await outcomes(backend, colour) == [None] * CALLS
+        assert not (await breaker_of(backend, colour)).is_open
+        await close(backend)
+
+
+async def test_switched_off_each_call_waits_out_its_budget(
+    running: EmbeddedServer, colour: str, fast_lane: bool
+) -> None:
+    backend = RedisStateBackend(
+        url=running.url, fast_lane=fast_lane, breaker_after=0, timeout=0.2, budget=0.8
+    )
+    freeze(running)
+    assert len(timed_out(await outcomes(backend, colour))) == CALLS
+    assert not (await breaker_of(backend, colour)).is_open
+    await close(backend)
+
+
+def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
+    running: EmbeddedServer, notes: Notes, fast_lane: bool
+) -> None:
+    settings = Settings(url=running.url, fast_lane=fast_lane, **HASTY)  # type: ignore[arg-type]
+    client = SyncClient(settings, notes)
+
+    def read(_: int) -> bool:
+        try:
+            client.run(Get(keys.place("airflow", TASK), "key"))
+        except UnavailableError:
+            return False
+        return True
+
+    assert read(0)
+    assert notes.states == []
+    freeze(running)
+    with ThreadPoolExecutor(CALLS) as threads:
+        assert list(threads.map(read, range(CALLS))) == [False] * CALLS
+    assert notes.states == [True]
+    assert notes.turned_away_calls == CALLS - MOST
+    running.resume()
+    assert read(0)
+    assert notes.states == [True, False]
+    client.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_begins_without_it(running: EmbeddedServer, fast_lane: bool) -> None:
+    backend = RedisStateBackend(url=running.url, fast_lane=fast_lane, **HASTY)
+    assert backend.get(TASK, "key") is None
+    breaker = node_of(backend).breaker
+    breaker.note(SilenceError("no answer in time"), time.monotonic() - 60)
+    for _ in range(MOST):
+        assert breaker.take_turn()
+    assert breaker.is_open
+
+    def child() -> None:
+        assert not node_of(backend).breaker.is_open
+        for _ in range(10):
+            assert backend.get(TASK, "key") is None
+
+    pid = os.fork()
+    if not pid:
+        try:
+            child()
+        except BaseException:  # noqa: BLE001 - a child must never return into the test run
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert breaker.is_open
+    for _ in range(MOST):
+        breaker.end_turn()
+    assert backend.get(TASK, "key") is None
+    backend.close()
+
+
+# In a cluster
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    # Nobody is to take over while a node hangs.
+    with Cluster(FIELD_FORM, node_timeout=15_000) as cluster:
+        yield cluster
+
+
+def scope_on(cluster: Cluster, master: Any) -> TaskScope:
+    scopes = (TaskScope("dag", "run", f"task {number}") for number in range(1000))
+    return next(
+        scope for scope in scopes if cluster.owner(keys.place("airflow", scope).page) is master
+    )
+
+
+async def test_a_node_of_a_cluster_that_hangs_leaves_the_slots_of_the_others_alone(
+    cluster: Cluster, colour: str, fast_lane: bool
+) -> None:
+    backend = RedisStateBackend(url=cluster.url, fast_lane=fast_lane, **HASTY)
+    hung, *others = cluster.masters
+    there, elsewhere = scope_on(cluster, hung), [scope_on(cluster, other) for other in others]
+    for scope in (there, *elsewhere):
+        assert await outcomes(backend, colour, CALLS, scope) == [None] * CALLS
+    freeze(hung)
+    try:
+        crowd = asyncio.create_task(outcomes(backend, colour, CALLS, there))
+        while not crowd.done():
+            for scope in elsewhere:
+                assert await outcomes(backend, colour, 1, scope) == [None]
+        ended = await crowd
+        assert len(timed_out(ended)) == MOST
+        assert ended[-MOST:] == timed_out(ended)
+        assert all(TURNED_AWAY in str(each) for each in ended[:-MOST])
+    finally:
+        hung.resume()
+    for scope in (there, *elsewhere):
+        assert await outcomes(backend, colour, 1, scope) == [None]
+        assert await outcomes(backend, colour, CALLS, scope) == [None] * CALLS
+    await close(backend)
+
+
+def test_threads_that_wait_on_the_lane_of_a_hung_node_do_not_hold_up_its_closing(
+    cluster: Cluster,
+) -> None:
+    backend = RedisStateBackend(url=cluster.url, **HASTY)
+    hung = cluster.masters[0]
+    scope = scope_on(cluster, hung)
+    assert backend.get(scope, "key") is None
+    freeze(hung)
+    try:
+        calls = [threading.Thread(target=_fail, args=(backend, scope)) for _ in range(CALLS)]
+        for call in calls:
+            call.start()
+        backend.close()
+        for call in calls:
+            call.join(PATIENCE)
+            assert not call.is_alive()
+    finally:
+        hung.resume()
+    assert backend.get(scope, "key") is None
+    backend.close()
+
+
+def _fail(backend: RedisStateBackend, scope: TaskScope) -> None:
+    with pytest.raises(UnavailableError):
+        backend.get(scope, "key")

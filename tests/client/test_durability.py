@@ -1,0 +1,351 @@
+"""Writes that wait for replicas or the disk, and what is told when these do not confirm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import pytest
+
+from redis_state import (
+    AssetScope,
+    DurabilityError,
+    MisconfiguredError,
+    RedisStateBackend,
+    RedisWorkerBackend,
+    TaskScope,
+    keys,
+    references,
+)
+from tests.client.waiting import PATIENCE, reached
+from tests.support import servers
+from tests.support.clusters import Cluster
+from tests.support.freezing import frozen
+from tests.support.nodes import Node
+from tests.support.replicated import Replicated, SentinelTrio
+from tests.support.servers import FETCHED, FIELD_FORM, ON_PATH, ONE_OF_EACH_FORM
+from tests.support.verbs import COLOURS, Verbs
+
+TASK = TaskScope("dag", "run", "task")
+MAPPED = TaskScope("dag", "run", "task", 3)
+ASSET = AssetScope(asset_id=7)
+BY_NAME = AssetScope(name="orders")
+# Long enough for a replica beside us, on a busy machine, too.
+PATIENT: dict[str, Any] = {
+    "durability": "replicas:1",
+    "durability_timeout": 5.0,
+    "timeout": 6.0,
+    "budget": 10.0,
+}
+HASTY: dict[str, Any] = {"durability": "replicas:1", "durability_timeout": 0.05}
+WITH_WAITAOF = (*(name for name in FETCHED if name != "redis62"), "valkey91")
+WITHOUT_WAITAOF = (*FETCHED[:1], *(("path",) if ON_PATH else ()))
+NOT_CONFIRMED = "The write was made, but 0 of 1 replicas confirmed it"
+
+Make: TypeAlias = Callable[..., Verbs]
+Write: TypeAlias = Callable[[Verbs], Awaitable[None]]
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(params=COLOURS)
+def colour(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def verbs_at(colour: str, fast_lane: bool) -> Make:
+    def make(url: str, **options: Any) -> Verbs:
+        return Verbs(RedisStateBackend(url=url, fast_lane=fast_lane, **options), colour)
+
+    return make
+
+
+@pytest.fixture(scope="module", params=ONE_OF_EACH_FORM)
+def replicated(request: pytest.FixtureRequest) -> Iterator[Replicated]:
+    with Replicated(request.param) as replicated:
+        yield replicated
+
+
+@pytest.fixture
+def replica(replicated: Replicated) -> Iterator[Node]:
+    """Give the replica of a pair that holds nothing."""
+    replicated.master.ask("FLUSHALL")
+    (replica,) = replicated.replicas
+    yield replica
+    replicated.mend_replication()
+    replicated.wait_until_replicated()
+
+
+async def close(verbs: Verbs) -> None:
+    await verbs.backend.aclose()
+    verbs.backend.close()
+
+
+def document(scope: TaskScope | AssetScope, key: str) -> str:
+    return json.dumps({"__airflow_state_ref__": references.refer(scope, key)})
+
+
+def in_an_hour() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=1)
+
+
+WRITES: dict[str, Write] = {
+    "set": lambda verbs: verbs.set(TASK, "key", "2"),
+    "set with an expiry": lambda verbs: verbs.set(TASK, "key", "2", expires_at=in_an_hour()),
+    "set of an asset": lambda verbs: verbs.set(ASSET, "key", "2"),
+    "set_many": lambda verbs: verbs.set_many(TASK, {"key": "2", "other": "2"}),
+    "delete": lambda verbs: verbs.delete(TASK, "key"),
+    "delete of an asset": lambda verbs: verbs.delete(ASSET, "key"),
+    "clear": lambda verbs: verbs.clear(TASK),
+    "clear of a map index": lambda verbs: verbs.clear(MAPPED),
+    "clear of all map indices": lambda verbs: verbs.clear(MAPPED, all_map_indices=True),
+    "clear of an asset": lambda verbs: verbs.clear(ASSET),
+    "set of a reference": lambda verbs: verbs.set(TASK, "key", document(TASK, "key")),
+    "set of an asset's reference": lambda verbs: verbs.set(ASSET, "key", document(BY_NAME, "key")),
+    "set over an asset's reference": lambda verbs: verbs.set(ASSET, "referred", "2"),
+    "delete of an asset's reference": lambda verbs: verbs.delete(ASSET, "referred"),
+    "clear of an asset with references": lambda verbs: verbs.clear(ASSET),
+}
+READS: dict[str, Callable[[Verbs], Awaitable[Any]]] = {
+    "get": lambda verbs: verbs.get(TASK, "key"),
+    "get_many": lambda verbs: verbs.get_many(TASK, ["key", "other"]),
+    "entries": lambda verbs: verbs.entries(TASK),
+}
+
+
+@pytest.fixture
+async def written(replicated: Replicated, replica: Node, verbs_at: Make) -> None:
+    """Write what the verbs find, without waiting for anything."""
+    verbs = verbs_at(replicated.url)
+    for scope in (TASK, MAPPED, ASSET):
+        await verbs.set(scope, "key", "1")
+    worker = RedisWorkerBackend(url=replicated.url)
+    reference = worker.serialize_asset_state_store_to_ref(value=1, key="key", scope=BY_NAME)
+    await verbs.set(ASSET, "referred", json.dumps({"__airflow_state_ref__": reference}))
+    worker.close()
+    await close(verbs)
+
+
+def waits(node: Node) -> int:
+    told = node.info("commandstats").get("cmdstat_wait", "calls=0")
+    return int(told.partition("calls=")[2].partition(",")[0])
+
+
+def dump(node: Node) -> dict[str, Any]:
+    """Return all that a server holds, but for the times of writing."""
+    pages = {page: node.ask("HGETALL", page) for page in node.ask("KEYS", "*")}
+    return {page: sorted(fields[::2]) for page, fields in pages.items()}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=list(WRITES))
+async def test_a_write_that_has_ended_is_on_the_replica(
+    replicated: Replicated, replica: Node, written: None, verbs_at: Make, write: Write
+) -> None:
+    verbs = verbs_at(replicated.url, **PATIENT)
+    waited = waits(replicated.master)
+    await write(verbs)
+    assert dump(replica) == dump(replicated.master)
+    assert waits(replicated.master) > waited
+    await close(verbs)
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=list(WRITES))
+async def test_a_write_that_no_replica_confirms_is_an_error_and_made_to_its_end(
+    replicated: Replicated, replica: Node, written: None, verbs_at: Make, write: Write
+) -> None:
+    replicated.break_replication()
+    verbs, plain = verbs_at(replicated.url, **HASTY), verbs_at(replicated.url)
+    with pytest.raises(DurabilityError, match=NOT_CONFIRMED):
+        await write(verbs)
+    made = dump(replicated.master)
+    await write(plain)
+    assert dump(replicated.master) == made
+    for each in (verbs, plain):
+        await close(each)
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=list(READS))
+async def test_reads_wait_for_nothing(
+    replicated: Replicated,
+    written: None,
+    verbs_at: Make,
+    read: Callable[[Verbs], Awaitable[Any]],
+) -> None:
+    replicated.break_replication()
+    verbs = verbs_at(replicated.url, **HASTY)
+    before = waits(replicated.master)
+    assert await read(verbs)
+    assert waits(replicated.master) == before
+    await close(verbs)
+
+
+async def test_a_worker_s_payload_waits_as_well(replicated: Replicated, replica: Node) -> None:
+    worker = RedisWorkerBackend(url=replicated.url, **PATIENT)
+    worker.serialize_task_state_store_to_ref(value={"rows": 3}, key="key", scope=TASK)
+    assert dump(replica) == dump(replicated.master) != {}
+    worker.close()
+
+
+async def test_a_worker_is_told_of_a_payload_that_is_not_safe(
+    replicated: Replicated, replica: Node
+) -> None:
+    replicated.break_replication()
+    worker = RedisWorkerBackend(url=replicated.url, **HASTY)
+    with pytest.raises(DurabilityError, match=NOT_CONFIRMED):
+        worker.serialize_task_state_store_to_ref(value={"rows": 3}, key="key", scope=TASK)
+    assert worker.get(TASK, "key") == '{"rows": 3}'
+    worker.close()
+
+
+async def test_a_replica_that_hangs_confirms_nothing_and_the_value_stands(
+    replicated: Replicated, replica: Node, verbs_at: Make
+) -> None:
+    verbs = verbs_at(replicated.url, **HASTY)
+    with frozen(replica):
+        with pytest.raises(DurabilityError, match=NOT_CONFIRMED + r" within 0\.05 s"):
+            await verbs.set(TASK, "key", "1")
+        assert await verbs.get(TASK, "key") == "1"
+    await close(verbs)
+
+
+async def test_more_replicas_than_there_are_cannot_confirm(
+    replicated: Replicated, replica: Node, verbs_at: Make
+) -> None:
+    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=0.5)
+    with pytest.raises(DurabilityError, match="1 of 2 replicas confirmed it"):
+        await verbs.set(TASK, "key", "1")
+    assert await verbs.get(TASK, "key") == "1"
+    await close(verbs)
+
+
+@pytest.mark.parametrize("budget", [0.3, 2.5])
+async def test_the_wait_ends_within_the_budget_so_that_the_error_says_what_is_missing(
+    replicated: Replicated, replica: Node, verbs_at: Make, budget: float
+) -> None:
+    replicated.break_replication()
+    verbs = verbs_at(replicated.url, durability="replicas:1", timeout=1.0, budget=budget)
+    with pytest.raises(DurabilityError, match=NOT_CONFIRMED):
+        await verbs.set(TASK, "key", "1")
+    await close(verbs)
+
+
+async def test_others_go_on_while_a_write_waits(
+    replicated: Replicated, written: None, verbs_at: Make
+) -> None:
+    replicated.break_replication()
+    verbs = verbs_at(replicated.url, **PATIENT | {"durability_timeout": PATIENCE, "budget": 20.0})
+    with ThreadPoolExecutor(1) as threads:
+        write = asyncio.ensure_future(in_background(threads, verbs))
+        await reached(lambda: blocked(replicated.master) == 1)
+        for _ in range(20):
+            assert await verbs.get(MAPPED, "key") == "1"
+        assert not write.done()
+        replicated.mend_replication()
+        await write
+    await close(verbs)
+
+
+def in_background(threads: ThreadPoolExecutor, verbs: Verbs) -> Awaitable[Any]:
+    """Begin a write in a way that leaves the loop to the test."""
+    if verbs._is_async:
+        return verbs.set(TASK, "key", "2")
+    loop = asyncio.get_running_loop()
+    return loop.run_in_executor(threads, verbs.backend.set, TASK, "key", "2")
+
+
+def blocked(node: Node) -> int:
+    return int(node.info("clients")["blocked_clients"])
+
+
+@pytest.mark.parametrize("name", WITH_WAITAOF)
+@pytest.mark.parametrize("policy", ["always", "everysec"])
+async def test_a_write_that_has_ended_is_on_the_disk(
+    name: str, policy: str, verbs_at: Make
+) -> None:
+    with servers.server(name, "--appendonly", "yes", "--appendfsync", policy) as running:
+        verbs = verbs_at(
+            running.url, durability="aof", timeout=5.0, durability_timeout=4.0, budget=8.0
+        )
+        await verbs.set(TASK, "key", "1")
+        await verbs.set_many(TASK, {"other": "2"})
+        running.kill()
+        running.start()
+        assert await verbs.get_many(TASK, ["key", "other"]) == {"key": "1", "other": "2"}
+        await close(verbs)
+
+
+async def test_a_disk_that_is_never_waited_for_confirms_nothing(verbs_at: Make) -> None:
+    with servers.server(FIELD_FORM, "--appendonly", "yes", "--appendfsync", "no") as running:
+        verbs = verbs_at(running.url, durability="aof", durability_timeout=0.1)
+        with pytest.raises(DurabilityError, match="The write was made.*on disk"):
+            await verbs.set(TASK, "key", "1")
+        assert await verbs.get(TASK, "key") == "1"
+        await close(verbs)
+
+
+@pytest.mark.parametrize("name", WITH_WAITAOF)
+async def test_a_server_without_an_append_only_file_is_told_to_have_one(
+    name: str, verbs_at: Make
+) -> None:
+    with servers.server(name, "--appendonly", "no") as running:
+        verbs = verbs_at(running.url, durability="aof")
+        with pytest.raises(MisconfiguredError, match="switch appendonly on; the write was made"):
+            await verbs.set(TASK, "key", "1")
+        assert await verbs.get(TASK, "key") == "1"
+        await close(verbs)
+
+
+@pytest.mark.parametrize("name", WITHOUT_WAITAOF)
+async def test_a_server_that_cannot_wait_for_its_disk_is_told_so(name: str, verbs_at: Make) -> None:
+    with servers.server(name, "--appendonly", "yes") as running:
+        verbs = verbs_at(running.url, durability="aof")
+        with pytest.raises(MisconfiguredError, match="aof needs Redis 7.2.*WAITAOF"):
+            await verbs.set(TASK, "key", "1")
+        assert await verbs.get(TASK, "key") == "1"
+        await close(verbs)
+
+
+async def test_with_sentinels_the_master_s_replicas_confirm(verbs_at: Make) -> None:
+    with SentinelTrio(FIELD_FORM, down_after=15_000) as trio:
+        verbs, hasty = verbs_at(trio.url, **PATIENT), verbs_at(trio.url, **HASTY)
+        (replica,) = trio.replicas
+        await verbs.set(TASK, "key", "1")
+        assert dump(replica) == dump(trio.master) != {}
+        with frozen(replica):
+            with pytest.raises(DurabilityError, match=NOT_CONFIRMED):
+                await hasty.set(TASK, "key", "2")
+            assert await hasty.get(TASK, "key") == "2"
+        for each in (verbs, hasty):
+            await close(each)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster(FIELD_FORM, node_timeout=15_000) as cluster:
+        yield cluster
+
+
+async def test_in_a_cluster_the_replica_of_the_slot_s_master_confirms(
+    cluster: Cluster, verbs_at: Make
+) -> None:
+    verbs, hasty = verbs_at(cluster.url, **PATIENT), verbs_at(cluster.url, **HASTY)
+    scopes = [TaskScope("dag", "run", f"task {number}") for number in range(12)]
+    masters = {scope: cluster.owner(keys.place("airflow", scope).page) for scope in scopes}
+    assert set(masters.values()) == set(cluster.masters)
+    for scope in scopes:
+        await verbs.set(scope, "key", "1")
+    with frozen(cluster.replica_of(cluster.masters[0])):
+        for scope, master in masters.items():
+            if master is cluster.masters[0]:
+                with pytest.raises(DurabilityError, match=NOT_CONFIRMED):
+                    await hasty.set(scope, "key", "2")
+            else:
+                await verbs.set(scope, "key", "2")
+            assert await verbs.get(scope, "key") == "2"
+    for each in (verbs, hasty):
+        await close(each)
