@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend
-from redis_state.testing import EmbeddedServer
+from tests.support import rights, topologies
 from tests.support import servers as known
 from tests.support.leaks import check_leaks
 from tests.support.verbs import COLOURS, Verbs
@@ -21,7 +21,8 @@ from tests.support.verbs import COLOURS, Verbs
 # Airflow has an environment of its own: see `make airflow`.
 collect_ignore = [] if find_spec("airflow") else ["with_airflow"]
 
-pytest_plugins = ["pytester"]
+# The second looks through all that the tests show for secrets.
+pytest_plugins = ["pytester", "tests.support.secrets"]
 
 # Far from UTC, so that no time is right by chance.
 os.environ["TZ"] = "Asia/Kathmandu"
@@ -43,8 +44,8 @@ def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[known.Servers]:
-    running = known.Servers()
+def servers() -> Iterator[topologies.Deployments]:
+    running = topologies.Deployments()
     yield running
     running.stop()
 
@@ -55,7 +56,7 @@ def server_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def server(servers: known.Servers, server_name: str) -> EmbeddedServer:
+def server(servers: topologies.Deployments, server_name: str) -> Any:
     return servers[server_name]
 
 
@@ -63,14 +64,16 @@ def server(servers: known.Servers, server_name: str) -> EmbeddedServer:
 def has_field_expiry(raw: redis.Redis) -> bool:
     try:
         raw.execute_command("HPEXPIRETIME", "no such key", "FIELDS", 1, "no such field")
-    except redis.ResponseError:
+    except (redis.ConnectionError, redis.TimeoutError):
+        raise
+    except redis.RedisError:
         return False
     return True
 
 
 @pytest.fixture
-def raw(server: EmbeddedServer) -> Iterator[redis.Redis]:
-    client = known.raw_client(server)
+def raw(server: topologies.Deployment) -> Iterator[redis.Redis]:
+    client = topologies.raw_client(server)
     yield client
     client.close()
 
@@ -92,14 +95,40 @@ def fast_lane() -> bool:
 
 
 @pytest.fixture
+def login(raw: redis.Redis) -> Iterator[Callable[[dict[str, Any]], dict[str, str]]]:
+    """Say who logs in for some options: in one run of `make test-slow`, a user of few rights."""
+    users: set[str] = set()
+
+    def make(options: dict[str, Any]) -> dict[str, str]:
+        if not rights.IS_MINIMAL:
+            return {}
+        namespace, rules = options["namespace"], rights.documented("airflow-state")
+        user = f"user-of-{namespace}"
+        if "encryption" in "".join(options):
+            user, rules = f"sealer-of-{namespace}", rules + rights.documented("airflow-rotation")
+        if user not in users:
+            rights.make_user(raw, user, rules, namespace)
+            users.add(user)
+        return {"username": user, "password": rights.PASSWORD}
+
+    yield make
+    for user in users:
+        rights.remove_user(raw, user)
+
+
+@pytest.fixture
 def make_backend(
-    server: EmbeddedServer, namespace: str, fast_lane: bool
+    server: topologies.Deployment,
+    namespace: str,
+    fast_lane: bool,
+    login: Callable[[dict[str, Any]], dict[str, str]],
 ) -> Iterator[Callable[..., Any]]:
     made: list[RedisStateBackend] = []
     defaults = {"url": server.url, "namespace": namespace, "fast_lane": fast_lane}
 
     def make(**options: Any) -> RedisStateBackend:
-        made.append(RedisStateBackend(**(defaults | options)))
+        wanted = defaults | options
+        made.append(RedisStateBackend(**(login(wanted) | wanted)))
         return made[-1]
 
     yield make

@@ -1,0 +1,168 @@
+"""The inputs that fuzzing begins with; `make test` runs them as ordinary tests.
+
+A finding joins them when it is fixed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+_GOLDEN = json.loads(Path(__file__).parents[1].joinpath("unit/golden_envelopes.json").read_text())
+# The time and the run of a reader: one early, one late, one of a run.
+_READERS = (bytes(12), b"\0\x07" + bytes(10), bytes(10) + b"\x12\x67")
+_LAST_MOMENT = (253_402_300_799_999_999).to_bytes(8, "big")
+# More digits than Python turns into a number.
+_DIGITS = b"9" * 5000
+_DEEP = b"[" * 7000
+_SEALED = json.loads(Path(__file__).parents[1].joinpath("unit/golden_sealed.json").read_text())
+# Frames of zstd: one that is right, and what decoders have stumbled over.
+_FRAME = b"\x28\xb5\x2f\xfd"
+_RIGHT = bytes.fromhex("28b52ffd600400a50000687b2270616765223a20377d2c20010074a0e617")
+
+CORPUS: dict[str, list[bytes]] = {
+    "envelopes": [
+        *(reader + bytes.fromhex(one["bytes"]) for one in _GOLDEN for reader in _READERS),
+        b"",
+        bytes(12),
+        bytes(12) + b"\xb0" + bytes(17),
+        bytes(12) + b"\xb0" + b"\xff" * 18,
+        bytes(12) + b"\xb0" + bytes(18) + b"\xff",
+        bytes(12) + b"\xb0" + bytes(18) + b"\xed\xa0\x80\xed\xb0\x80",
+        bytes(12) + b"\xb0" + bytes(6) + _LAST_MOMENT + bytes(4) + b"1",
+        bytes(12) + b"\xb0" + b"\xe6\x77\xd2\x1f\xdb\xff" + bytes(12) + b"the last millisecond",
+        bytes(12) + b"\xb0" + b"\xe6\x77\xd2\x1f\xdc\x00" + bytes(12) + b"one more",
+        bytes(12) + b"\xb1" + bytes(18) + b"compressed",
+        bytes(12) + b"\xb2" + bytes(18) + b"encrypted",
+        bytes(12) + b"\xb3" + bytes(18) + b"both",
+        bytes(12) + b"\x80" + bytes(18),
+        bytes(12) + b'"a JSON text, not ours"',
+    ],
+    "sealed": [
+        *(b"r" + bytes.fromhex(one["bytes"]) for one in _SEALED),
+        b"",
+        b"r\xb1" + bytes(18),
+        b"r\xb2" + bytes(18),
+        b"r\xb3" + bytes(18) + bytes(32),
+        b"r\xb2" + bytes(18) + bytes(31),
+        b"r\xb4" + bytes(60),
+        b"c",
+        b"c" + _RIGHT,
+        b"e" + _RIGHT,
+        b"e",
+        b"c" + _RIGHT[:-1],
+        b"c" + _RIGHT + b"x",
+        b"c" + _RIGHT + _RIGHT,
+        b"c" + _FRAME,
+        b"c" + _FRAME + b"\xe0" + b"\xff" * 8,
+        b"c" + _FRAME + b"\xe0" + bytes(8),
+        b"c" + _FRAME + b"\x00\x58\x01\x00\x00",
+        b"c\x50\x2a\x4d\x18\x04\x00\x00\x00skip" + _RIGHT,
+        # 131,072 bytes from a block of one.
+        b"c" + _FRAME + b"\xa0\x00\x00\x02\x00\x03\x00\x10x",
+        b"t\x00\x00\x01" + b'{"page": 7}' * 9,
+        b"t\x00\x01\x01null",
+        b"t\x00\x07\x01null",
+        b"t\x00\x13\x80null",
+        b"t\x00\x30\x01null",
+        b"kAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+        b"kAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=, ,x",
+        b"kAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
+        b"k\xff\xfe,\xc3\xa9",
+    ],
+    "keys": [
+        b"task\x1fairflow\x1fetl\x1fmanual__1\x1fload\x1f-1\x1f\x1fkey",
+        b"task\x1fairflow\x1fa/b\x1f{}\x1f100%\x1f300\x1f\x01\x1f\0",
+        b"payload\x1fairflow\x1fd\x1fr\x1ft\x1f3\x1f\x1fkey\x1ftask\x1fairflow\x1fd\x1fr\x1ft\x1f3\x1f\x1fkey",
+        b"task\x1fa\x1fd\x1fr\x1ft\x1f3\x1f\x1fkey\x1ftask\x1fa:t\x1fd\x1fr\x1ft\x1f131\x1f\x1fkey",
+        b"task\x1fa\x1f%2F\x1fr\x1ft\x1f\x1f\x1fk\x1ftask\x1fa\x1f/\x1fr\x1ft\x1f\x1f\x1fk",
+        b"name\x1fn:a\x1forders\x1f\x1f\x1f\x1f\x1f\0\0",
+        b"uri\x1fn\x1fs3://lake/orders/\x1f\x1f\x1f\x1f\x1fkey\x1fname\x1fn\x1fs3://lake/orders/",
+        b"id\x1fn\x1f\x1f\x1f\x1f42\x1f\x1fkey",
+        b"task\x1fn\x1f\xed\xa0\x80\x1f\xff\xfe\x1f\xc3\xa9\x1f\x1f\x1f\xed\xb0\x80",
+        b"task\x1fn\x1f\x1f\x1f\x1f999999999999999999\x1f\xff\x1f1:",
+    ],
+    "foreign-keys": [
+        b"n:t:{etl/manual__1/load}:-1\x1fkey",
+        b"n:tw:{etl/manual__1/load}:0198c0de000070008000000000000001:44\x1f300:key",
+        b"n:t:{etl/manual__1/load}:44\x1f\0",
+        b"n:t:{%ED%A0%80/%/%zz}:5\x1f5:\xff",
+        b"n:t:{d/r/t}:5\x1f5:\xff",
+        b"n:a:{id:42}\x1fkey",
+        b"n:a:{id:-1}\x1f\0\0",
+        b"n:aw:{uri:s3:%2F%2Flake}\x1fkey",
+        b"n:a:{id:%b}\x1fkey" % _DIGITS,
+        b"n:t:{d/r/t}:5\x1f%b:key" % _DIGITS,
+        b"\xff\xfe\x1f\xff",
+        b"n:t:t:{d/r/t}:-1\x1fkey",
+    ],
+    "urls": [
+        b"redis://localhost:6379/0",
+        b"rediss://user:secret@[::1]:6380/2?ssl_ca_certs=/ca.pem",
+        b"unix:///run/redis.sock?db=3",
+        b"redis+sentinel://one:26379,two:26379/mymaster/0",
+        b"redis+cluster://a:7000,b:7001,[::1]:7002",
+        b"rediss+cluster://a:7000?ssl_certfile=/c.pem&ssl_keyfile=/k.pem",
+        b"redis://h:99999999999/0",
+        b"redis://h/%b" % _DIGITS,
+        b"redis://[::1/0",
+        b"redis://h/0?db=%ff",
+        b"redis\x1fuser\x1f\x1f\x1flocalhost:6379/0",
+        b"redis\x1f\x1f?\x1f\x1flocalhost:6379/0",
+        b"redis\x1fuser\x1f?db=1&\x1f=1\x1flocalhost:6379/0",
+        b"redis\x1fuser\x1f1/\x1f\x1flocalhost:6379/0",
+        b"redis\x1fuser\x1f#\x1f\x1flocalhost:6379/0",
+        b"redis\x1fuser\x1f[\x1f]\x1flocalhost:6379/0",
+        b"unix\x1fuser\x1f\x1f\x1f/run/redis.sock",
+        b"unix\x1f\x1f/\x1f\x1f/run/redis.sock",
+        b"redis+sentinel\x1fuser\x1f\x1f,\x1fone:26379,two:26379/mymaster/0",
+        b"redis+cluster\x1fuser\x1f,\x1f@\x1fone:7000,two:7000",
+        b"rediss\x1fuser\x1f%\x1f%zz\x1flocalhost/0?ssl_ca_certs=/ca.pem",
+    ],
+    "references": [
+        b"redis-state:task/etl/manual__1/load/-1//a%2Fb",
+        b"redis-state:task/d/r/t/300/0198c0de000070008000000000000001/key",
+        b"redis-state:task/d/r/t/x/z/key",
+        b"redis-state:asset/name/orders/w",
+        b"redis-state:asset/uri/s3:%2F%2Flake/w",
+        b"redis-state:asset/id/42/w",
+        b"redis-state:asset/id/\xd9\xa3/w",
+        b"redis-state:asset/id/%b/w" % _DIGITS,
+        b"redis-state:task/d/r/t/%b//key" % _DIGITS,
+        b'{"__airflow_state_ref__": "redis-state:asset/name/orders/w"}',
+        b'{"__airflow_state_ref__": "x", "y": 1}',
+        b'{"__airflow_state_ref__": "x", "__airflow_state_ref__": 1}',
+        b'{"__airflow_state_ref__": "\\ud800"}',
+        b'{"__airflow_state_ref__": "x", "y": ' + _DEEP,
+        b'{"__airflow_state_ref__": "x", "y": ' + _DIGITS,
+        _DEEP,
+        _DIGITS,
+        b'{"a": [1, 2.5, null, NaN]}',
+        b"name\x1fn\x1fa/b\x1f\x1f\x1f\x1f\x1f%\xff",
+        b"task\x1fn\x1fa/b\x1f{}\x1f\xed\xa0\x80\x1f5\x1f\x01\x1fkey",
+    ],
+    "replies": [
+        b"",
+        b" ",
+        b"ERR unknown command 'HSETEX', with args beginning with: ",
+        b"ERR Error running script (call to f_1): @user_script:1: -OOM command not allowed",
+        b"ERR Error running script (call to f_1): -",
+        b"NOSCRIPT No matching script. Please use EVAL.",
+        b"LOADING Redis is loading the dataset in memory",
+        b"READONLY You can't write against a read only replica.",
+        b"MOVED 3999 127.0.0.1:6381",
+        b"MOVED 3999 :6381",
+        b"MOVED x",
+        b"MOVED",
+        b"ASK 3999 127.0.0.1:6381",
+        b"ASK 99999 [::1]:x",
+        b"MOVED %b host:%b" % (_DIGITS, _DIGITS),
+        b"WRONGTYPE Operation against a key holding the wrong kind of value",
+        b"NOPERM this user has no permissions to run the 'hset' command",
+        b"MISCONF Redis is configured to save RDB snapshots",
+        b"NOREPLICAS Not enough good replicas to write.",
+        b"ERR DB index is out of range",
+        b"CROSSSLOT Keys in request don't hash to the same slot",
+        b"\xff\xfe\x00\r\n",
+    ],
+}
