@@ -8,7 +8,8 @@ FIGURES := docs/assets/benchmarks
 
 .DEFAULT_GOAL := help
 .SECONDARY:
-.PHONY: help demo test test-slow lint types docs unit airflow coverage bench bench-quick format clean
+.PHONY: help demo test test-slow chaos fuzz lint types docs unit airflow coverage
+.PHONY: bench bench-quick format clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,8 +19,14 @@ demo: .venv-airflow/ready  ## See what the library does: a real Airflow runs DAG
 
 test: lint types docs unit airflow coverage  ## Check everything: lint, types, docs, all tests (under 10 minutes)
 
-test-slow: .venv/ready .servers/ready  ## Prove more: other Pythons, redis-py 5 to 7, PostgreSQL, the next Airflow, the wheel
+test-slow: .venv/ready .servers/ready  ## Prove more: all topologies and faults, other Pythons, redis-py 5 to 7, PostgreSQL, the next Airflow
 	@$(RUN) -m tests.slow
+
+chaos: .venv/ready .servers/ready  ## Break one server, a Sentinel trio and a cluster at random under load (10 minutes)
+	@$(RUN) -m tests.chaos
+
+fuzz: .venv-fuzz/ready  ## Feed the parsers with nonsense, led by what it reaches (a minute)
+	@.venv-fuzz/bin/python -m tests.fuzz
 
 lint: .venv/ready
 	@$(BIN)/ruff check .
@@ -64,6 +71,9 @@ clean:  ## Remove all that the other commands made
 
 .venv-airflow/pinned: requirements/airflow.txt
 	@$(call environment,.venv-airflow,$<)
+
+.venv-fuzz/pinned: requirements/fuzz.txt
+	@$(call environment,.venv-fuzz,$<)
 
 # The drivers of PostgreSQL alone: they join the path of what wants them.
 .venv-postgresql/ready: requirements/postgresql.txt | .venv-airflow/ready

@@ -24,7 +24,7 @@ from redis_state.sealing import compression
 SIZES = (256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
 LEVELS = (1, 3, 6, 9)
 # The best of so many rounds, of so many seconds each: what disturbs a round only makes it longer.
-_ROUNDS = 7
+_ROUNDS = 25
 _SECONDS = 0.02
 
 _IN_PYTHON = sys.version_info >= (3, 14)

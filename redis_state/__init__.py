@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         TooLargeError,
         UnavailableError,
     )
+    from redis_state.health import Finding, Health
     from redis_state.settings import Settings
     from redis_state.worker import RedisWorkerBackend
 
@@ -36,6 +37,8 @@ _HOMES = {
     "CorruptValueError": "errors",
     "DurabilityError": "errors",
     "Entry": "contract",
+    "Finding": "health",
+    "Health": "health",
     "InvalidInputError": "errors",
     "InvalidKeyError": "errors",
     "InvalidScopeError": "errors",
@@ -58,6 +61,8 @@ __all__ = [
     "CorruptValueError",
     "DurabilityError",
     "Entry",
+    "Finding",
+    "Health",
     "InvalidInputError",
     "InvalidKeyError",
     "InvalidScopeError",

@@ -6,11 +6,8 @@ as the user wrote it, and what to do; no message shows a URL or a password.
 
 from __future__ import annotations
 
-import contextlib
-import re
-from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -23,21 +20,18 @@ from pydantic import (
 )
 
 from redis_state.airflow.statistics import SERVER
-from redis_state.certificates import context
 from redis_state.durability import Durability, read_durability
 from redis_state.errors import MisconfiguredError
+from redis_state.option_types import Namespace, Promise, Retention, Seconds, Url
 from redis_state.sources import SECTION, explain, gather
 from redis_state.url import Deployment, read_credentials, read_url
 
 __all__ = ["SECTION", "SENSITIVE", "Settings", "load"]
 
-_NAMESPACE = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 # Redis itself takes values of up to 512 MiB.
 _LARGEST_VALUE = 512 * 1024 * 1024
 # Redis writes its file to the disk once a second, if it is not told otherwise.
 _A_SYNC = 1.9
-
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -47,7 +41,7 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False
     )
 
-    url: SecretStr = Field(
+    url: Url = Field(
         SecretStr("redis://localhost:6379/0"),
         description=(
             "The server: redis://, rediss:// (TLS) or unix://; sentinels: redis+sentinel://; "
@@ -76,7 +70,7 @@ class Settings(BaseModel):
             "0: it keeps what it logged in with."
         ),
     )
-    namespace: str = Field(
+    namespace: Namespace = Field(
         "airflow", description="What all keys begin with; one for each Airflow on the server."
     )
     pool_size: int = Field(
@@ -104,7 +98,7 @@ class Settings(BaseModel):
             "end at once; 0: each waits."
         ),
     )
-    durability: str = Field(
+    durability: Promise = Field(
         "memory",
         description=(
             "What a write waits for: memory (the server's), aof (its disk), or replicas:N "
@@ -118,7 +112,7 @@ class Settings(BaseModel):
             "least 1.5 for aof."
         ),
     )
-    default_retention: timedelta | None = Field(
+    default_retention: Retention = Field(
         None,
         description=(
             "How long a task's value lives that is set without expires_at, in seconds or as "
@@ -168,33 +162,6 @@ class Settings(BaseModel):
         ),
     )
 
-    @field_validator("namespace")
-    @classmethod
-    def _namespace_is_plain(cls, namespace: str) -> str:
-        if not _NAMESPACE.fullmatch(namespace):
-            raise ValueError("use letters, digits and . _ : - only")
-        return namespace
-
-    @field_validator("default_retention", mode="before")
-    @classmethod
-    def _retention_may_be_seconds(cls, retention: object) -> object:
-        with contextlib.suppress(ValueError):
-            return float(retention) if isinstance(retention, str) else retention
-        return retention
-
-    @field_validator("default_retention")
-    @classmethod
-    def _retention_is_positive(cls, retention: timedelta | None) -> timedelta | None:
-        if retention is not None and retention <= timedelta(0):
-            raise ValueError("use a duration above zero, or leave the option out")
-        return retention
-
-    @field_validator("durability")
-    @classmethod
-    def _durability_can_be_had(cls, durability: str) -> str:
-        read_durability(durability, 1.0)
-        return durability
-
     @field_validator("durability_timeout")
     @classmethod
     def _durability_fits_into_a_call(
@@ -203,14 +170,6 @@ class Settings(BaseModel):
         if seconds is not None and seconds >= others.data.get("budget", seconds + 1):
             raise ValueError("use less than budget, within which the call has to end")
         return seconds
-
-    @field_validator("url")
-    @classmethod
-    def _url_is_complete(cls, url: SecretStr) -> SecretStr:
-        tls = read_url(url.get_secret_value()).tls
-        if tls is not None:
-            context(tls)
-        return url
 
     @cached_property
     def durable(self) -> Durability | None:

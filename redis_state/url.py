@@ -63,6 +63,10 @@ class Deployment:
             return servers
         return "/".join(part for part in (servers, self.service, str(self.db)) if part)
 
+    def is_sentinel(self, server: Server) -> bool:
+        """Tell whether a server is one of the sentinels, which have credentials of their own."""
+        return self.topology == "sentinel" and server in self.servers
+
 
 def read_url(url: str) -> Deployment:
     """Read a URL; a mistake in it is a ValueError."""

@@ -15,7 +15,7 @@ from collections import deque
 from typing import Any
 
 from hiredis import HiredisError, PushNotification, Reader, ReplyError
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import Connection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -23,6 +23,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis_state.client.attempts import BrokenError, CrowdedError, SilenceError
 from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
+from redis_state.client.tls import AsyncTlsConnection
 from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
 from redis_state.url import Server
@@ -79,7 +80,7 @@ class _Tcp(_Opened, Connection):
     pass
 
 
-class _Tls(_Opened, SSLConnection):
+class _Tls(_Opened, AsyncTlsConnection):
     pass
 
 

@@ -17,6 +17,8 @@ from redis_state.errors import MisconfiguredError, UnavailableError
 
 Credentials: TypeAlias = tuple[str] | tuple[str, str]
 _OPTION = "[redis_state] credential_provider"
+# Older versions of redis-py have none, and ask in the loop.
+_ASYNC = "get_credentials_async"
 
 
 class Configured(CredentialProvider):
@@ -58,12 +60,13 @@ class Provided(CredentialProvider):
     async def get_credentials_async(self) -> Credentials:
         """Ask without holding up the loop."""
         provider = _provider(self._path)
-        if type(provider).get_credentials_async is CredentialProvider.get_credentials_async:
+        own = getattr(type(provider), _ASYNC, None)
+        if own is None or own is getattr(CredentialProvider, _ASYNC, None):
             # It may wait for the network.
             return await asyncio.to_thread(self.get_credentials)
         failure, found = None, None
         try:
-            found = await provider.get_credentials_async()
+            found = await own(provider)
         except Exception as error:  # noqa: BLE001 - whatever it says, it may tell a secret
             failure = type(error).__name__
         return self._checked(found, failure)

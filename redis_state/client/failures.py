@@ -44,6 +44,7 @@ _REMEDIES = {
     "MISCONF": "Redis cannot save to disk and refuses writes: see its log",
 }
 _UNKNOWN = "it lacks a command: use Redis 6.2 or Valkey 7.2 or later, and let the user run it"
+_NO_RIGHT = "the ACL user lacks a right: grant it the command and the keys of the namespace"
 # What a text says, wherever it says so.
 _SIGNS: dict[str, tuple[type[StateStoreError], str]] = {
     "appendonly is disabled": (
@@ -68,10 +69,9 @@ _SIGNS: dict[str, tuple[type[StateStoreError], str]] = {
         MisconfiguredError,
         "Redis refused the user or password: correct [redis_state] username and password",
     ),
-    "NOPERM": (
-        MisconfiguredError,
-        "the ACL user lacks a right: grant it the command and the keys of the namespace",
-    ),
+    "NOPERM": (MisconfiguredError, _NO_RIGHT),
+    "ACL failure in script": (MisconfiguredError, _NO_RIGHT),
+    "executing the script can't run": (MisconfiguredError, _NO_RIGHT),
     "NOPROTO": (MisconfiguredError, "the server does not speak RESP2"),
     "DENIED": (
         MisconfiguredError,
@@ -104,6 +104,10 @@ def while_connecting(error: BaseException, server: Server, *, rotating: bool) ->
 
     ``rotating``: the credentials change by themselves.
     """
+    mistake = _origin(error, MisconfiguredError)
+    if mistake is not None:
+        # A new one: the old one's context would lead back to itself.
+        raise MisconfiguredError(str(mistake)) from error
     refusal = _origin(error, ResponseError)
     if refusal is not None:
         if rotating and str(refusal).startswith(_REFUSED_LOGINS):

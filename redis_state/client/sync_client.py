@@ -50,7 +50,8 @@ class SyncClient:
         """Run an operation at one server, step by step on one connection, without a second try."""
         budget = Budget(self._settings, time.monotonic(), is_large=True)
         try:
-            link = open_link(self._settings, server, budget.connecting_ends())
+            ends, sentinel = budget.connecting_ends(), self._settings.deployment.is_sentinel(server)
+            link = open_link(self._settings, server, ends, sentinel=sentinel)
             try:
                 able = ask(link, PROBE, budget.attempt_ends())
                 result = exchange(link, operation, able, budget.attempt_ends())

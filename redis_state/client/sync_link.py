@@ -10,7 +10,7 @@ from typing import Any
 
 from hiredis import HiredisError, PushNotification, Reader, ReplyError
 from redis.backoff import NoBackoff
-from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.connection import Connection, UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
@@ -18,6 +18,7 @@ from redis_state.client.attempts import BrokenError, SilenceError
 from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.client.patience import Patience
+from redis_state.client.tls import SyncTlsConnection
 from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
 from redis_state.url import Server
@@ -136,7 +137,7 @@ class _TcpLink(_ExactDeadline, Connection):
     pass
 
 
-class _TlsLink(_ExactDeadline, SSLConnection):
+class _TlsLink(_ExactDeadline, SyncTlsConnection):
     pass
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
+from redis_state.errors import MisconfiguredError, StateStoreError
+
 Verdict: TypeAlias = Literal["ok", "unknown", "warning", "failure"]
 # From the best to the worst.
 _VERDICTS: tuple[Verdict, ...] = ("ok", "unknown", "warning", "failure")
@@ -57,3 +59,13 @@ class Health:
                 yield f"  {each.verdict:{verdicts}}  {each.name:{names}}  {each.found}"
                 if each.remedy:
                     yield f"  {'':{verdicts}}  {'':{names}}  -> {each.remedy}"
+
+
+def told(error: StateStoreError) -> tuple[str, str]:
+    """Return what an error says, and what to do, which most say in their last sentence."""
+    said, stop, advice = str(error).rpartition(". ")
+    if stop and advice[:1].isupper() and advice.endswith("."):
+        return said, advice
+    if isinstance(error, MisconfiguredError):
+        return str(error), "Correct what it names: trying again does not help."
+    return str(error), "See whether the server runs, and whether the network leads to it from here."

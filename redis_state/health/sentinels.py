@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from redis_state.errors import StateStoreError
 from redis_state.health.replies import code_of, plain, refusal
-from redis_state.health.report import Finding
+from redis_state.health.report import Finding, told
 from redis_state.health.rights import nobodys_pages
 from redis_state.operations import Batch, Capabilities, Operation, Replies
 from redis_state.settings import Settings
@@ -47,11 +48,11 @@ def examine(settings: Settings, answers: Mapping[Server, object]) -> Iterator[Fi
             case [[host, port], quorum]:
                 masters[f"{plain(host)}:{plain(port)}"] = None
                 yield _quorum(sentinel, quorum)
-            case [told, _]:
-                found = refusal(told) or f"knows no service {settings.deployment.service!r}"
-                yield _wrong(sentinel, found)
-            case _:
-                yield _wrong(sentinel, str(answer))
+            case [reply, _]:
+                found = refusal(reply) or f"knows no service {settings.deployment.service!r}"
+                yield _wrong(sentinel, found, "Let it watch the service, or correct the url.")
+            case StateStoreError():
+                yield _wrong(sentinel, *told(answer))
     if len(masters) > 1:
         yield Finding(
             "sentinels",
@@ -62,14 +63,8 @@ def examine(settings: Settings, answers: Mapping[Server, object]) -> Iterator[Fi
         )
 
 
-def _wrong(sentinel: Server, found: str) -> Finding:
-    return Finding(
-        "sentinel",
-        str(sentinel),
-        "warning",
-        found,
-        "See whether it runs, and watches this service, or take it out of the url.",
-    )
+def _wrong(sentinel: Server, found: str, remedy: str) -> Finding:
+    return Finding("sentinel", str(sentinel), "warning", found, remedy)
 
 
 def _quorum(sentinel: Server, reply: object) -> Finding:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from redis_state.errors import MisconfiguredError, StateStoreError
+from redis_state.errors import StateStoreError
 from redis_state.health.questions import Answers, Beat, Standing
 from redis_state.health.replies import code_of, plain, refusal, whole
-from redis_state.health.report import Finding
+from redis_state.health.report import Finding, told
 
 # Deadlines are decided by clocks: beyond this many seconds, a value may end too early or too late.
 _CLOCKS_APART = 1.0
@@ -28,7 +28,7 @@ _CRASHING, _MENDED = (9, 0), (9, 0, 2)
 
 def unreachable(subject: str, error: StateStoreError, standing: Standing) -> Finding:
     """Return the finding about a server, or a deployment, that cannot be asked."""
-    found, remedy = _told(error)
+    found, remedy = told(error)
     if standing == "master":
         return Finding("reachability", subject, "failure", found, remedy)
     return Finding(
@@ -38,16 +38,6 @@ def unreachable(subject: str, error: StateStoreError, standing: Standing) -> Fin
         f"a replica, of no use here after a failover: {found}",
         f"{remedy} If the master knows it by another address, set replica-announce-ip.",
     )
-
-
-def _told(error: StateStoreError) -> tuple[str, str]:
-    """Return what an error says, and what to do, which most say in their last sentence."""
-    said, stop, advice = str(error).rpartition(". ")
-    if stop and advice[:1].isupper() and advice.endswith("."):
-        return said, advice
-    if isinstance(error, MisconfiguredError):
-        return str(error), "Correct what it names: trying again does not help."
-    return str(error), "See whether the server runs, and whether the network leads to it from here."
 
 
 def examine(of: Answers) -> Iterator[Finding]:
@@ -92,10 +82,10 @@ def _readiness(of: Answers) -> Finding:
 
 
 def _version(of: Answers) -> Finding:
-    told = next(((name, of.info[key]) for key, name in _NAMES if of.info.get(key)), None)
-    if told is None:
+    named = next(((name, of.info[key]) for key, name in _NAMES if of.info.get(key)), None)
+    if named is None:
         return of.unknown("version", "neither its name nor its version", "INFO")
-    name, text = told
+    name, text = named
     version = tuple(int(part) for part in text.split(".") if part.isdecimal())
     if name != "Valkey" and version < _OLDEST:
         return of.finding(
@@ -158,8 +148,8 @@ def _ahead(beat: Beat) -> float | None:
 
 def role_of(of: Answers) -> str:
     """Return master or replica, as the server says; empty where it does not."""
-    told: Any = of.replies.get("ROLE")
-    role = of.info.get("role") or (plain(told[0]) if isinstance(told, list) and told else "")
+    reply: Any = of.replies.get("ROLE")
+    role = of.info.get("role") or (plain(reply[0]) if isinstance(reply, list) and reply else "")
     return {"slave": "replica"}.get(role, role)
 
 

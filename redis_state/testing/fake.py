@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from hiredis import Reader
+from hiredis import Reader, ReplyError
 
 from redis_state.backend import RedisStateBackend
 from redis_state.errors import MisconfiguredError
-from redis_state.operations import Batch, Capabilities, Command, Operation, Replies, ScriptCall
+from redis_state.operations import Capabilities, Command, Operation, Replies, ScriptCall
+from redis_state.url import Server
 
 T = TypeVar("T")
 
@@ -41,16 +42,33 @@ class _FakeClient:
 
     def run(self, operation: Operation[T]) -> T:
         while True:
-            result = operation.end(self._exchange(operation.begin(self._capabilities)))
+            result = operation.end(self._exchange(operation))
             if not isinstance(result, Operation):
                 return result
             operation = result
 
+    def servers(self) -> list[Server]:
+        return [Server("fake", 0)]
+
+    def run_at(self, _: Server, operation: Operation[T]) -> T:
+        return self.run(operation)
+
     def close(self) -> None:
         pass
 
-    def _exchange(self, batch: Batch) -> Replies:
-        return [self._execute(*_arguments(item)) for item in batch]
+    def _exchange(self, operation: Operation[Any]) -> Replies:
+        batch = operation.begin(self._capabilities)
+        return [self._reply(item, reads_errors=operation.reads_errors) for item in batch]
+
+    def _reply(self, item: Command | ScriptCall, *, reads_errors: bool) -> Any:
+        try:
+            return self._execute(*_arguments(item))
+        except Exception as error:
+            # Told by its name: only the client knows redis-py.
+            kinds = [kind.__name__ for kind in type(error).__mro__]
+            if not reads_errors or "ResponseError" not in kinds:
+                raise
+            return ReplyError(str(error))
 
 
 class _FakeLoopClients:
@@ -62,6 +80,12 @@ class _FakeLoopClients:
 
     async def run(self, operation: Operation[T]) -> T:
         return self._fake.run(operation)
+
+    async def servers(self) -> list[Server]:
+        return self._fake.servers()
+
+    async def run_at(self, server: Server, operation: Operation[T]) -> T:
+        return self._fake.run_at(server, operation)
 
     def close_current(self) -> None:
         pass

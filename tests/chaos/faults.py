@@ -32,6 +32,8 @@ class Stage:
     faults: dict[str, Callable[[], None]]
     nodes: Callable[[], list[Node]]
     is_well: Callable[[], object]
+    # Another one after each failover.
+    epoch: Callable[[], object]
 
 
 def flush_scripts(nodes: list[Node]) -> None:
@@ -59,16 +61,6 @@ def setting(node: Node, name: str, value: object, usual: object) -> Iterator[Non
         yield
     finally:
         node.ask("CONFIG", "SET", name, usual)
-
-
-@contextmanager
-def failover(load: Load) -> Iterator[None]:
-    """Note that acknowledged writes may be lost within the block."""
-    load.registers.failover_begins(time.monotonic())
-    try:
-        yield
-    finally:
-        load.registers.failover_ends(time.monotonic())
 
 
 @contextmanager
@@ -123,7 +115,7 @@ def standalone(name: str, chance: random.Random, load: Callable[[], Load]) -> It
             "replies swallowed": lambda: weather(swallow=True, ways=(DOWN,)),
             "commands swallowed": lambda: weather(swallow=True, ways=(UP,)),
         }
-        yield Stage(proxy.url, faults, lambda: [node], lambda: node.ask("PING") == "PONG")
+        yield Stage(proxy.url, faults, lambda: [node], lambda: node.ask("PING"), lambda: 0)
 
 
 @contextmanager
@@ -132,29 +124,23 @@ def sentinel(name: str, chance: random.Random, load: Callable[[], Load]) -> Iter
     with SentinelTrio(name, replicas=2, down_after=_DOWN_AFTER) as trio:
 
         def kill_master() -> None:
-            with failover(load()):
-                master = trio.master
-                master.kill()
-                trio.wait_for_failover(master)
+            master = trio.master
+            master.kill()
+            trio.wait_for_failover(master)
             trio.rejoin(master)
 
         def freeze_master() -> None:
-            with failover(load()):
-                master = trio.master
-                master.pause()
-                try:
-                    trio.wait_for_failover(master)
-                finally:
-                    master.resume()
-                wait_until(lambda: master.ask("ROLE")[0] == "slave", "the old master follows")
+            master = trio.master
+            master.pause()
+            try:
+                trio.wait_for_failover(master)
+            finally:
+                master.resume()
 
         def hand_over() -> None:
-            with failover(load()):
-                master = trio.master
-                trio.sentinels[0].ask("SENTINEL", "FAILOVER", SERVICE)
-                trio.wait_for_failover(master)
-                # Until then it takes writes of those who are connected to it.
-                wait_until(lambda: master.ask("ROLE")[0] == "slave", "the old master follows")
+            master = trio.master
+            trio.sentinels[0].ask("SENTINEL", "FAILOVER", SERVICE)
+            trio.wait_for_failover(master)
 
         def kill_replica() -> None:
             replica = chance.choice(trio.replicas)
@@ -170,8 +156,13 @@ def sentinel(name: str, chance: random.Random, load: Callable[[], Load]) -> Iter
             one.start()
 
         def is_well() -> None:
+            # An old master that is one still takes writes of those who are connected to it.
             trio.wait_until_replicated()
             trio.wait_until_watched()
+
+        def epoch() -> object:
+            flat = trio.sentinels[0].ask("SENTINEL", "MASTER", SERVICE)
+            return flat[flat.index("config-epoch") + 1]
 
         faults: dict[str, Callable[[], None]] = {
             "kill -9 of the master": kill_master,
@@ -183,7 +174,7 @@ def sentinel(name: str, chance: random.Random, load: Callable[[], Load]) -> Iter
             "CLIENT KILL": lambda: kill_clients([trio.master]),
             "SCRIPT FLUSH": lambda: flush_scripts([trio.master]),
         }
-        yield Stage(trio.url, faults, lambda: [trio.master], is_well)
+        yield Stage(trio.url, faults, lambda: [trio.master], is_well, epoch)
 
 
 @contextmanager
@@ -191,15 +182,18 @@ def cluster(name: str, chance: random.Random, load: Callable[[], Load]) -> Itera
     """Start three masters with a replica each."""
     with Cluster(name) as nodes:
 
-        def fail_over(how: Callable[[Node, Node], None]) -> None:
-            with failover(load()):
-                master = chance.choice(nodes.masters)
-                replica = nodes.replica_of(master)
-                how(master, replica)
-                nodes.wait_for_failover(master, replica)
-                master.start()
-                master.resume()
-                nodes.wait_until_ok()
+        def kill_master() -> None:
+            master = chance.choice(nodes.masters)
+            replica = nodes.replica_of(master)
+            master.kill()
+            nodes.wait_for_failover(master, replica)
+            master.start()
+
+        def hand_over() -> None:
+            master = chance.choice(nodes.masters)
+            replica = nodes.replica_of(master)
+            replica.ask("CLUSTER", "FAILOVER")
+            nodes.wait_for_failover(master, replica)
 
         def move_slot() -> None:
             family = chance.choice(load().families)
@@ -215,11 +209,11 @@ def cluster(name: str, chance: random.Random, load: Callable[[], Load]) -> Itera
             migration.finish()
 
         faults: dict[str, Callable[[], None]] = {
-            "kill -9 of a master": lambda: fail_over(lambda master, _: master.kill()),
-            "SIGSTOP of a master": lambda: fail_over(lambda master, _: master.pause()),
-            "failover on purpose": lambda: fail_over(
-                lambda _, replica: replica.ask("CLUSTER", "FAILOVER")
+            "kill -9 of a master": kill_master,
+            "SIGSTOP of a master": lambda: freeze(
+                chance.choice(nodes.masters), chance.uniform(1.5, 4.0)
             ),
+            "failover on purpose": hand_over,
             "slot migration": lambda: _times(chance, move_slot),
             "short SIGSTOP": lambda: freeze(
                 chance.choice(nodes.masters), chance.uniform(0.05, 0.3)
@@ -227,7 +221,11 @@ def cluster(name: str, chance: random.Random, load: Callable[[], Load]) -> Itera
             "CLIENT KILL": lambda: kill_clients(nodes.masters),
             "SCRIPT FLUSH": lambda: flush_scripts(nodes.masters),
         }
-        yield Stage(nodes.url, faults, lambda: nodes.masters, nodes.wait_until_ok)
+
+        def epoch() -> object:
+            return sorted(node.port for node in nodes.masters)
+
+        yield Stage(nodes.url, faults, lambda: nodes.masters, nodes.wait_until_ok, epoch)
 
 
 TOPOLOGIES = {"standalone": standalone, "sentinel": sentinel, "cluster": cluster}

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 # How long after its call what was sent of a change can take effect, in seconds.
@@ -117,6 +119,10 @@ class Registers:
         self._lock = threading.Lock()
         self._registers: dict[str, Register] = {}
         self._windows: list[Window] = []
+        self._maybe: Window | None = None
+        self._undecided: list[Verdict] = []
+        # What goes on, for messages.
+        self.phase = ""
         self.lost: set[Change] = set()
         self.wrong: list[str] = []
 
@@ -137,19 +143,37 @@ class Registers:
     def read(self, name: str, seen: str | None, begun: float, ended: float) -> None:
         """Judge what a read has returned."""
         with self._lock:
-            verdict = self._register(name).judge(seen, begun, ended, self._windows)
-            if verdict.kind == WRONG:
-                self.wrong.append(verdict.why)
-            elif verdict.kind == LOST:
-                self.lost |= set(verdict.missing)
+            register = self._register(name)
+            verdict = register.judge(seen, begun, ended, self._windows)
+            if verdict.kind == WRONG and self._maybe is not None:
+                perhaps = register.judge(seen, begun, ended, [self._maybe])
+                if perhaps.kind == LOST:
+                    self._undecided.append(perhaps)
+                    return
+            self._take(verdict, verdict.kind)
 
-    def failover_begins(self, now: float) -> None:
+    @contextmanager
+    def perhaps_a_failover(self, happened: Callable[[], bool]) -> Iterator[None]:
+        """Within the block there may be a failover, also one that nobody asked for."""
         with self._lock:
-            self._windows.append(Window(now))
+            self._maybe = Window(time.monotonic())
+        try:
+            yield
+        finally:
+            confirmed = happened()
+            with self._lock:
+                window, self._maybe = self._maybe, None
+                if confirmed and window is not None:
+                    self._windows.append(Window(window.begun, time.monotonic()))
+                for verdict in self._undecided:
+                    self._take(verdict, LOST if confirmed else WRONG)
+                self._undecided.clear()
 
-    def failover_ends(self, now: float) -> None:
-        with self._lock:
-            self._windows[-1] = Window(self._windows[-1].begun, now)
+    def _take(self, verdict: Verdict, kind: str) -> None:
+        if kind == WRONG:
+            self.wrong.append(f"{verdict.why} ({self.phase})")
+        elif kind == LOST:
+            self.lost |= set(verdict.missing)
 
     def _register(self, name: str) -> Register:
         if name not in self._registers:

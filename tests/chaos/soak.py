@@ -109,13 +109,15 @@ def _run_faults(
             waiting = list(stage.faults)
             chance.shuffle(waiting)
         name = waiting.pop()
-        fault_begun = time.monotonic()
-        stage.faults[name]()
-        load.wait_for_success()
-        report.faults[name].append(time.monotonic() - fault_begun)
-        stage.is_well()
-        load.check_alive()
-        time.sleep(chance.uniform(0.0, 0.5))
+        load.registers.phase = f"{name}, {time.monotonic() - begun:.1f} s"
+        fault_begun, epoch = time.monotonic(), stage.epoch()
+        with load.registers.perhaps_a_failover(lambda before=epoch: stage.epoch() != before):  # type: ignore[misc]
+            stage.faults[name]()
+            load.wait_for_success()
+            report.faults[name].append(time.monotonic() - fault_begun)
+            stage.is_well()
+            load.check_alive()
+            time.sleep(chance.uniform(0.0, 0.5))
         if time.monotonic() > told + _PROGRESS_EVERY:
             told = time.monotonic()
             figures = load.figures

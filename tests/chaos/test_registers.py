@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from tests.chaos.registers import GONE, LATEST, LOST, RIGHT, SLACK, WRONG, Change, Register, Window
+from tests.chaos.registers import (
+    GONE,
+    LATEST,
+    LOST,
+    RIGHT,
+    SLACK,
+    WRONG,
+    Change,
+    Register,
+    Registers,
+    Window,
+)
 
 NO_FAILOVER: tuple[Window, ...] = ()
 
@@ -81,3 +94,17 @@ def test_all_that_a_failover_lost_is_counted_once() -> None:
     three = done("3", 4.5, 4.8)
     judged = register(ONE, TWO, three).judge("1", 5, 6, [Window(2.5)])
     assert judged.missing == [TWO, three]
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_only_a_failover_that_happened_explains_anything(happened: bool) -> None:
+    registers = Registers()
+    for value in ("1", "2"):
+        now = time.monotonic()
+        registers.end(registers.begin("key", value, now, now + 60), time.monotonic(), failed=False)
+    with registers.perhaps_a_failover(lambda: happened):
+        now = time.monotonic()
+        registers.read("key", "1", now, now)
+        assert not registers.lost
+        assert not registers.wrong
+    assert (len(registers.lost), len(registers.wrong)) == (int(happened), int(not happened))

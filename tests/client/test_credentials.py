@@ -111,22 +111,12 @@ async def test_one_provider_serves_all_connections_and_backends(
     assert told.made == 1
 
 
-async def test_a_provider_never_holds_up_the_loop(
-    user: str, make_backend: Callable[..., RedisStateBackend], told: type[Told]
+@pytest.mark.parametrize(("name", "in_the_loop"), [("Told", False), ("ToldOfLoops", True)])
+async def test_a_loop_waits_for_no_provider_but_one_made_for_loops(
+    name: str, in_the_loop: bool, told: type[Told]
 ) -> None:
-    backend = make_backend(credential_provider=f"{HERE}.Told")
-    await backend.aget(TASK, "key")
-    assert threading.get_ident() not in told.threads
-    await backend.aclose()
-
-
-async def test_a_provider_with_a_way_for_loops_is_asked_in_the_loop(
-    user: str, make_backend: Callable[..., RedisStateBackend], told: type[Told]
-) -> None:
-    backend = make_backend(credential_provider=f"{HERE}.ToldOfLoops")
-    await backend.aget(TASK, "key")
-    assert told.threads == {threading.get_ident()}
-    await backend.aclose()
+    await credentials.provided(f"{HERE}.{name}").get_credentials_async()
+    assert (threading.get_ident() in told.threads) is in_the_loop
 
 
 @pytest.mark.parametrize(

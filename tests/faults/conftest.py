@@ -1,8 +1,8 @@
 """Faults on real servers.
 
 REDIS_STATE_TEST_FAULTS=all takes minutes: it adds the failovers by the dozen, Redis beside Valkey,
-and both colours everywhere. REDIS_STATE_TEST_FIGURES=FILE collects what was counted, a JSON document
-per line.
+and both colours everywhere. REDIS_STATE_TEST_FIGURES=FILE collects what was counted, a JSON
+document per line.
 """
 
 from __future__ import annotations

@@ -25,12 +25,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 READ, WRITE = "read", "write"
 OK, UNKNOWN = "ok", "unknown"
 NEVER_ANSWERED = math.inf
 BEFORE_ALL = -math.inf
+# From, until, and the value that was there.
+Zone: TypeAlias = tuple[float, float, str | None]
 # What a key holds before its first write.
 ABSENT = None
 
@@ -155,7 +157,7 @@ def _by_key(events: Iterable[Event]) -> dict[str, list[Event]]:
 
 
 def _writes(events: Iterable[Event]) -> dict[str | None, Event]:
-    found = {ABSENT: Event(WRITE, "", ABSENT, BEFORE_ALL, BEFORE_ALL)}
+    found: dict[str | None, Event] = {ABSENT: Event(WRITE, "", ABSENT, BEFORE_ALL, BEFORE_ALL)}
     for event in events:
         if event.is_write:
             assert event.value not in found, f"{event.value!r} was written twice"
@@ -168,7 +170,9 @@ def _check_register(events: list[Event]) -> list[str]:
     for event in events:
         if not event.is_write and event.outcome == OK:
             clusters[event.value].append(event)
-    problems, forward, backward = [], [], []
+    problems: list[str] = []
+    forward: list[Zone] = []
+    backward: list[Zone] = []
     for value, write in writes.items():
         cluster = [write, *clusters.pop(value, [])]
         if len(cluster) == 1 and write.ended == NEVER_ANSWERED:
@@ -181,16 +185,14 @@ def _check_register(events: list[Event]) -> list[str]:
     return problems + _overlaps(sorted(forward, key=lambda zone: zone[:2]), backward)
 
 
-Zone = tuple[float, float, str | None]
-
-
 def _overlaps(forward: list[Zone], backward: list[Zone]) -> list[str]:
     problems = [
         f"{one!r} and {other!r} were both there"
         for (_, end, one), (begin, _, other) in pairwise(forward)
         if begin < end
     ]
-    position, reach = 0, (BEFORE_ALL, ABSENT)
+    position = 0
+    reach: tuple[float, str | None] = (BEFORE_ALL, ABSENT)
     for begin, end, value in sorted(backward, key=lambda zone: zone[:2]):
         while position < len(forward) and forward[position][0] < begin:
             reach = max(reach, forward[position][1:], key=lambda zone: zone[0])

@@ -53,9 +53,10 @@ class _Turn(NamedTuple):
 
 
 class Load:
-    """One writer and one reader of each key, until the end of the block."""
+    """One writer and one reader of each key, or some of each, until the end of the block."""
 
-    def __init__(self, url: str, colour: str, **options: Any) -> None:
+    def __init__(self, url: str, colour: str, *, clients: int = 1, **options: Any) -> None:
+        self._clients = clients
         self.namespace = f"faults-{uuid4().hex[:12]}"
         self._options: dict[str, Any] = {"url": url, "namespace": self.namespace, "budget": BUDGET}
         self._options |= {"timeout": 0.3, "connect_timeout": 0.3} | options
@@ -68,7 +69,8 @@ class Load:
 
     def __enter__(self) -> Self:
         self._backend = RedisStateBackend(**self._options)
-        workers = [(kind, key) for kind in (WRITE, READ) for key in (*SCOPES, SHORT_LIVED)]
+        kinds = (WRITE, READ) * self._clients
+        workers = [(kind, key) for kind in kinds for key in (*SCOPES, SHORT_LIVED)]
         threads = ThreadPoolExecutor(len(workers))
         if self._is_async:
             self._running = [threads.submit(lambda: asyncio.run(self._run_tasks(workers)))]
@@ -121,7 +123,8 @@ class Load:
         if failures is not None:
             errors = self.history.errors()
             assert sum(errors.values()) <= failures, errors
-        short, others = [], []
+        short: list[Event] = []
+        others: list[Event] = []
         for event in events:
             (short if event.key == SHORT_LIVED else others).append(event)
         self._check_short_lived(short)

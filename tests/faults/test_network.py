@@ -17,21 +17,6 @@ from tests.support.servers import FIELD_FORM
 
 # Longer than a call waits.
 TOO_LONG = 5.0
-# Replicas need not wait for others before they get everything.
-AT_ONCE = ("--repl-diskless-sync-delay", "0")
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    ports = Ports()
-    yield ports
-    ports.close()
-
-
-@pytest.fixture
-def node(ports: Ports) -> Iterator[Node]:
-    with Node(FIELD_FORM, ports.take(), *AT_ONCE) as node:
-        yield node
 
 
 @pytest.fixture
@@ -40,17 +25,17 @@ def proxy(node: Node) -> Iterator[Proxy]:
         yield proxy
 
 
-def test_a_slow_network_fails_no_call(proxy: Proxy, colour: str) -> None:
-    with Load(proxy.url, colour) as load, proxy.weather(Weather(delay=0.02)):
+def test_a_slow_network_fails_no_call(proxy: Proxy, either_colour: str) -> None:
+    with Load(proxy.url, either_colour) as load, proxy.weather(Weather(delay=0.02)):
         for _ in range(3):
             load.wait_for_all_keys()
     load.check(failures=0)
     assert proxy.counts["delayed"]
 
 
-def test_bytes_that_trickle_are_put_together(proxy: Proxy, colour: str) -> None:
+def test_bytes_that_trickle_are_put_together(proxy: Proxy, either_colour: str) -> None:
     weather = Weather(trickle=7, pause=0.0005)
-    with Load(proxy.url, colour, timeout=5.0, **PATIENT) as load, proxy.weather(weather):
+    with Load(proxy.url, either_colour, timeout=5.0, **PATIENT) as load, proxy.weather(weather):
         for _ in range(3):
             load.wait_for_all_keys()
     load.check(failures=0)
@@ -81,8 +66,8 @@ def test_a_connection_that_is_cut_costs_no_value(
     load.check(failures=0)
 
 
-def test_connections_that_are_reset_fail_no_call(proxy: Proxy, colour: str) -> None:
-    with Load(proxy.url, colour, **PATIENT) as load:
+def test_connections_that_are_reset_fail_no_call(proxy: Proxy, either_colour: str) -> None:
+    with Load(proxy.url, either_colour, **PATIENT) as load:
         for _ in range(10):
             assert proxy.cut(reset=True)
             load.wait_for_all_keys()
@@ -91,9 +76,9 @@ def test_connections_that_are_reset_fail_no_call(proxy: Proxy, colour: str) -> N
 
 @pytest.mark.parametrize("way", [UP, DOWN])
 def test_a_network_that_swallows_everything_costs_calls_and_no_value(
-    proxy: Proxy, colour: str, way: str
+    proxy: Proxy, either_colour: str, way: str
 ) -> None:
-    with Load(proxy.url, colour) as load:
+    with Load(proxy.url, either_colour) as load:
         with proxy.weather(Weather(swallow=True, ways=(way,))):
             load.wait_for_errors()
         load.wait_for_all_keys()
@@ -112,8 +97,8 @@ def test_a_delay_beyond_the_budget_is_a_timeout_and_costs_no_value(
     assert "OperationTimeoutError" in load.history.errors()
 
 
-def test_a_port_that_refuses_for_a_while_is_found_again(proxy: Proxy, colour: str) -> None:
-    with Load(proxy.url, colour) as load:
+def test_a_port_that_refuses_for_a_while_is_found_again(proxy: Proxy, either_colour: str) -> None:
+    with Load(proxy.url, either_colour) as load:
         proxy.refuse()
         proxy.cut()
         load.wait_for_errors()
@@ -124,10 +109,10 @@ def test_a_port_that_refuses_for_a_while_is_found_again(proxy: Proxy, colour: st
 
 
 def test_an_address_that_leads_to_another_server_leads_there_after_a_cut(
-    node: Node, ports: Ports, proxy: Proxy, colour: str
+    node: Node, ports: Ports, proxy: Proxy, either_colour: str
 ) -> None:
     follow = ("--replicaof", HOST, str(node.port))
-    with Node(FIELD_FORM, ports.take(), *follow) as other, Load(proxy.url, colour) as load:
+    with Node(FIELD_FORM, ports.take(), *follow) as other, Load(proxy.url, either_colour) as load:
         move(node, other)
         proxy.retarget(other.port)
         proxy.cut()
@@ -140,13 +125,11 @@ def test_an_address_that_leads_to_another_server_leads_there_after_a_cut(
 def test_a_name_that_changes_its_address_is_looked_up_again(
     ports: Ports, colour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = ports.take()
-    addresses = Addresses(monkeypatch)
+    port, addresses = ports.take(), Addresses(monkeypatch)
+    follow = ("--replicaof", HOST, str(port))
     with (
-        Node(FIELD_FORM, port, *AT_ONCE, "--protected-mode", "no") as first,
-        Node(
-            FIELD_FORM, port, "--bind", Addresses.SECOND, "--replicaof", HOST, str(port)
-        ) as second,
+        Node(FIELD_FORM, port, "--repl-diskless-sync-delay", "0") as first,
+        Node(FIELD_FORM, port, "--bind", Addresses.SECOND, *follow) as second,
         Load(f"redis://{Addresses.NAME}:{port}/0", colour) as load,
     ):
         move(first, second)

@@ -1,44 +1,35 @@
 """One server that crashes, hangs, loads, fills up or takes no writes, under load.
 
-It keeps its data in an append-only file, so that nothing explains the loss of an acknowledged write.
+It keeps its data in an append-only file, so nothing explains the loss of an acknowledged write.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.load import PATIENT, SCOPES, Load
 from tests.support.nodes import Node
 from tests.support.ports import Ports
-from tests.support.servers import FIELD_FORM, ONE_OF_EACH_FORM
-
-KEEPS_ALL = ("--appendonly", "yes", "--appendfsync", "always")
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    ports = Ports()
-    yield ports
-    ports.close()
-
-
-@pytest.fixture
-def node(ports: Ports) -> Iterator[Node]:
-    with Node(FIELD_FORM, ports.take(), *KEEPS_ALL, "--enable-debug-command", "yes") as node:
-        yield node
+from tests.support.servers import ONE_OF_EACH_FORM
 
 
 def url_of(node: Node) -> str:
     return f"redis://{node.address}/0"
 
 
-def test_without_a_fault_no_call_fails(node: Node, colour: str) -> None:
-    with Load(url_of(node), colour) as load:
+def test_without_a_fault_no_call_fails(node: Node, either_colour: str) -> None:
+    with Load(url_of(node), either_colour) as load:
         for _ in range(20):
+            load.wait_for_all_keys()
+    load.check(failures=0)
+
+
+def test_many_writers_of_a_key_see_one_order(node: Node, colour: str) -> None:
+    with Load(url_of(node), colour, clients=3) as load:
+        for _ in range(10):
             load.wait_for_all_keys()
     load.check(failures=0)
 
@@ -82,8 +73,8 @@ def test_scripts_that_the_server_forgets_fail_no_call(name: str, ports: Ports) -
     load.check(failures=0)
 
 
-def test_connections_that_the_server_closes_fail_no_call(node: Node, colour: str) -> None:
-    with Load(url_of(node), colour, **PATIENT) as load:
+def test_connections_that_the_server_closes_fail_no_call(node: Node, either_colour: str) -> None:
+    with Load(url_of(node), either_colour, **PATIENT) as load:
         for _ in range(20):
             assert node.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") > 0
             load.wait_for_all_keys()
@@ -105,8 +96,10 @@ def test_while_the_server_loads_calls_wait_or_fail(node: Node, colour: str) -> N
     assert load.history.errors().keys() <= {"OperationTimeoutError", "UnavailableError"}
 
 
-def test_a_master_that_becomes_a_replica_takes_writes_again_later(node: Node, colour: str) -> None:
-    with Load(url_of(node), colour, budget=0.5) as load:
+def test_a_master_that_becomes_a_replica_takes_writes_again_later(
+    node: Node, either_colour: str
+) -> None:
+    with Load(url_of(node), either_colour, budget=0.5) as load:
         node.ask("REPLICAOF", "127.0.0.1", 1)
         load.wait_for_errors()
         node.ask("REPLICAOF", "NO", "ONE")
@@ -115,9 +108,9 @@ def test_a_master_that_becomes_a_replica_takes_writes_again_later(node: Node, co
     assert set(load.history.errors()) == {"UnavailableError"}
 
 
-def test_a_full_server_refuses_writes_and_serves_reads(node: Node, colour: str) -> None:
+def test_a_full_server_refuses_writes_and_serves_reads(node: Node, either_colour: str) -> None:
     node.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
-    with Load(url_of(node), colour) as load:
+    with Load(url_of(node), either_colour) as load:
         node.ask("CONFIG", "SET", "maxmemory", 1)
         load.wait_for_errors()
         node.ask("CONFIG", "SET", "maxmemory", 0)

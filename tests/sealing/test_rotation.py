@@ -21,6 +21,8 @@ from redis_state import (
 )
 from redis_state.rotation import RotationProgress, RotationReport
 from tests.sealing.conftest import FIRST, SECOND, THIRD
+from tests.support.servers import ONE_OF_EACH_FORM
+from tests.support.topologies import lanes
 from tests.support.verbs import COLOURS
 
 TASK, MAPPED = TaskScope("dag", "run", "task"), TaskScope("dag", "run", "task", 300)
@@ -29,6 +31,11 @@ SCOPES: tuple[StateScope, ...] = (TASK, MAPPED, ASSET)
 Make = Callable[..., RedisStateBackend]
 MakeWorker = Callable[..., RedisWorkerBackend]
 Stored = Callable[[], dict[tuple[bytes, bytes], bytes]]
+
+
+@pytest.fixture(params=[*ONE_OF_EACH_FORM, *lanes()])
+def server_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(params=COLOURS)
@@ -126,7 +133,8 @@ async def test_other_namespaces_and_foreign_keys_are_left_alone(
     assert await rotate(backend) == RotationReport()
     for other in others:
         assert with_keys(namespace=other).get(TASK, "key") == "1"
-    raw.unlink(*raw.keys(f"{namespace}*"))
+    for key in raw.scan_iter(match=f"{namespace}*", count=1000):
+        raw.unlink(key)
 
 
 async def test_payloads_are_sealed_and_references_stay_plain(

@@ -1,4 +1,4 @@
-"""What every machine is bound to: a server of each form."""
+"""What every machine is bound to: a server of each form, or a deployment in the slow lane."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from redis_state.testing import EmbeddedServer
+from tests.support import topologies
 from tests.support.servers import ONE_OF_EACH_FORM
 
+LANES = topologies.lanes() if topologies.HOW_MUCH == "all" else ()
 
-@pytest.fixture(params=ONE_OF_EACH_FORM)
+
+@pytest.fixture(params=[*ONE_OF_EACH_FORM, *LANES])
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -22,5 +24,5 @@ def machine_settings() -> settings:
 
 
 @pytest.fixture
-def bound(server: EmbeddedServer, raw: Any, has_field_expiry: bool) -> dict[str, Any]:
+def bound(server: topologies.Deployment, raw: Any, has_field_expiry: bool) -> dict[str, Any]:
     return {"server": server, "raw": raw, "field_form": has_field_expiry}

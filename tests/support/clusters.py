@@ -41,7 +41,7 @@ class Cluster:
 
     def __enter__(self) -> Self:
         try:
-            self._start()
+            self.start()
         except BaseException:
             self.stop()
             raise
@@ -64,36 +64,7 @@ class Cluster:
         """The nodes that answer and serve slots, as the first of them that is well says."""
         return [self._node(member.port) for member in self._members() if member.slots]
 
-    def stop(self) -> None:
-        self._stack.close()
-        self._ports.close()
-
-    def owner(self, key: str | bytes | int) -> Node:
-        """Return the master of a key, or of a slot."""
-        slot = key if isinstance(key, int) else slot_of(key)
-        (port,) = [m.port for m in self._members() if any(slot in _range(s) for s in m.slots)]
-        return self._node(port)
-
-    def replica_of(self, master: Node) -> Node:
-        members = self._members()
-        master_id = next(m.id for m in members if m.port == master.port)
-        return self._node(next(m.port for m in members if m.master_id == master_id))
-
-    def id_of(self, node: Node) -> str:
-        return str(node.ask("CLUSTER", "MYID"))
-
-    def wait_for_failover(self, master: Node, replica: Node) -> float:
-        """Wait until a replica has taken over from its master, to all that run."""
-        return wait_until(
-            lambda: _is_master(replica) and replica in self.masters and master not in self.masters,
-            "a failover in the cluster",
-        )
-
-    def wait_until_ok(self) -> float:
-        """Wait until all nodes run, agree on everything, and each replica follows its master."""
-        return wait_until(self._is_ok, "the cluster is well")
-
-    def _start(self) -> None:
+    def start(self) -> None:
         for _ in range(2 * self._masters):
             port = self._ports.take()
             node = Node(self.name, port, *self._cluster_options(), *self._options)
@@ -109,6 +80,39 @@ class Cluster:
         for master, replica in zip(masters, replicas, strict=True):
             self._follow(replica, master)
         self.wait_until_ok()
+
+    def stop(self) -> None:
+        self._stack.close()
+        self._ports.close()
+
+    def owner(self, key: str | bytes | int) -> Node:
+        """Return the master of a key, or of a slot."""
+        slot = key if isinstance(key, int) else slot_of(key)
+        (port,) = [m.port for m in self._members() if any(slot in _range(s) for s in m.slots)]
+        return self._node(port)
+
+    def replica_of(self, master: Node) -> Node:
+        members = self._members()
+        master_id = next(m.id for m in members if m.port == master.port)
+        return self._node(next(m.port for m in members if m.master_id == master_id))
+
+    def another(self, owner: Node) -> Node:
+        """Return a master that is not this one."""
+        return next(node for node in self.masters if node is not owner)
+
+    def id_of(self, node: Node) -> str:
+        return str(node.ask("CLUSTER", "MYID"))
+
+    def wait_for_failover(self, master: Node, replica: Node) -> float:
+        """Wait until a replica has taken over from its master, to all that run."""
+        return wait_until(
+            lambda: _is_master(replica) and replica in self.masters and master not in self.masters,
+            "a failover in the cluster",
+        )
+
+    def wait_until_ok(self) -> float:
+        """Wait until all nodes run, agree on everything, and each replica follows its master."""
+        return wait_until(self._is_ok, "the cluster is well")
 
     def _cluster_options(self) -> list[str]:
         options = {

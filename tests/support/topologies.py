@@ -7,6 +7,7 @@ default, "all" or "none".
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, TypeAlias
 
@@ -22,7 +23,7 @@ from tests.support.replicated import SentinelTrio
 HOW_MUCH = os.environ.get("REDIS_STATE_TEST_TOPOLOGIES", "some")
 # Nobody is to fail here: a busy machine must not look like a dead server.
 _PATIENT = 15_000
-_KINDS = {
+_KINDS: dict[str, Callable[[str], Cluster | SentinelTrio]] = {
     "cluster": lambda name: Cluster(name, node_timeout=_PATIENT),
     "sentinel": lambda name: SentinelTrio(name, down_after=_PATIENT),
 }
@@ -55,7 +56,9 @@ class Deployments:
         if not kind:
             return self._servers[name]
         if name not in self._running:
-            self._running[name] = self._stack.enter_context(_KINDS[kind](server))
+            deployment = self._running[name] = _KINDS[kind](server)
+            self._stack.push(deployment)
+            deployment.start()
         return self._running[name]
 
     def stop(self) -> None:

@@ -1,0 +1,101 @@
+"""What each verb does while the slot of its task moves, with half of the pages on either side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeAlias
+
+import pytest
+
+from redis_state import RedisStateBackend, TaskScope, UnavailableError
+from redis_state.keys import place
+from tests.support.clusters import Cluster, Migration, slot_of
+from tests.support.servers import ONE_OF_EACH_FORM
+from tests.support.verbs import Verbs
+
+MAPPED = [TaskScope("faults", "run", "mapped", index) for index in range(12)]
+Call: TypeAlias = Callable[[TaskScope], Awaitable[None]]
+
+
+@pytest.fixture(params=ONE_OF_EACH_FORM, scope="module")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    with Cluster(request.param) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def half_moved(cluster: Cluster) -> Iterator[Migration]:
+    """Write a mapped task, and move half of its pages to another master."""
+    backend = RedisStateBackend(url=cluster.url)
+    for scope in MAPPED:
+        backend.set_many(scope, {"a": str(scope.map_index), "b": "b"})
+    backend.close()
+    slot = slot_of(place("airflow", MAPPED[0]).page)
+    migration = Migration(cluster, slot, cluster.another(cluster.owner(slot)))
+    migration.begin()
+    assert migration.move(len(MAPPED) // 2) == len(MAPPED) // 2
+    yield migration
+    migration.finish()
+    cluster.wait_until_ok()
+    # For whoever comes next.
+    backend.clear(MAPPED[0], all_map_indices=True)
+    backend.close()
+
+
+async def test_every_verb_works_amid_the_move_of_a_slot(half_moved: Migration, colour: str) -> None:
+    verbs = Verbs(RedisStateBackend(url=half_moved.cluster.url), colour)
+    for scope in MAPPED:
+        index = str(scope.map_index)
+        assert await verbs.get(scope, "a") == index
+        assert await verbs.get_many(scope, ["a", "b"]) == {"a": index, "b": "b"}
+        assert set(await verbs.entries(scope)) == {"a", "b"}
+        await verbs.set(scope, "a", f"{index}, again")
+        await verbs.set(scope, "c", "new")
+        assert await verbs.get_many(scope, ["a", "c"]) == {"a": f"{index}, again", "c": "new"}
+    unseen = TaskScope("faults", "run", "mapped", 100)
+    await verbs.set(unseen, "a", "1")
+    assert await verbs.get(unseen, "a") == "1"
+    await verbs.backend.aclose()
+    verbs.backend.close()
+
+
+async def test_what_needs_all_pages_of_a_task_waits_for_the_end_of_the_move(
+    half_moved: Migration, either_colour: str
+) -> None:
+    hasty = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=0.3), either_colour)
+    with pytest.raises(UnavailableError, match="TRYAGAIN|ASK"):
+        await hasty.clear(MAPPED[0], all_map_indices=True)
+    assert await hasty.get(MAPPED[0], "a") == "0"
+    patient = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=30.0), either_colour)
+    ending = threading.Timer(0.3, half_moved.finish)
+    ending.start()
+    await patient.clear(MAPPED[0], all_map_indices=True)
+    assert [await patient.entries(scope) for scope in MAPPED] == [{}] * len(MAPPED)
+    ending.join()
+    for verbs in (hasty, patient):
+        await verbs.backend.aclose()
+        verbs.backend.close()
+
+
+async def test_a_delete_or_a_clear_amid_the_move_is_whole_or_fails(
+    half_moved: Migration, either_colour: str
+) -> None:
+    verbs = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=0.3), either_colour)
+    calls: list[tuple[TaskScope, Call, set[str]]] = [
+        *((scope, lambda scope: verbs.delete(scope, "a"), {"b"}) for scope in MAPPED[:4]),
+        *((scope, verbs.clear, set()) for scope in MAPPED[4:8]),
+    ]
+    for scope, call, after in calls:
+        try:
+            await call(scope)
+        except UnavailableError:
+            assert set(await verbs.entries(scope)) == {"a", "b"}
+        else:
+            assert set(await verbs.entries(scope)) == after
+    half_moved.finish()
+    for scope, call, after in calls:
+        await call(scope)
+        assert set(await verbs.entries(scope)) == after
+    await verbs.backend.aclose()
+    verbs.backend.close()
