@@ -1,12 +1,14 @@
 """What is slow and proves more: `make test-slow` runs it.
 
-Each lane is a run of the suite on something else than `make test` uses: other majors of redis-py,
-other Pythons, the task SDK without Airflow's core, the next Airflow, many more random examples.
-What a lane needs and cannot find makes it fail.
+Each lane is a run of the suite on something else than `make test` uses: every server and topology,
+the least rights, encryption, failovers, other majors of redis-py, other Pythons, the task SDK
+without Airflow's core, the next Airflow, many more random examples. What a lane needs and cannot
+find makes it fail.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import subprocess
@@ -25,11 +27,22 @@ SUITE = ("tests/contract", "tests/client", "tests/lua", "tests/worker")
 # What holds without Airflow's core, and what holds with any.
 BESIDE_THE_SDK = ("test_contract.py", "test_configuration.py", "test_responses.py")
 BESIDE_THE_NEXT = (*BESIDE_THE_SDK, "test_metrics.py", "server")
+# The servers that `make test` leaves out.
+THE_OTHERS = "redis82 or valkey81 or path"
+# Any, for a lane that wants one.
+FERNET_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def main() -> int:
     lanes: dict[str, Callable[[], None]] = {
+        "every server": every_server,
+        "every topology": every_topology,
+        "failovers": failovers,
+        "chaos": lambda: run(sys.executable, "-m", "tests.chaos", "--minutes", "1", "--seed", "1"),
+        "fuzz": fuzz,
+        "minimal rights": minimal_rights,
+        "encrypted and compressed": encrypted_and_compressed,
         "many random examples": many_examples,
         "without the fast lane": without_the_fast_lane,
         **{f"redis-py {major}": partial(redis_major, major) for major in REDIS_MAJORS},
@@ -54,6 +67,43 @@ def main() -> int:
         print(f"=== {name}: {time.monotonic() - begun:.0f} s", flush=True)
     print(f"\n{len(wanted) - len(failed)} lanes passed, failed: {', '.join(failed) or 'none'}")
     return 1 if failed else 0
+
+
+def every_server() -> None:
+    environment = {"REDIS_STATE_TEST_SERVERS": "all", "REDIS_STATE_TEST_TOPOLOGIES": "none"}
+    suite = ("tests/contract", "tests/lua", "tests/worker")
+    pytest(sys.executable, *suite, "-k", THE_OTHERS, environment=environment)
+
+
+def every_topology() -> None:
+    environment = {"REDIS_STATE_TEST_TOPOLOGIES": "all"}
+    pytest(sys.executable, "tests/contract", "-k", "cluster or sentinel", environment=environment)
+
+
+def failovers() -> None:
+    # One after the other: each has many servers of its own.
+    environment = {"REDIS_STATE_TEST_FAULTS": "all"}
+    run(sys.executable, "-m", "pytest", "-q", "tests/faults", environment=environment)
+
+
+def fuzz() -> None:
+    folder = environment_of(".venv-fuzz", sys.executable, "requirements/fuzz.txt")
+    run(str(folder / "bin" / "python"), "-m", "tests.fuzz")
+
+
+def minimal_rights() -> None:
+    environment = {"REDIS_STATE_TEST_ACL": "minimal", "REDIS_STATE_TEST_TOPOLOGIES": "none"}
+    pytest(sys.executable, "tests/contract", "-k", ONE_OF_EACH, environment=environment)
+
+
+def encrypted_and_compressed() -> None:
+    environment = {
+        "REDIS_STATE_ENCRYPTION": "own",
+        "REDIS_STATE_ENCRYPTION_KEYS": FERNET_KEY,
+        "REDIS_STATE_COMPRESSION_THRESHOLD": "1",
+        "REDIS_STATE_TEST_TOPOLOGIES": "none",
+    }
+    pytest(sys.executable, "tests/contract", "-k", ONE_OF_EACH, environment=environment)
 
 
 def many_examples() -> None:
@@ -86,12 +136,14 @@ def redis_major(major: str) -> None:
         raise FileNotFoundError(f"redis-py {major} was to be tested, and {said} was found")
     # It opens the connections, and does nothing else: one server of each form says enough.
     pytest(sys.executable, "tests/client", environment=environment)
+    environment |= {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
     pytest(sys.executable, "tests/contract", "-k", ONE_OF_EACH, environment=environment)
 
 
 def python(name: str) -> None:
     folder = environment_of(f".venv-{name}", find_python(name), "requirements/dev.txt")
-    pytest(str(folder / "bin" / "python"), *SUITE, "tests/unit")
+    environment = {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
+    pytest(str(folder / "bin" / "python"), *SUITE, "tests/unit", environment=environment)
 
 
 def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:

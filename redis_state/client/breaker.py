@@ -81,9 +81,9 @@ class Breaker:
             self.answered()
         if not isinstance(failure, (BrokenError, NotNowError)):
             return
-        since = self._failing_since
-        if since is None:
-            since = self._failing_since = begun
+        # Calls that failed together tell it in any order.
+        since = min(self._failing_since or begun, begun)
+        self._failing_since = since
         if not self.is_open and time.monotonic() - since >= self._after:
             self._turn(is_open=True)
 
@@ -119,9 +119,13 @@ class Breaker:
             self._observer.turned_away()
 
     def _turn(self, *, is_open: bool) -> None:
-        self.is_open = is_open
-        if self._observer is not None:
-            self._observer.breaker_changed(is_open=is_open)
+        # Of many calls that fail at once, one tells it.
+        with self._lock:
+            if self.is_open == is_open:
+                return
+            self.is_open = is_open
+            if self._observer is not None:
+                self._observer.breaker_changed(is_open=is_open)
 
 
 class Turn:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from redis_state import OperationTimeoutError, RedisStateBackend, TaskScope, UnavailableError, keys
 from redis_state.client import breaker as module
@@ -46,7 +47,7 @@ MOST = 4
 AFTER = 0.5
 GRACE = 0.25
 # Long enough that the others end well before those that try, on a busy machine, too.
-HASTY = {"breaker_after": 0.2, "budget": 1.6}
+HASTY: dict[str, Any] = {"breaker_after": 0.2, "budget": 1.6}
 TURNED_AWAY = "has not answered for a while; a few calls go on trying"
 
 pytestmark = pytest.mark.timeout(60)
@@ -125,6 +126,17 @@ def test_it_opens_when_the_server_has_failed_for_so_long(breaker: Breaker, clock
 
 def test_one_attempt_that_took_so_long_is_enough(breaker: Breaker, clock: Clock) -> None:
     silence(breaker, clock, AFTER)
+    assert breaker.is_open
+
+
+def test_of_attempts_that_fail_together_the_one_that_began_first_counts(
+    breaker: Breaker, clock: Clock
+) -> None:
+    begun = clock.now
+    clock.now += AFTER
+    breaker.note(BrokenError("another call had no more time"), begun + 0.1)
+    assert not breaker.is_open
+    breaker.note(SilenceError("no answer in time"), begun)
     assert breaker.is_open
 
 
@@ -454,7 +466,7 @@ async def test_switched_off_each_call_waits_out_its_budget(
 def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
     running: EmbeddedServer, notes: Notes, fast_lane: bool
 ) -> None:
-    settings = Settings(url=running.url, fast_lane=fast_lane, **HASTY)  # type: ignore[arg-type]
+    settings = Settings(url=SecretStr(running.url), fast_lane=fast_lane, **HASTY)
     client = SyncClient(settings, notes)
 
     def read(_: int) -> bool:

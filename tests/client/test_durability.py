@@ -223,12 +223,12 @@ async def test_more_replicas_than_there_are_cannot_confirm(
     await close(verbs)
 
 
-@pytest.mark.parametrize("budget", [0.3, 2.5])
+@pytest.mark.parametrize("budget", [1.2, 2.5])
 async def test_the_wait_ends_within_the_budget_so_that_the_error_says_what_is_missing(
     replicated: Replicated, replica: Node, verbs_at: Make, budget: float
 ) -> None:
     replicated.break_replication()
-    verbs = verbs_at(replicated.url, durability="replicas:1", timeout=1.0, budget=budget)
+    verbs = verbs_at(replicated.url, durability="replicas:1", timeout=2.0, budget=budget)
     with pytest.raises(DurabilityError, match=NOT_CONFIRMED):
         await verbs.set(TASK, "key", "1")
     await close(verbs)

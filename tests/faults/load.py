@@ -26,14 +26,19 @@ from tests.faults.history import (
     broken_promises,
     linearizability,
 )
-from tests.support.nodes import PATIENCE, wait_until
+from tests.support.nodes import wait_until
 
 COLOURS = ("sync", "async")
 BUDGET = 1.0
 # Calls end with their budget; how long after, a busy machine has a say in.
 GRACE = 10.0
 # No call ends before the fault does, neither by its budget nor by the breaker.
-PATIENT: dict[str, Any] = {"budget": 60.0, "breaker_after": 0.0}
+PATIENT: dict[str, Any] = {
+    "budget": 60.0,
+    "timeout": 10.0,
+    "connect_timeout": 10.0,
+    "breaker_after": 0.0,
+}
 # One of the tasks is mapped: its values share a page with others.
 SCOPES: dict[str, StateScope] = {
     **{f"task-{number}": TaskScope("faults", "run", f"task-{number}") for number in range(5)},
@@ -41,6 +46,8 @@ SCOPES: dict[str, StateScope] = {
 }
 SHORT_LIVED = "short-lived"
 LIFE = timedelta(milliseconds=200)
+# What a call may end with that Redis cannot be asked for the time being.
+FAILURES = {"UnavailableError", "OperationTimeoutError"}
 _KEY = "value"
 _PAUSE = 0.002
 
@@ -136,7 +143,7 @@ class Load:
 
     def values(self) -> dict[str, str | None]:
         """Read all that stays, by connections of its own."""
-        with closing(RedisStateBackend(**(self._options | {"budget": PATIENCE}))) as backend:
+        with closing(RedisStateBackend(**(self._options | PATIENT))) as backend:
             return {key: backend.get(scope, _KEY) for key, scope in SCOPES.items()}
 
     def figures(self) -> dict[str, Any]:

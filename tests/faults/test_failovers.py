@@ -20,7 +20,7 @@ from typing import Any, Self
 import pytest
 
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
-from tests.faults.load import Load
+from tests.faults.load import PATIENT, Load
 from tests.support.nodes import Node, wait_until
 from tests.support.replicated import SERVICE, SentinelTrio
 
@@ -74,14 +74,15 @@ class Writing:
                 self.answers.append((begun, time.monotonic()))
             time.sleep(PAUSE)
 
-    def lost(self) -> int:
+    def lost(self, url: str) -> int:
         """Count what was acknowledged and is not there, and clear the rest."""
         missing = 0
-        for at, scope in enumerate(SCOPES):
-            found = self.backend.get_many(scope, self.acknowledged[at])
-            assert all(key == value for key, value in found.items())
-            missing += len(self.acknowledged[at] - found.keys())
-        self.backend.clear(SCOPES[0], all_map_indices=True)
+        with closing(RedisStateBackend(url=url, **PATIENT)) as backend:
+            for at, scope in enumerate(SCOPES):
+                found = backend.get_many(scope, self.acknowledged[at])
+                assert all(key == value for key, value in found.items())
+                missing += len(self.acknowledged[at] - found.keys())
+            backend.clear(SCOPES[0], all_map_indices=True)
         return missing
 
 
@@ -169,7 +170,7 @@ def fail_over(trio: SentinelTrio, writing: Writing, tally: Tally, *, is_behind: 
         tally.client_s.append((writing.recovered(begun) or 0.0) - begun)
         back.join()
         trio.wait_until_watched()
-    lost = writing.lost()
+    lost = writing.lost(trio.url)
     tally.failovers += 1
     tally.acknowledged += writing.count
     tally.errors += writing.errors

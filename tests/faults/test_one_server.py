@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.faults.load import PATIENT, SCOPES, Load
+from tests.faults.load import FAILURES, PATIENT, SCOPES, Load
 from tests.support.nodes import Node
 from tests.support.ports import Ports
 from tests.support.servers import ONE_OF_EACH_FORM
@@ -21,14 +21,14 @@ def url_of(node: Node) -> str:
 
 
 def test_without_a_fault_no_call_fails(node: Node, either_colour: str) -> None:
-    with Load(url_of(node), either_colour) as load:
+    with Load(url_of(node), either_colour, **PATIENT) as load:
         for _ in range(20):
             load.wait_for_all_keys()
     load.check(failures=0)
 
 
 def test_many_writers_of_a_key_see_one_order(node: Node, colour: str) -> None:
-    with Load(url_of(node), colour, clients=3) as load:
+    with Load(url_of(node), colour, clients=3, **PATIENT) as load:
         for _ in range(10):
             load.wait_for_all_keys()
     load.check(failures=0)
@@ -60,12 +60,12 @@ def test_a_server_that_hangs_costs_each_call_its_budget_and_no_value(
         node.resume()
         load.wait_for_all_keys()
     load.check()
-    assert load.history.errors().keys() <= {"OperationTimeoutError", "UnavailableError"}
+    assert load.history.errors().keys() <= FAILURES
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH_FORM)
 def test_scripts_that_the_server_forgets_fail_no_call(name: str, ports: Ports) -> None:
-    with Node(name, ports.take()) as node, Load(url_of(node), "sync") as load:
+    with Node(name, ports.take()) as node, Load(url_of(node), "sync", **PATIENT) as load:
         for _ in range(20):
             node.ask("SCRIPT", "FLUSH")
             time.sleep(0.01)
@@ -75,8 +75,9 @@ def test_scripts_that_the_server_forgets_fail_no_call(name: str, ports: Ports) -
 
 def test_connections_that_the_server_closes_fail_no_call(node: Node, either_colour: str) -> None:
     with Load(url_of(node), either_colour, **PATIENT) as load:
-        for _ in range(20):
-            assert node.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") > 0
+        closed = 0
+        while closed < 20:
+            closed += node.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             load.wait_for_all_keys()
     load.check(failures=0)
 
@@ -93,7 +94,7 @@ def test_while_the_server_loads_calls_wait_or_fail(node: Node, colour: str) -> N
         loading.join()
         load.wait_for_all_keys()
     load.check()
-    assert load.history.errors().keys() <= {"OperationTimeoutError", "UnavailableError"}
+    assert load.history.errors().keys() <= FAILURES
 
 
 def test_a_master_that_becomes_a_replica_takes_writes_again_later(
@@ -105,7 +106,7 @@ def test_a_master_that_becomes_a_replica_takes_writes_again_later(
         node.ask("REPLICAOF", "NO", "ONE")
         load.wait_for_all_keys()
     load.check()
-    assert set(load.history.errors()) == {"UnavailableError"}
+    assert load.history.errors().keys() <= FAILURES
 
 
 def test_a_full_server_refuses_writes_and_serves_reads(node: Node, either_colour: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from redis_state import (
+    DurabilityError,
     RedisStateBackend,
     RedisWorkerBackend,
     StateStoreError,
@@ -19,6 +22,7 @@ from redis_state import (
 )
 from redis_state.airflow.statistics import size_of
 from redis_state.testing import EmbeddedServer
+from tests.support.freezing import frozen
 from tests.support.peers import hang_up, listener
 from tests.with_airflow.conftest import HAS_CORE
 
@@ -170,3 +174,40 @@ def test_without_metrics_there_is_no_meter(side_off: str) -> None:
 def test_only_values_have_a_size() -> None:
     assert size_of(None) == 0
     assert size_of({"key": "12"}) == 2
+
+
+def gauges(lines: list[str]) -> list[str]:
+    return [line.removesuffix("|g") for line in lines if line.endswith("|g")]
+
+
+def test_calls_that_are_turned_away_are_counted_and_the_breaker_tells_its_state(
+    side: str, make: Callable[..., Any], statsd: Catch
+) -> None:
+    def read(_: int) -> None:
+        with contextlib.suppress(StateStoreError):
+            backend.get(TASK, "key")
+
+    with EmbeddedServer() as hanging:
+        backend = make(url=hanging.url, breaker_after=0.1, budget=1.0)
+        backend.get(TASK, "key")
+        assert gauges(statsd()) == []
+        with frozen(hanging), ThreadPoolExecutor(10) as threads:
+            list(threads.map(read, range(10)))
+        backend.get(TASK, "key")
+        lines = statsd()
+    breaker = f"af.redis_state.breaker_open.{side}"
+    assert gauges(lines) == [f"{breaker}:1", f"{breaker}:0"]
+    counted = counters(lines)
+    turned_away = counted[f"af.redis_state.turned_away.{side}"]
+    assert 6 <= turned_away < 10
+    assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == turned_away
+    assert counted[f"af.redis_state.operations.{side}.get.timeout"] == 10 - turned_away
+
+
+def test_a_write_that_is_not_as_safe_as_asked_is_counted_as_such(
+    side: str, make: Callable[..., Any], statsd: Catch
+) -> None:
+    backend = make(durability="replicas:1", durability_timeout=0.05)
+    with pytest.raises(DurabilityError):
+        backend.set(TASK, "key", "1")
+    assert counters(statsd()) == {f"af.redis_state.operations.{side}.set.not_durable": 1}

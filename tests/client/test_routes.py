@@ -1,0 +1,431 @@
+"""Where an operation goes: redirected, around a cluster with sick nodes, by what sentinels say."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, TypeAlias
+
+import pytest
+from hiredis import Reader
+from pydantic import SecretStr
+
+from redis_state import (
+    MisconfiguredError,
+    OperationTimeoutError,
+    RedisStateBackend,
+    TaskScope,
+    UnavailableError,
+    keys,
+)
+from redis_state.client.attempts import SilenceError
+from redis_state.client.slots import SLOTS, SlotMap, slot_of
+from redis_state.client.sync_client import SyncClient
+from redis_state.reads import Get
+from redis_state.settings import Settings
+from redis_state.testing import EmbeddedServer
+from tests.support import peers, servers
+from tests.support.clusters import Cluster
+from tests.support.freezing import frozen
+from tests.support.nodes import Node
+from tests.support.replicated import SERVICE, Replicated, SentinelTrio
+from tests.support.servers import FIELD_FORM
+from tests.support.verbs import COLOURS, Verbs
+
+TASK = TaskScope("dag", "run", "task")
+PAGE = keys.place("airflow", TASK).page
+HOST = "127.0.0.1"
+BUDGET = 1.0
+# Where nobody listens.
+NOWHERE = f"{HOST}:1"
+# So many slots that each master of a small cluster has some of their pages.
+TASKS = [TaskScope("dag", "run", f"task {number}") for number in range(12)]
+
+Make: TypeAlias = Callable[..., Verbs]
+Commands: TypeAlias = dict[bytes, Callable[[list[bytes]], bytes]]
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(params=COLOURS)
+def verbs_at(request: pytest.FixtureRequest, fast_lane: bool) -> Make:
+    def make(url: str, **options: Any) -> Verbs:
+        defaults = {"budget": BUDGET, "fast_lane": fast_lane}
+        return Verbs(RedisStateBackend(url=url, **(defaults | options)), request.param)
+
+    return make
+
+
+async def close(verbs: Verbs) -> None:
+    await verbs.backend.aclose()
+    verbs.backend.close()
+
+
+async def fails(verbs: Verbs, error: type[Exception], says: str) -> BaseException:
+    with pytest.raises(error, match=says) as caught:
+        await verbs.get(TASK, "key")
+    await close(verbs)
+    return caught.value
+
+
+class Script:
+    """A peer that has an answer to some commands, and notes all that it gets."""
+
+    def __init__(self, commands: Commands) -> None:
+        self.commands = commands
+        self.got: list[bytes] = []
+
+    def __call__(self, connection: socket.socket) -> None:
+        reader = Reader(notEnoughData=None)
+        while data := connection.recv(65_536):
+            reader.feed(data)
+            for command in iter(reader.gets, None):
+                self.got.append(command[0])
+                answer = self.commands.get(command[0], lambda _: b"+OK\r\n")
+                connection.sendall(answer(command))
+
+
+ABLE = b"*2\r\n*1\r\n:1\r\n*1\r\n:1\r\n"
+NO_VALUE = b"$-1\r\n"
+
+
+def always(reply: bytes) -> Callable[[list[bytes]], bytes]:
+    return lambda _: reply
+
+
+def all_slots(port: int, host: bytes = HOST.encode()) -> bytes:
+    """Say that one node has all the slots."""
+    master = b"*3\r\n$%d\r\n%b\r\n:%d\r\n$2\r\nid\r\n" % (len(host), host, port)
+    return b"*1\r\n*3\r\n:0\r\n:%d\r\n" % (SLOTS - 1) + master
+
+
+def moved(port: int, kind: bytes = b"MOVED") -> bytes:
+    return b"-%b %d %b:%d\r\n" % (kind, slot_of(PAGE), HOST.encode(), port)
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script({b"COMMAND": always(ABLE), b"HGET": always(NO_VALUE)})
+
+
+@pytest.fixture
+def port(script: Script) -> Iterator[int]:
+    with peers.listener(script) as port:
+        script.commands[b"CLUSTER"] = always(all_slots(port))
+        yield port
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    # Nobody is to take over while a node hangs.
+    with Cluster(FIELD_FORM, node_timeout=15_000) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def trio() -> Iterator[SentinelTrio]:
+    with SentinelTrio(FIELD_FORM, down_after=15_000) as trio:
+        yield trio
+
+
+# Slots and redirections
+
+
+def test_a_page_lies_in_the_slot_that_the_server_says(cluster: Cluster) -> None:
+    node = cluster.nodes[0]
+    scopes = [
+        TaskScope(dag, run, task, index)
+        for dag in ("dag", "d/a:g", "{dag}", "}d{", "дag", "d\ng")
+        for run in ("run", "scheduled__2026-01-01T00:00:00+00:00")
+        for task in ("task", "t}a{s}k")
+        for index in (-1, 0, 5, 200)
+    ]
+    for payloads in (False, True):
+        for scope in scopes:
+            page = keys.place("air:flow", scope, payloads=payloads).page
+            assert slot_of(page) == node.ask("CLUSTER", "KEYSLOT", page), page
+
+
+async def test_nodes_that_redirect_to_each_other_end_with_the_budget(
+    verbs_at: Make, script: Script, port: int
+) -> None:
+    other = Script({b"COMMAND": always(ABLE), b"HGET": always(moved(port))})
+    with peers.listener(other) as elsewhere:
+        script.commands[b"HGET"] = always(moved(elsewhere))
+        error = await fails(
+            verbs_at(f"redis+cluster://{HOST}:{port}"),
+            UnavailableError,
+            "could not be used within the budget.*MOVED",
+        )
+    assert not isinstance(error, OperationTimeoutError)
+    assert other.got.count(b"HGET") > 1
+
+
+async def test_a_node_that_asks_to_ask_itself_for_ever_ends_with_the_budget(
+    verbs_at: Make, script: Script, port: int
+) -> None:
+    script.commands[b"HGET"] = always(moved(port, b"ASK"))
+    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
+    await fails(verbs, UnavailableError, "could not be used within the budget.*ASK")
+    assert script.got.count(b"ASKING") > 1
+
+
+async def test_a_slot_that_moves_on_is_found_again_and_remembered(
+    verbs_at: Make, script: Script, port: int
+) -> None:
+    other = Script({b"COMMAND": always(ABLE), b"HGET": always(NO_VALUE)})
+    with peers.listener(other) as elsewhere:
+        script.commands[b"HGET"] = always(moved(elsewhere))
+        verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
+        for _ in range(3):
+            assert await verbs.get(TASK, "key") is None
+        await close(verbs)
+    assert (script.got.count(b"HGET"), other.got.count(b"HGET")) == (1, 3)
+
+
+async def test_a_redirection_to_where_nobody_is_ends_with_the_budget(
+    verbs_at: Make, script: Script, port: int
+) -> None:
+    script.commands[b"HGET"] = always(moved(1))
+    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
+    await fails(verbs, UnavailableError, "could not be used within the budget")
+
+
+async def test_a_redirection_that_cannot_be_read_ends_with_the_budget(
+    verbs_at: Make, script: Script, port: int
+) -> None:
+    script.commands[b"HGET"] = always(b"-MOVED to another place\r\n")
+    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
+    await fails(verbs, UnavailableError, "within the budget.*MOVED to another place")
+
+
+@pytest.mark.parametrize("host", [b"", b"?"])
+async def test_a_node_that_does_not_know_its_address_is_where_it_was_asked(
+    verbs_at: Make, script: Script, port: int, host: bytes
+) -> None:
+    script.commands[b"CLUSTER"] = always(all_slots(port, host))
+    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
+    assert await verbs.get(TASK, "key") is None
+    await close(verbs)
+
+
+async def test_a_url_of_one_server_that_meets_a_cluster_is_told_the_other_form(
+    verbs_at: Make, cluster: Cluster
+) -> None:
+    stranger = next(node for node in cluster.masters if node is not cluster.owner(PAGE))
+    verbs = verbs_at(f"redis://{stranger.address}")
+    await fails(verbs, MisconfiguredError, r"node of a cluster \(MOVED.*write redis\+cluster://")
+
+
+async def test_a_url_of_a_cluster_that_meets_one_server_is_told_the_other_form(
+    verbs_at: Make,
+) -> None:
+    with servers.server(FIELD_FORM) as running:
+        verbs = verbs_at(f"redis+cluster://{HOST}:{running.port}")
+        await fails(verbs, MisconfiguredError, "is no node of a cluster: write redis://")
+
+
+async def test_a_cluster_that_serves_no_slot_is_unavailable(verbs_at: Make) -> None:
+    with servers.server(FIELD_FORM, "--cluster-enabled", "yes") as alone:
+        verbs = verbs_at(f"redis+cluster://{HOST}:{alone.port}")
+        await fails(verbs, UnavailableError, "within the budget")
+
+
+# A cluster with sick nodes
+
+
+async def works_everywhere(verbs: Verbs) -> None:
+    for scope in TASKS:
+        await verbs.set(scope, "key", "1")
+        assert await verbs.get(scope, "key") == "1"
+
+
+async def test_a_cluster_is_found_by_any_of_its_nodes(verbs_at: Make, cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        verbs = verbs_at(f"redis+cluster://{node.address}", budget=2.5)
+        await works_everywhere(verbs)
+        await close(verbs)
+
+
+async def test_a_seed_that_is_down_is_passed_over(verbs_at: Make, cluster: Cluster) -> None:
+    verbs = verbs_at(f"redis+cluster://{NOWHERE},{cluster.nodes[0].address}", budget=2.5)
+    await works_everywhere(verbs)
+    await close(verbs)
+
+
+async def test_seeds_that_hang_are_passed_over(verbs_at: Make, cluster: Cluster) -> None:
+    with ExitStack() as stack:
+        mute = [stack.enter_context(peers.listener(peers.mute)) for _ in range(2)]
+        seeds = ",".join([*(f"{HOST}:{port}" for port in mute), cluster.nodes[0].address])
+        verbs = verbs_at(f"redis+cluster://{seeds}", budget=2.5)
+        await works_everywhere(verbs)
+        await close(verbs)
+
+
+async def test_seeds_that_are_all_down_are_unavailable_and_named(verbs_at: Make) -> None:
+    verbs = verbs_at(f"redis+cluster://{NOWHERE},{HOST}:2")
+    error = await fails(verbs, UnavailableError, f"{NOWHERE},{HOST}:2 could not be used within")
+    assert not isinstance(error, OperationTimeoutError)
+
+
+async def test_seeds_that_all_hang_are_a_timeout(verbs_at: Make) -> None:
+    with peers.listener(peers.mute) as one, peers.listener(peers.mute) as other:
+        verbs = verbs_at(f"redis+cluster://{HOST}:{one},{HOST}:{other}")
+        await fails(verbs, OperationTimeoutError, "did not answer within the budget")
+
+
+async def test_a_node_that_hangs_costs_its_own_slots_alone(
+    verbs_at: Make, cluster: Cluster
+) -> None:
+    hung = cluster.owner(PAGE)
+    with frozen(hung):
+        verbs = verbs_at(cluster.url)
+        await fails(verbs_at(cluster.url), OperationTimeoutError, "did not answer within")
+        for scope in TASKS:
+            if cluster_owner(cluster, scope, hung) is not hung:
+                await verbs.set(scope, "key", "2")
+                assert await verbs.get(scope, "key") == "2"
+    await works_everywhere(verbs)
+    await close(verbs)
+
+
+def cluster_owner(cluster: Cluster, scope: TaskScope, hung: Node) -> Node:
+    """Return the master of a scope, as a node says that does not hang."""
+    slot = slot_of(keys.place("airflow", scope).page)
+    asked = next(node for node in cluster.nodes if node is not hung)
+    for first, last, (_, port, *_), *_ in asked.ask("CLUSTER", "SLOTS"):
+        if first <= slot <= last:
+            return next(node for node in cluster.nodes if node.port == port)
+    raise AssertionError(f"nobody has the slot {slot}")
+
+
+class Notes:
+    """An observer that notes how the breakers change."""
+
+    def __init__(self) -> None:
+        self.states: list[bool] = []
+
+    def retried(self) -> None: ...
+    def turned_away(self) -> None: ...
+    def breaker_changed(self, *, is_open: bool) -> None:
+        self.states.append(is_open)
+
+
+async def test_the_breaker_of_a_master_that_is_no_more_does_not_stay_open(
+    cluster: Cluster, fast_lane: bool
+) -> None:
+    notes, find = Notes(), Get(keys.place("airflow", TASK), "key")
+    client = SyncClient(Settings(url=SecretStr(cluster.url), fast_lane=fast_lane), notes)
+    client.run(find)
+    routes: Any = client._routes
+    node = routes.known(find)
+    node.breaker.note(SilenceError("no answer in time"), 0.0)
+    assert notes.states == [True]
+    masters = routes._map.masters()
+    (successor, *_) = [master for master in masters if routes._nodes.get(master) is not node]
+    routes._map = SlotMap([successor] * SLOTS)
+    routes._let_go_of_strangers()
+    assert notes.states == [True, False]
+    # A call that was under way there comes to its end.
+    node.breaker.note(SilenceError("no answer in time"), 0.0)
+    assert notes.states == [True, False]
+    client.close()
+
+
+# Sentinels
+
+
+@pytest.fixture
+def pair() -> Iterator[Replicated]:
+    with Replicated(FIELD_FORM) as pair:
+        yield pair
+
+
+def naming(node: EmbeddedServer) -> bytes:
+    port = str(node.port).encode()
+    return b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%b\r\n" % (len(port), port)
+
+
+async def test_the_master_is_who_the_sentinels_say(verbs_at: Make, trio: SentinelTrio) -> None:
+    verbs = verbs_at(trio.url, budget=2.5)
+    await verbs.set(TASK, "key", "1")
+    assert trio.master.ask("HLEN", PAGE) == 1
+    await close(verbs)
+
+
+async def test_a_sentinel_that_hangs_and_one_that_is_down_are_passed_over(
+    verbs_at: Make, trio: SentinelTrio
+) -> None:
+    well = trio.sentinels[0].address
+    with peers.listener(peers.mute) as hung:
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{hung},{NOWHERE},{well}/{SERVICE}", budget=2.5)
+        await verbs.set(TASK, "key", "1")
+        assert await verbs.get(TASK, "key") == "1"
+        await close(verbs)
+
+
+async def test_one_of_many_sentinels_that_is_well_is_found(
+    verbs_at: Make, trio: SentinelTrio
+) -> None:
+    with ExitStack() as stack:
+        hung = [stack.enter_context(peers.listener(peers.mute)) for _ in range(5)]
+        where = ",".join([*(f"{HOST}:{port}" for port in hung), trio.sentinels[0].address])
+        verbs = verbs_at(f"redis+sentinel://{where}/{SERVICE}", budget=5.0)
+        await verbs.set(TASK, "key", "1")
+        await close(verbs)
+
+
+async def test_a_service_that_no_sentinel_knows_is_a_misconfiguration(
+    verbs_at: Make, trio: SentinelTrio
+) -> None:
+    url = trio.url.replace(f"/{SERVICE}/", "/other/")
+    await fails(verbs_at(url), MisconfiguredError, "No sentinel of .* knows .* 'other'")
+
+
+async def test_sentinels_that_are_all_down_are_unavailable_and_named(verbs_at: Make) -> None:
+    verbs = verbs_at(f"redis+sentinel://{NOWHERE},{HOST}:2/{SERVICE}")
+    says = f"{NOWHERE},{HOST}:2/{SERVICE}/0 could not be used within the budget"
+    assert not isinstance(await fails(verbs, UnavailableError, says), OperationTimeoutError)
+
+
+async def test_sentinels_that_all_hang_are_a_timeout(verbs_at: Make) -> None:
+    with peers.listener(peers.mute) as hung:
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{hung}/{SERVICE}")
+        await fails(verbs, OperationTimeoutError, "did not answer within the budget")
+
+
+async def test_sentinels_that_name_a_replica_are_asked_again_until_they_name_the_master(
+    verbs_at: Make, pair: Replicated
+) -> None:
+    (replica,), master = pair.replicas, pair.master
+    named = [replica, replica, master]
+
+    def next_one(_: list[bytes]) -> bytes:
+        return naming(named.pop(0) if len(named) > 1 else named[0])
+
+    with peers.listener(Script({b"SENTINEL": next_one})) as sentinel:
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}", budget=2.5)
+        # A replica would answer a read, too, and perhaps with what is long gone.
+        assert await verbs.get(TASK, "key") is None
+        assert named == [master]
+        await verbs.set(TASK, "key", "1")
+        await close(verbs)
+
+
+async def test_sentinels_that_go_on_naming_a_replica_are_unavailable(
+    verbs_at: Make, pair: Replicated
+) -> None:
+    (replica,) = pair.replicas
+    with peers.listener(Script({b"SENTINEL": always(naming(replica))})) as sentinel:
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
+        await fails(verbs, UnavailableError, f"{replica.address} is no master any more")
+
+
+async def test_a_sentinel_that_refuses_is_passed_over(verbs_at: Make, trio: SentinelTrio) -> None:
+    refusal = always(b"-IDONTKNOW I have enough to do\r\n")
+    with peers.listener(Script({b"SENTINEL": refusal})) as sentinel:
+        well = trio.sentinels[0].address
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel},{well}/{SERVICE}", budget=2.5)
+        await verbs.set(TASK, "key", "1")
+        await close(verbs)
