@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UnavailableError,
     )
     from redis_state.health import Finding, Health
+    from redis_state.rotation import RotationProgress, RotationReport
     from redis_state.settings import Settings
     from redis_state.worker import RedisWorkerBackend
 
@@ -47,6 +48,8 @@ _HOMES = {
     "OperationTimeoutError": "errors",
     "RedisStateBackend": "backend",
     "RedisWorkerBackend": "worker",
+    "RotationProgress": "rotation",
+    "RotationReport": "rotation",
     "Settings": "settings",
     "StateScope": "contract",
     "StateStoreError": "errors",
@@ -71,6 +74,8 @@ __all__ = [
     "OperationTimeoutError",
     "RedisStateBackend",
     "RedisWorkerBackend",
+    "RotationProgress",
+    "RotationReport",
     "Settings",
     "StateScope",
     "StateStoreError",

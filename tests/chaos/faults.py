@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-
-import redis
 
 from redis_state.keys import place
 from tests.chaos.load import Load
@@ -244,14 +241,3 @@ def _times(chance: random.Random, fault: Callable[[], object]) -> None:
     for _ in range(chance.randint(1, 5)):
         fault()
         time.sleep(chance.uniform(0.0, 0.1))
-
-
-def memory_of(nodes: list[Node]) -> int:
-    """Return the bytes that the values of all masters take."""
-    return sum(int(node.info("memory")["used_memory"]) for node in nodes)
-
-
-def keys_left(nodes: list[Node]) -> int:
-    with contextlib.suppress(redis.RedisError):
-        return sum(int(node.ask("DBSIZE")) for node in nodes)
-    return -1

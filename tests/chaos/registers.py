@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -124,6 +124,8 @@ class Registers:
         # What goes on, for messages.
         self.phase = ""
         self.lost: set[Change] = set()
+        # By what went on when they were missed.
+        self.lost_in: Counter[str] = Counter()
         self.wrong: list[str] = []
 
     def begin(self, name: str, value: str | None, begun: float, deadline: float) -> Change:
@@ -173,7 +175,10 @@ class Registers:
         if kind == WRONG:
             self.wrong.append(f"{verdict.why} ({self.phase})")
         elif kind == LOST:
-            self.lost |= set(verdict.missing)
+            new = set(verdict.missing) - self.lost
+            self.lost |= new
+            if new:
+                self.lost_in[self.phase.rpartition(",")[0]] += len(new)
 
     def _register(self, name: str) -> Register:
         if name not in self._registers:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from tests.chaos.faults import TOPOLOGIES, Stage, keys_left, memory_of
+from tests.chaos.faults import TOPOLOGIES, Stage
 from tests.chaos.load import BUDGET, Load
+from tests.support.nodes import Node
 
 # How long after its budget a call may return: the threads of a busy machine wait for each other.
 GRACE = 10.0
@@ -35,6 +36,7 @@ class Report:
     errors: Counter[str] = field(default_factory=Counter)
     slowest: tuple[float, str] = (0.0, "")
     lost: int = 0
+    lost_in: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     memory: tuple[int, int] = (0, 0)
     resident: tuple[int, int] = (0, 0)
@@ -66,7 +68,7 @@ class Report:
             ),
             f"  errors            {failed:,} ({_counted(self.errors) or 'none'})",
             f"  wrong or stale    {len(self.wrong)}",
-            f"  lost in failovers {self.lost} (acknowledged, and not yet with the new master)",
+            f"  lost in failovers {self.lost} ({_counted(self.lost_in) or 'none'})",
             f"  slowest call      {self.slowest[0]:.2f} s ({self.slowest[1]}), budget {BUDGET:g} s",
             f"  server memory     {_megabytes(self.memory)}",
             f"  client memory     {_megabytes(self.resident)}",
@@ -83,16 +85,17 @@ def soak(
     report = Report(topology, seed, seconds)
     loads: list[Load] = []
     with TOPOLOGIES[topology](server, chance, lambda: loads[0]) as stage:
-        memory, resident = memory_of(stage.nodes()), _resident()
+        memory, resident = _memory_of(stage.nodes()), _resident()
         loads.append(Load(stage.url, seed))
         with loads[0] as load:
             _run_faults(stage, load, chance, report, tell)
         stage.is_well()
-        report.memory = (memory, memory_of(stage.nodes()))
+        report.memory = (memory, _memory_of(stage.nodes()))
         report.resident = (resident, _resident())
-        report.keys_left = keys_left(stage.nodes())
+        report.keys_left = _keys_left(stage.nodes())
     report.operations, report.errors = load.figures.operations, load.figures.errors
     report.slowest = load.figures.slowest
+    report.lost_in = load.registers.lost_in
     report.lost, report.wrong = len(load.registers.lost), load.registers.wrong
     return report
 
@@ -127,6 +130,16 @@ def _run_faults(
                 f"{sum(figures.errors.values()):,} errors, "
                 f"{len(load.registers.lost)} lost, {len(load.registers.wrong)} wrong"
             )
+
+
+def _memory_of(nodes: list[Node]) -> int:
+    """Return the bytes that the values of all masters take."""
+    return sum(int(node.info("memory")["used_memory"]) for node in nodes)
+
+
+def _keys_left(nodes: list[Node]) -> int:
+    """Return how many keys there are in all masters."""
+    return sum(int(node.ask("DBSIZE")) for node in nodes)
 
 
 def _resident() -> int:
