@@ -34,7 +34,9 @@ _PLAIN = " !\"#$&'()*+,-.:;<=>?@[\\]^_`|~"
 _TASK_PAGE = re.compile(
     r"tw?:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
 )
-_ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]+\})|name|uri):([^/{}]*)\}")
+# Of a 64-bit number; Python refuses to read those of thousands.
+_MOST_DIGITS = 19
+_ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]{1,19}\})|name|uri):([^/{}]*)\}")
 
 
 # The places of the tasks that were lately used: to find one takes less than to make it.
@@ -134,7 +136,10 @@ def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] |
         )
     else:
         return None
-    key = Place(text, prefix).key(field)
+    try:
+        key = Place(text, prefix).key(field)
+    except UnicodeDecodeError:
+        return None
     return None if key is None else (scope, key)
 
 
@@ -173,7 +178,8 @@ def _asset(kind: str, name: str) -> AssetScope:
 
 def _split_index(field: bytes) -> tuple[int, str]:
     digits, colon, _ = field.partition(b":")
-    return (int(digits), f"{int(digits)}:") if colon and digits.isdigit() else (UNMAPPED, "?")
+    is_index = colon and digits.isdigit() and len(digits) <= _MOST_DIGITS
+    return (int(digits), f"{int(digits)}:") if is_index else (UNMAPPED, "?")
 
 
 def _task_place(namespace: str, scope: Any, *, payloads: bool) -> Place:

@@ -20,6 +20,7 @@ from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
 from redis_state.keys import escape, is_task, unescape
 
 _PREFIX = "redis-state:"
+_MOST_DIGITS = 19
 _FIELD = "__airflow_state_ref__"
 _DOCUMENT = f'{{"{_FIELD}": "'
 
@@ -65,7 +66,7 @@ def resolve(reference: str) -> tuple[StateScope, str] | None:
             return AssetScope(name=unescape(name)), unescape(key)
         case ["asset", "uri", uri, key]:
             return AssetScope(uri=unescape(uri)), unescape(key)
-        case ["asset", "id", number, key] if number.isdecimal():
+        case ["asset", "id", number, key] if len(number) <= _MOST_DIGITS and number.isdecimal():
             return AssetScope(asset_id=int(number)), unescape(key)
         case _:
             return None
@@ -83,6 +84,6 @@ def referred(document: str) -> str | None:
         return None
     try:
         (name, reference), *more = json.loads(document).items()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return reference if name == _FIELD and not more and isinstance(reference, str) else None

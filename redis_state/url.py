@@ -82,7 +82,9 @@ def read_url(url: str) -> Deployment:
         )
     db = options.pop("db", None)
     if options:
-        raise ValueError(f"it has options that nothing would read: {', '.join(sorted(options))}")
+        # As it may hold what no text can show.
+        names = ", ".join(sorted(options)).encode("ascii", "backslashreplace").decode()
+        raise ValueError(f"it has options that nothing would read: {names}")
     if parts.scheme == "unix":
         return Deployment("standalone", (_socket(parts),), "", _db(db, topology))
     service, in_path = _service(parts.path) if topology == "sentinel" else ("", parts.path)

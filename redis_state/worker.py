@@ -74,7 +74,7 @@ class RedisWorkerBackend(Verbs):
     def _keep(self, value: Any, key: str, scope: StateScope) -> str:
         try:
             text = json.dumps(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise InvalidValueError(f"The value of {key!r} is no JSON: {error}.") from error
         if len(text) < self.settings.worker_inline_bytes:
             return text
@@ -96,7 +96,7 @@ class RedisWorkerBackend(Verbs):
                 self.settings.deployment,
             )
             return None
-        return json.loads(text)
+        return _read_payload(text, stored)
 
 
 class _PayloadBuilder:
@@ -153,10 +153,19 @@ class _PayloadBuilder:
         return envelope.to_microseconds(expires_at)
 
 
+def _read_payload(text: str, stored: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CorruptValueError(
+            f"The payload of {stored!r} is no JSON text that redis-state wrote."
+        ) from error
+
+
 def _read_inline(stored: str) -> Any:
     try:
         return json.loads(stored) if stored else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CorruptValueError(
             f"The reference {stored!r} is none of redis-state's: it was written by another "
             "[workers] state_store_backend."

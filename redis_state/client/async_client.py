@@ -70,7 +70,7 @@ class AsyncClient:
         self._routes.close()
 
     async def _step(self, operation: Operation[T], begun: float, ends: float) -> T | Operation[T]:
-        node = self._routes.known(operation)
+        node = self._routes.known(operation) or await self._routes.look()
         failure: AttemptError | None = None
         is_large = operation.lingers > 0
         if node is not None and not is_large and not node.breaker.is_open:

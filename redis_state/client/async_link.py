@@ -42,6 +42,7 @@ class _Opened:
 
     _reader: Any  # redis-py's streams, or None when closed
     _writer: Any
+    deadline: float
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -51,7 +52,10 @@ class _Opened:
         """Read one reply for redis-py's own greeting of the server."""
         while type(reply := self.replies.gets()) is PushNotification or reply is _INCOMPLETE:
             if reply is _INCOMPLETE:
-                data = await self._reader.read(_READ_SIZE)
+                # By its own deadline: before Python 3.12, redis-py's way to send swallows that of
+                # others, if it comes in the moment in which all is sent.
+                async with asyncio.timeout(self.deadline - time.monotonic()):
+                    data = await self._reader.read(_READ_SIZE)
                 if not data:
                     raise ConnectionResetError("the server closed it")
                 self.replies.feed(data)
@@ -220,6 +224,7 @@ async def open_link(
         socket_timeout=settings.budget,
         retry=Retry(NoBackoff(), 0),
     )
+    opened.deadline = deadline
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
             await opened.connect()  # type: ignore[no-untyped-call]

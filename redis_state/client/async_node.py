@@ -34,6 +34,7 @@ class AsyncNode:
         observer: Observer | None,
     ) -> None:
         self.breaker = Breaker(settings.breaker_after, observer)
+        self.server: Server | None = None
         self._settings = settings
         self._locate = locate
         self._questions = questions(settings.deployment)
@@ -91,6 +92,12 @@ class AsyncNode:
                 link.close()
             self._free.release()
 
+    def turn_to(self, server: Server) -> None:
+        """Leave the connections to another server, where there are any."""
+        if self.server != server:
+            self.server = server
+            self.close()
+
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         self._drop_lane(self._lane)
@@ -115,7 +122,8 @@ class AsyncNode:
 
     async def _open(self, budget: Budget, *, shared: bool = False) -> AsyncLink:
         ends = budget.connecting_ends()
-        return await open_link(self._settings, await self._locate(ends), ends, shared=shared)
+        self.server = await self._locate(ends)
+        return await open_link(self._settings, self.server, ends, shared=shared)
 
     def _drop_lane(self, lane: AsyncLink | None) -> None:
         if lane is not None:
@@ -138,8 +146,12 @@ class AsyncNode:
             raise ExhaustedError from None
 
     async def _link(self, budget: Budget) -> tuple[AsyncLink, bool]:
-        if self._idle:
-            return self._idle.pop(), False
+        while self._idle:
+            link = self._idle.pop()
+            if link.server == self.server:
+                return link, False
+            # It came back after there was another server.
+            link.close()
         return await self._open(budget), True
 
     async def _exchange(

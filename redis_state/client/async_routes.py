@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from functools import partial
 from typing import Any, Protocol
 
@@ -20,6 +22,7 @@ from redis_state.client.breaker import Observer
 from redis_state.client.budget import Budget
 from redis_state.client.failures import check, not_followed
 from redis_state.client.slots import SlotMap
+from redis_state.errors import StateStoreError
 from redis_state.operations import Operation
 from redis_state.settings import Settings
 from redis_state.url import Server
@@ -30,6 +33,9 @@ class Routes(Protocol):
 
     def known(self, operation: Operation[Any]) -> AsyncNode | None:
         """Return the node for an operation, as far as it is known."""
+
+    async def look(self) -> AsyncNode | None:
+        """Look for one that is not known, where that takes no more than a moment."""
 
     async def find(
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
@@ -47,34 +53,69 @@ def routes(settings: Settings, observer: Observer | None) -> Routes:
     """Return the routes of a deployment."""
     if settings.deployment.topology == "cluster":
         return ClusterRoutes(settings, observer)
+    if settings.deployment.topology == "sentinel":
+        return SentinelRoute(settings, observer)
     return SingleRoute(settings, observer)
 
 
 class SingleRoute:
-    """All goes to one server, which may be another one after a failover."""
+    """All goes to one server."""
 
     def __init__(self, settings: Settings, observer: Observer | None) -> None:
-        deployment = settings.deployment
-        self._locate = (
-            AsyncSentinels(settings).locate
-            if deployment.topology == "sentinel"
-            else partial(_stays, deployment.servers[0])
-        )
-        self._node = AsyncNode(settings, self._locate, observer)
+        self._server = settings.deployment.servers[0]
+        self._node = AsyncNode(settings, partial(_stays, self._server), observer)
 
     def known(self, _: Operation[Any]) -> AsyncNode:
         return self._node
 
-    async def find(
-        self, _: Operation[Any], budget: Budget, failure: AttemptError | None
-    ) -> AsyncNode:
+    async def look(self) -> None:
+        return None
+
+    async def find(self, _: Operation[Any], __: Budget, failure: AttemptError | None) -> AsyncNode:
         if isinstance(failure, RedirectedError):
-            server = await self._locate(budget.connecting_ends())
-            raise not_followed(failure, server) from failure
+            raise not_followed(failure, self._server) from failure
+        return self._node
+
+    async def servers(self, _: Budget) -> list[Server]:
+        return [self._server]
+
+    def close(self) -> None:
+        self._node.close()
+
+
+class SentinelRoute:
+    """All goes to the master that the sentinels name; a call asks again if that is a second ago.
+
+    An old master takes itself for one until a sentinel tells it, some seconds later.
+    """
+
+    def __init__(self, settings: Settings, observer: Observer | None) -> None:
+        self._sentinels = AsyncSentinels(settings)
+        self._node = AsyncNode(settings, self._sentinels.locate, observer)
+        self._looked_at = 0.0
+
+    def known(self, _: Operation[Any]) -> AsyncNode | None:
+        now = time.monotonic()
+        if now - self._looked_at < sentinels.NEWS:
+            return self._node
+        self._looked_at = now
+        return None
+
+    async def look(self) -> AsyncNode:
+        if self._node.server is not None:
+            # Without sentinels it goes on with the master that it has.
+            with contextlib.suppress(AttemptError, StateStoreError):
+                ends = sentinels.share(float("inf"))
+                self._node.turn_to(await self._sentinels.locate(ends))
+        return self._node
+
+    async def find(self, _: Operation[Any], __: Budget, failure: AttemptError | None) -> AsyncNode:
+        if isinstance(failure, RedirectedError):
+            raise not_followed(failure, "A server that the sentinels name") from failure
         return self._node
 
     async def servers(self, budget: Budget) -> list[Server]:
-        return [await self._locate(budget.connecting_ends())]
+        return [await self._sentinels.locate(budget.connecting_ends())]
 
     def close(self) -> None:
         self._node.close()
@@ -94,6 +135,9 @@ class ClusterRoutes:
     def known(self, operation: Operation[Any]) -> AsyncNode | None:
         owner = self._owner(operation)
         return None if owner is None else self._at(owner)
+
+    async def look(self) -> None:
+        return None
 
     async def find(
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None

@@ -180,7 +180,7 @@ def _redirection(text: str, server: Server) -> AttemptError:
     return RedirectedError(text, slot, target, is_asking=text.startswith("ASK"))
 
 
-def not_followed(error: RedirectedError, server: Server) -> StateStoreError:
+def not_followed(error: RedirectedError, server: object) -> StateStoreError:
     """Return the error for a redirection that a client of no cluster has met."""
     return MisconfiguredError(
         f"{server} is a node of a cluster ({error}): write redis+cluster:// in place of redis:// "

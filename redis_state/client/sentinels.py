@@ -14,6 +14,8 @@ from redis_state.url import Deployment, Server
 
 # Seconds that one of several servers may take for a question that another could answer.
 _PATIENCE = 0.3
+# Seconds in which the master that was named is taken for the master still.
+NEWS = 1.0
 
 
 def question(deployment: Deployment) -> Batch:

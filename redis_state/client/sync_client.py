@@ -69,7 +69,7 @@ class SyncClient:
         self._routes.close()
 
     def _step(self, operation: Operation[T], begun: float, ends: float) -> T | Operation[T]:
-        node = self._routes.known(operation)
+        node = self._routes.known(operation) or self._routes.look()
         failure: AttemptError | None = None
         is_large = operation.lingers > 0
         if node is not None and not is_large and not node.breaker.is_open:

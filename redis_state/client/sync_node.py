@@ -34,6 +34,7 @@ class SyncNode:
         self, settings: Settings, locate: Callable[[float], Server], observer: Observer | None
     ) -> None:
         self.breaker = Breaker(settings.breaker_after, observer)
+        self.server: Server | None = None
         self._settings = settings
         self._observer = observer
         self._locate = locate
@@ -100,6 +101,12 @@ class SyncNode:
                 self._lane = None
             lane.retire()
 
+    def turn_to(self, server: Server) -> None:
+        """Leave the connections to another server, where there are any."""
+        if self.server != server:
+            self.server = server
+            self.close()
+
     def close(self) -> None:
         """Close the connections that nobody uses; a later call opens new ones."""
         self._drop_lane(self._lane)
@@ -132,17 +139,24 @@ class SyncNode:
 
     def _open(self, budget: Budget) -> Link:
         ends = budget.connecting_ends()
-        return open_link(self._settings, self._locate(ends), ends)
+        self.server = self._locate(ends)
+        return open_link(self._settings, self.server, ends)
 
     def _reserve(self, budget: Budget) -> None:
         if not self._free.acquire(timeout=max(0.0, budget.deadline - time.monotonic())):
             raise ExhaustedError
 
     def _link(self, budget: Budget) -> tuple[Link, bool]:
-        try:
-            return self._idle.pop(), False
-        except IndexError:
-            return self._open(budget), True
+        while self._idle:
+            try:
+                link = self._idle.pop()
+            except IndexError:
+                break
+            if link.server == self.server:
+                return link, False
+            # It came back after there was another server.
+            close_link(link)
+        return self._open(budget), True
 
     def _drop_idle(self) -> None:
         while self._idle:

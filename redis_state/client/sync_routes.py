@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import time
 import weakref
 from typing import Any, Protocol
 
@@ -22,6 +24,7 @@ from redis_state.client.slots import SlotMap
 from redis_state.client.sync_link import close_link, open_link
 from redis_state.client.sync_node import SyncNode
 from redis_state.client.sync_sentinels import SyncSentinels
+from redis_state.errors import StateStoreError
 from redis_state.operations import Operation
 from redis_state.settings import Settings
 from redis_state.url import Server
@@ -32,6 +35,9 @@ class Routes(Protocol):
 
     def known(self, operation: Operation[Any]) -> SyncNode | None:
         """Return the node for an operation, as far as it is known."""
+
+    def look(self) -> SyncNode | None:
+        """Look for one that is not known, where that takes no more than a moment."""
 
     def find(
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
@@ -49,32 +55,69 @@ def routes(settings: Settings, observer: Observer | None) -> Routes:
     """Return the routes of a deployment."""
     if settings.deployment.topology == "cluster":
         return ClusterRoutes(settings, observer)
+    if settings.deployment.topology == "sentinel":
+        return SentinelRoute(settings, observer)
     return SingleRoute(settings, observer)
 
 
 class SingleRoute:
-    """All goes to one server, which may be another one after a failover."""
+    """All goes to one server."""
 
     def __init__(self, settings: Settings, observer: Observer | None) -> None:
-        deployment = settings.deployment
-        self._locate = (
-            SyncSentinels(settings).locate
-            if deployment.topology == "sentinel"
-            else lambda _: deployment.servers[0]
-        )
-        self._node = SyncNode(settings, self._locate, observer)
+        self._server = settings.deployment.servers[0]
+        self._node = SyncNode(settings, lambda _: self._server, observer)
 
     def known(self, _: Operation[Any]) -> SyncNode:
         return self._node
 
-    def find(self, _: Operation[Any], budget: Budget, failure: AttemptError | None) -> SyncNode:
+    def look(self) -> None:
+        return None
+
+    def find(self, _: Operation[Any], __: Budget, failure: AttemptError | None) -> SyncNode:
         if isinstance(failure, RedirectedError):
-            server = self._locate(budget.connecting_ends())
-            raise not_followed(failure, server) from failure
+            raise not_followed(failure, self._server) from failure
+        return self._node
+
+    def servers(self, _: Budget) -> list[Server]:
+        return [self._server]
+
+    def close(self) -> None:
+        self._node.close()
+
+
+class SentinelRoute:
+    """All goes to the master that the sentinels name; a call asks again if that is a second ago.
+
+    An old master takes itself for one until a sentinel tells it, some seconds later.
+    """
+
+    def __init__(self, settings: Settings, observer: Observer | None) -> None:
+        self._sentinels = SyncSentinels(settings)
+        self._node = SyncNode(settings, self._sentinels.locate, observer)
+        self._looked_at = 0.0
+
+    def known(self, _: Operation[Any]) -> SyncNode | None:
+        now = time.monotonic()
+        if now - self._looked_at < sentinels.NEWS:
+            return self._node
+        self._looked_at = now
+        return None
+
+    def look(self) -> SyncNode:
+        if self._node.server is not None:
+            # Without sentinels it goes on with the master that it has.
+            with contextlib.suppress(AttemptError, StateStoreError):
+                ends = sentinels.share(float("inf"))
+                self._node.turn_to(self._sentinels.locate(ends))
+        return self._node
+
+    def find(self, _: Operation[Any], __: Budget, failure: AttemptError | None) -> SyncNode:
+        if isinstance(failure, RedirectedError):
+            raise not_followed(failure, "A server that the sentinels name") from failure
         return self._node
 
     def servers(self, budget: Budget) -> list[Server]:
-        return [self._locate(budget.connecting_ends())]
+        return [self._sentinels.locate(budget.connecting_ends())]
 
     def close(self) -> None:
         self._node.close()
@@ -95,6 +138,9 @@ class ClusterRoutes:
     def known(self, operation: Operation[Any]) -> SyncNode | None:
         owner = self._owner(operation)
         return None if owner is None else self._at(owner)
+
+    def look(self) -> None:
+        return None
 
     def find(
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None

@@ -22,7 +22,7 @@ def main() -> int:
     print(f"{asked.minutes:g} minutes on {asked.server}, seed {seed}")
     violations = 0
     for topology in topologies:
-        report = soak(topology, seed, seconds, asked.server, _tell)
+        report = soak(topology, seed, seconds, asked.server, _tell, asked.only)
         print(report, flush=True)
         violations += len(report.violations)
     again = f"python -m tests.chaos --seed {seed} --minutes {asked.minutes:g}"
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=10.0, help="for all topologies together")
     parser.add_argument("--seed", type=int, help="of the loads and the faults; none: a new one")
     parser.add_argument("--topology", choices=[*TOPOLOGIES, "all"], default="all")
+    parser.add_argument("--only", default="", help="the faults with this in their names")
     parser.add_argument("--server", choices=NAMES, default="valkey91")
     return parser
 

@@ -78,13 +78,19 @@ class Report:
 
 
 def soak(
-    topology: str, seed: int, seconds: float, server: str, tell: Callable[[str], None]
+    topology: str,
+    seed: int,
+    seconds: float,
+    server: str,
+    tell: Callable[[str], None],
+    only: str = "",
 ) -> Report:
-    """Run one, and tell how it goes."""
+    """Run one, and tell how it goes; ``only``: what the names of its faults have in them."""
     chance = random.Random(f"{seed} {topology}")
     report = Report(topology, seed, seconds)
     loads: list[Load] = []
     with TOPOLOGIES[topology](server, chance, lambda: loads[0]) as stage:
+        stage.faults = {name: stage.faults[name] for name in stage.faults if only in name}
         memory, resident = _memory_of(stage.nodes()), _resident()
         loads.append(Load(stage.url, seed))
         with loads[0] as load:

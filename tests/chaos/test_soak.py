@@ -12,7 +12,7 @@ from tests.support.servers import ONE_OF_EACH_FORM
 
 
 def run(server: str, seconds: float = 3.0) -> Report:
-    return soak("standalone", 7, seconds, server, print)
+    return soak("standalone", 7, seconds, server, print, only="kill")
 
 
 @pytest.mark.parametrize("server", ONE_OF_EACH_FORM)

@@ -356,9 +356,11 @@ async def test_a_few_calls_wait_for_a_silent_server_and_the_others_end_before_th
         assert await outcomes(backend, colour) == [None] * CALLS
     freeze(running)
     ended = await outcomes(backend, colour)
-    assert len(timed_out(ended)) == MOST
-    assert ended[-MOST:] == timed_out(ended)
-    for error in ended[:-MOST]:
+    waited = timed_out(ended)
+    # Besides the few, some may have begun another attempt just before it was time.
+    assert 0 < len(waited) < CALLS / 2
+    assert ended[-len(waited) :] == waited
+    for error in ended[: -len(waited)]:
         assert TURNED_AWAY in str(error)
         assert running.url.removeprefix("unix://") in str(error)
     running.resume()
@@ -368,6 +370,34 @@ async def test_a_few_calls_wait_for_a_silent_server_and_the_others_end_before_th
     await close(backend)
 
 
+async def test_of_calls_that_find_the_server_failing_no_more_than_a_few_wait(
+    running: EmbeddedServer, colour: str, fast_lane: bool
+) -> None:
+    backend = RedisStateBackend(
+        url=running.url, fast_lane=fast_lane, breaker_after=0.05, budget=PATIENCE
+    )
+    freeze(running)
+    first = await failing(backend, colour)
+    crowd = asyncio.create_task(outcomes(backend, colour))
+    breaker = await breaker_of(backend, colour)
+    await reached(lambda: breaker._trying == MOST and time.monotonic() > breaker.patience_ends)
+    await asyncio.sleep(0.2)
+    running.resume()
+    ended = await crowd
+    assert await first == [None]
+    assert ended[1 - MOST :] == [None] * (MOST - 1)
+    assert all(TURNED_AWAY in str(each) for each in ended[: 1 - MOST])
+    await close(backend)
+
+
+async def failing(backend: RedisStateBackend, colour: str) -> asyncio.Task[list[Any]]:
+    """Begin a call that waits for a frozen server, and return when the breaker is open."""
+    first = asyncio.create_task(outcomes(backend, colour, 1))
+    breaker = await breaker_of(backend, colour)
+    await reached(lambda: breaker.is_open and breaker._trying == 1)
+    return first
+
+
 async def test_it_is_the_same_with_a_server_that_refuses_connections(
     running: EmbeddedServer, colour: str, fast_lane: bool
 ) -> None:
@@ -375,7 +405,8 @@ async def test_it_is_the_same_with_a_server_that_refuses_connections(
     running.kill()
     ended = await outcomes(backend, colour)
     waited = [TURNED_AWAY not in str(each) for each in ended]
-    assert waited == [False] * (CALLS - MOST) + [True] * MOST
+    assert 0 < sum(waited) < CALLS / 2
+    assert waited == sorted(waited)
     running.start()
     assert await outcomes(backend, colour, 1) == [None]
     assert await outcomes(backend, colour) == [None] * CALLS
@@ -410,24 +441,6 @@ async def test_a_lone_caller_lives_to_see_the_server_come_back(
     running.resume()
     assert await call == [None]
     assert not breaker.is_open
-    await close(backend)
-
-
-async def test_those_that_try_succeed_when_the_server_comes_back(
-    running: EmbeddedServer, colour: str, fast_lane: bool
-) -> None:
-    backend = RedisStateBackend(
-        url=running.url, fast_lane=fast_lane, breaker_after=0.05, budget=PATIENCE
-    )
-    breaker = await breaker_of(backend, colour)
-    freeze(running)
-    call = asyncio.create_task(outcomes(backend, colour))
-    await reached(lambda: breaker._trying == MOST and time.monotonic() > breaker.patience_ends)
-    await asyncio.sleep(0.2)
-    running.resume()
-    ended = await call
-    assert ended[-MOST:] == [None] * MOST
-    assert all(TURNED_AWAY in str(each) for each in ended[:-MOST])
     await close(backend)
 
 
@@ -482,7 +495,7 @@ def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
     with ThreadPoolExecutor(CALLS) as threads:
         assert list(threads.map(read, range(CALLS))) == [False] * CALLS
     assert notes.states == [True]
-    assert notes.turned_away_calls == CALLS - MOST
+    assert CALLS / 2 < notes.turned_away_calls < CALLS
     running.resume()
     assert read(0)
     assert notes.states == [True, False]
@@ -552,9 +565,10 @@ async def test_a_node_of_a_cluster_that_hangs_leaves_the_slots_of_the_others_alo
             for scope in elsewhere:
                 assert await outcomes(backend, colour, 1, scope) == [None]
         ended = await crowd
-        assert len(timed_out(ended)) == MOST
-        assert ended[-MOST:] == timed_out(ended)
-        assert all(TURNED_AWAY in str(each) for each in ended[:-MOST])
+        waited = timed_out(ended)
+        assert 0 < len(waited) < CALLS / 2
+        assert ended[-len(waited) :] == waited
+        assert all(TURNED_AWAY in str(each) for each in ended[: -len(waited)])
     finally:
         hung.resume()
     for scope in (there, *elsewhere):

@@ -13,6 +13,10 @@ The promise, for each key by itself:
   that itself began when the write of the returned value had been answered. `broken_promises`.
 * Across a failover the last part does not hold: Redis answers a write before its replicas have it.
   Such values are *lost*: they are counted, and told apart from what no failover explains.
+
+What is not promised: that a network which holds bytes back for longer than an attempt delivers them
+never. A write whose first attempt arrives after its second one was acknowledged takes effect again,
+over what was written in between.
 """
 
 from __future__ import annotations

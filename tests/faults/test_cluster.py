@@ -56,10 +56,7 @@ def test_a_failover_on_purpose_loses_nothing_and_fails_no_call(
     cluster: Cluster, either_colour: str
 ) -> None:
     with Load(cluster.url, either_colour, **PATIENT) as load:
-        master = cluster.owner(load.page("task-0"))
-        replica = cluster.replica_of(master)
-        replica.ask("CLUSTER", "FAILOVER")
-        cluster.wait_for_failover(master, replica)
+        cluster.hand_over(cluster.owner(load.page("task-0")))
         load.wait_for_all_keys()
     load.check(failures=0)
 

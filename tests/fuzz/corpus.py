@@ -107,6 +107,9 @@ CORPUS: dict[str, list[bytes]] = {
         b"redis://h/%b" % _DIGITS,
         b"redis://[::1/0",
         b"redis://h/0?db=%ff",
+        # As a locale reads bytes that are no UTF-8.
+        b"rediss://?\xdf=",
+        b"redis\x1fuser\x1f\x1f\xff\x1flocalhost:6379/0",
         b"redis\x1fuser\x1f\x1f\x1flocalhost:6379/0",
         b"redis\x1f\x1f?\x1f\x1flocalhost:6379/0",
         b"redis\x1fuser\x1f?db=1&\x1f=1\x1flocalhost:6379/0",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import redis
 from redis.crc import key_slot
 
 from tests.support.nodes import Node, wait_until
@@ -110,6 +112,18 @@ class Cluster:
             "a failover in the cluster",
         )
 
+    def hand_over(self, master: Node) -> None:
+        """Move the role to the replica without loss; the others may have to be asked again."""
+        replica = self.replica_of(master)
+        for _ in range(5):
+            with contextlib.suppress(redis.ResponseError):
+                replica.ask("CLUSTER", "FAILOVER")
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: _is_master(replica), "a failover", patience=6.0)
+                self.wait_for_failover(master, replica)
+                return
+        raise AssertionError(f"the role was not moved:\n{replica.log()}")
+
     def wait_until_ok(self) -> float:
         """Wait until all nodes run, agree on everything, and each replica follows its master."""
         return wait_until(self._is_ok, "the cluster is well")
@@ -141,8 +155,10 @@ class Cluster:
 
     def _members(self) -> list[Member]:
         for node in self.nodes:
-            if node.runs and "cluster_state:ok" in node.ask("CLUSTER", "INFO"):
-                return [m for m in _members(node) if not _UNWELL & m.flags]
+            # One may be stopped, and does not answer.
+            with contextlib.suppress(OSError, redis.RedisError):
+                if node.runs and "cluster_state:ok" in node.ask("CLUSTER", "INFO"):
+                    return [m for m in _members(node) if not _UNWELL & m.flags]
         raise ConnectionError("no node of the cluster is well")
 
     def _node(self, port: int) -> Node:

@@ -62,7 +62,8 @@ class _Pair:
         # Whoever comes first decides how it ends.
         if not self.ending.acquire(blocking=False):
             return
-        for one in (self.client, self.server):
+        # What has arrived here must not arrive there after what the client sends next.
+        for one in (self.server, self.client):
             with contextlib.suppress(OSError):
                 if reset:
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

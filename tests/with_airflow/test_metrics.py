@@ -199,7 +199,7 @@ def test_calls_that_are_turned_away_are_counted_and_the_breaker_tells_its_state(
     assert gauges(lines) == [f"{breaker}:1", f"{breaker}:0"]
     counted = counters(lines)
     turned_away = counted[f"af.redis_state.turned_away.{side}"]
-    assert 6 <= turned_away < 10
+    assert 0 < turned_away < 10
     assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == turned_away
     assert counted[f"af.redis_state.operations.{side}.get.timeout"] == 10 - turned_away
 

@@ -1,0 +1,39 @@
+"""Opening a connection ends by its deadline, whatever redis-py makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio.connection import AbstractConnection
+
+from redis_state.client.async_link import open_link
+from redis_state.client.attempts import SilenceError
+from redis_state.settings import Settings
+from redis_state.url import Server
+from tests.support import peers
+
+
+@pytest.mark.timeout(20)
+async def test_a_deadline_that_is_swallowed_while_sending_ends_the_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send, swallowed = AbstractConnection.send_packed_command, []
+
+    async def send_and_swallow(self: Any, *arguments: Any, **options: Any) -> None:
+        await send(self, *arguments, **options)
+        if not swallowed:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError as error:
+                swallowed.append(error)
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", send_and_swallow)
+    with peers.listener(peers.mute) as port:
+        settings = Settings(password=SecretStr("secret"))
+        with pytest.raises(SilenceError):
+            await open_link(settings, Server("127.0.0.1", port), time.monotonic() + 0.1)
+    assert len(swallowed) == 1
