@@ -13,6 +13,7 @@ from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedEr
 from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
 from redis_state.client.budget import Budget, first_attempt
 from redis_state.client.failures import give_up
+from redis_state.client.orphans import QUESTION, Orphans
 from redis_state.errors import StateStoreError
 from redis_state.operations import PROBE, Operation
 from redis_state.settings import Settings
@@ -28,6 +29,7 @@ class AsyncClient:
         self._settings = settings
         self._observer = observer
         self._first = first_attempt(settings)
+        self._questions = [*PROBE, QUESTION]
         self._routes = routes(settings, observer)
 
     async def run(self, operation: Operation[T]) -> T:
@@ -54,7 +56,7 @@ class AsyncClient:
             ends, sentinel = budget.connecting_ends(), self._settings.deployment.is_sentinel(server)
             link = await open_link(self._settings, server, ends, sentinel=sentinel)
             try:
-                able = await ask(link, PROBE, budget.attempt_ends())
+                able = await ask(link, self._questions, Orphans(), budget.attempt_ends())
                 result = await exchange(link, operation, able, budget.attempt_ends())
                 while isinstance(result, Operation):
                     ends = time.monotonic() + self._settings.timeout

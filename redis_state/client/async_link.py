@@ -23,6 +23,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis_state.client.attempts import BrokenError, CrowdedError, SilenceError
 from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
+from redis_state.client.orphans import Identity
 from redis_state.client.tls import AsyncTlsConnection
 from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
@@ -97,6 +98,7 @@ class AsyncLink(asyncio.Protocol):
 
     def __init__(self, connection: _Opened, server: Server, *, shared: bool) -> None:
         self.capabilities: Capabilities | None = None
+        self.identity: Identity | None = None
         self.server = server
         self.logged_in_at = time.monotonic()
         self._loop = asyncio.get_running_loop()

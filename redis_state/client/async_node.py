@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from redis_state.client.async_exchange import ask, exchange, renew_login
 from redis_state.client.async_link import AsyncLink, open_link
-from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError
+from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError, SilenceError
 from redis_state.client.breaker import Breaker, Observer
 from redis_state.client.budget import Budget
 from redis_state.client.login import questions, renewal
+from redis_state.client.orphans import Orphans
 from redis_state.errors import StateStoreError
 from redis_state.operations import Operation
 from redis_state.settings import Settings
@@ -39,6 +40,7 @@ class AsyncNode:
         self._locate = locate
         self._questions = questions(settings.deployment)
         self._renewal = renewal(settings)
+        self._orphans = Orphans()
         self._idle: list[AsyncLink] = []
         self._free = asyncio.Semaphore(settings.pool_size)
         self._lane: AsyncLink | None = None
@@ -56,6 +58,8 @@ class AsyncNode:
             return await self._exchange(lane, operation, deadline)
         except BrokenError as error:
             error.stale = True
+            if isinstance(error, SilenceError):
+                self._orphans.add(lane.identity)
             if self._lane is lane:
                 # What idles beside it is as old, and most likely broken as well.
                 self._drop_idle()
@@ -75,6 +79,9 @@ class AsyncNode:
         except BrokenError as error:
             error.stale = not fresh
             self._drop_idle()
+            if link is not None and not isinstance(error, SilenceError):
+                # The other end has closed it: nothing can arrive there.
+                link.identity = None
             raise
         except (AttemptError, StateStoreError):
             # The replies were read to the end: the link is sound, whatever they say.
@@ -89,6 +96,7 @@ class AsyncNode:
         finally:
             # What is left of a link here, after a cancellation too, may have a reply under way.
             if link is not None:
+                self._orphans.add(link.identity)
                 link.close()
             self._free.release()
 
@@ -111,7 +119,9 @@ class AsyncNode:
             budget = Budget(self._settings, begun)
             lane = await self._open(budget, shared=True)
             try:
-                lane.capabilities = await ask(lane, self._questions, budget.attempt_ends())
+                lane.capabilities = await ask(
+                    lane, self._questions, self._orphans, budget.attempt_ends()
+                )
             except BaseException:
                 lane.close()
                 raise
@@ -146,7 +156,8 @@ class AsyncNode:
             raise ExhaustedError from None
 
     async def _link(self, budget: Budget) -> tuple[AsyncLink, bool]:
-        while self._idle:
+        # What was given up is closed by a new one, before anything else is sent.
+        while self._idle and not self._orphans:
             link = self._idle.pop()
             if link.server == self.server:
                 return link, False
@@ -163,7 +174,7 @@ class AsyncNode:
         is_asking: bool = False,
     ) -> T | Operation[T]:
         if way.capabilities is None:
-            way.capabilities = await ask(way, self._questions, deadline)
+            way.capabilities = await ask(way, self._questions, self._orphans, deadline)
         if self._renewal is not None and self._renewal.is_due(way.logged_in_at):
             await renew_login(way, self._renewal, deadline)
         return await exchange(way, operation, way.capabilities, deadline, is_asking=is_asking)

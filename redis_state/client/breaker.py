@@ -22,7 +22,7 @@ from redis_state.client.attempts import (
 from redis_state.client.budget import Budget
 
 # Seconds in which the call that tries may still bring the others good news.
-_GRACE = 0.25
+_GRACE = 0.15
 # A failover with little going on costs no call; a crowd does not wait together.
 _MOST_TRYING = 4
 # Seconds after which one that waits looks whether it may go on.

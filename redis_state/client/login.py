@@ -7,8 +7,10 @@ import time
 
 from redis.credentials import CredentialProvider
 
+from redis_state.client import orphans
 from redis_state.client.failures import check_role, read_capabilities
 from redis_state.client.options import credential_provider
+from redis_state.client.orphans import Identity, read_identity
 from redis_state.errors import StateStoreError
 from redis_state.operations import PROBE, Batch, Capabilities, Replies
 from redis_state.settings import Settings
@@ -20,15 +22,17 @@ _ASKS_AGAIN = 5.0
 
 
 def questions(deployment: Deployment) -> Batch:
-    """Return what is asked: what the server can do, and where that may change, its role."""
-    return [*PROBE, ("ROLE",)] if deployment.topology == "sentinel" else PROBE
+    """Return what is asked: what the server can do, who we are to it, and its role if need be."""
+    asked = [*PROBE, orphans.QUESTION]
+    return [*asked, ("ROLE",)] if deployment.topology == "sentinel" else asked
 
 
-def read_answers(replies: Replies, server: Server) -> Capabilities:
+def read_answers(replies: Replies, server: Server) -> tuple[Capabilities, Identity | None]:
     """Read the replies to `questions`."""
-    for role in replies[len(PROBE) :]:
-        check_role(role, server)
-    return read_capabilities(replies, server)
+    can, identity, *role = replies
+    if role:
+        check_role(role[0], server)
+    return read_capabilities([can], server), read_identity(identity, server)
 
 
 class Renewal:

@@ -9,6 +9,7 @@ from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedEr
 from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
 from redis_state.client.budget import Budget, first_attempt
 from redis_state.client.failures import give_up
+from redis_state.client.orphans import QUESTION, Orphans
 from redis_state.client.sync_exchange import ask, exchange
 from redis_state.client.sync_link import close_link, open_link
 from redis_state.client.sync_routes import routes
@@ -27,6 +28,7 @@ class SyncClient:
         self._settings = settings
         self._observer = observer
         self._first = first_attempt(settings)
+        self._questions = [*PROBE, QUESTION]
         self._routes = routes(settings, observer)
 
     def run(self, operation: Operation[T]) -> T:
@@ -53,7 +55,7 @@ class SyncClient:
             ends, sentinel = budget.connecting_ends(), self._settings.deployment.is_sentinel(server)
             link = open_link(self._settings, server, ends, sentinel=sentinel)
             try:
-                able = ask(link, PROBE, budget.attempt_ends())
+                able = ask(link, self._questions, Orphans(), budget.attempt_ends())
                 result = exchange(link, operation, able, budget.attempt_ends())
                 while isinstance(result, Operation):
                     ends = time.monotonic() + self._settings.timeout

@@ -8,6 +8,7 @@ from redis_state.client import wire
 from redis_state.client.attempts import BrokenError, UnknownScriptError
 from redis_state.client.failures import check
 from redis_state.client.login import Renewal, read_answers
+from redis_state.client.orphans import Orphans, closing
 from redis_state.client.sync_lane import SyncLane
 from redis_state.client.sync_link import Link
 from redis_state.errors import StateStoreError
@@ -16,10 +17,17 @@ from redis_state.operations import Batch, Capabilities, Operation, Replies
 T = TypeVar("T")
 
 
-def ask(link: Link, questions: Batch, deadline: float) -> Capabilities:
-    """Ask what the server can do; of each connection anew, for it may be another since the last."""
-    replies = link.exchange(wire.pack(questions), len(questions), deadline)
-    return read_answers(replies, link.server)
+def ask(link: Link, questions: Batch, orphans: Orphans, deadline: float) -> Capabilities:
+    """Ask what the server can do; of each connection anew, for it may be another since the last.
+
+    It is told first to close what was given up: nothing may arrive there later.
+    """
+    given_up = orphans.at(link.server)
+    batch = [*closing(given_up), *questions]
+    replies = link.exchange(wire.pack(batch), len(batch), deadline)
+    orphans.gone(given_up)
+    can, link.identity = read_answers(replies[len(given_up) :], link.server)
+    return can
 
 
 def exchange(

@@ -56,6 +56,7 @@ class SyncLane:
     def __init__(self, link: Link, capabilities: Capabilities) -> None:
         self.capabilities: Capabilities | None = capabilities
         self.server = link.server
+        self.identity = link.identity
         self.logged_in_at = link.logged_in_at
         self._link = link
         self._lead = threading.Lock()

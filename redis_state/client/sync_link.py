@@ -17,6 +17,7 @@ from redis.retry import Retry
 from redis_state.client.attempts import BrokenError, SilenceError
 from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
+from redis_state.client.orphans import Identity
 from redis_state.client.patience import Patience
 from redis_state.client.tls import SyncTlsConnection
 from redis_state.operations import Capabilities, Replies
@@ -46,6 +47,7 @@ class _ExactDeadline:
         self._buffer = bytearray(_READ_SIZE)
         self._patience = Patience()
         self.capabilities: Capabilities | None = None
+        self.identity: Identity | None = None
 
     def read_response(self, *_: Any, **__: Any) -> Any:
         """Read one reply for redis-py's own greeting of the server."""

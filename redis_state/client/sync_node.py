@@ -12,10 +12,11 @@ import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
-from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError
+from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError, SilenceError
 from redis_state.client.breaker import Breaker, Observer
 from redis_state.client.budget import Budget
 from redis_state.client.login import questions, renewal
+from redis_state.client.orphans import Orphans
 from redis_state.client.sync_exchange import ask, exchange, renew_login
 from redis_state.client.sync_lane import SyncLane
 from redis_state.client.sync_link import Link, close_link, open_link
@@ -44,6 +45,7 @@ class SyncNode:
         _nodes.add(self)
 
     def _start_afresh(self) -> None:
+        self._orphans = Orphans()
         self._idle: list[Link] = []
         self._free = threading.Semaphore(self._settings.pool_size)
         self._lane: SyncLane | None = None
@@ -59,6 +61,8 @@ class SyncNode:
             return self._exchange(lane, operation, deadline)
         except BrokenError as error:
             error.stale = True
+            if isinstance(error, SilenceError):
+                self._orphans.add(lane.identity)
             if self._lane is lane:
                 # What idles beside it is as old, and most likely broken as well.
                 self._drop_idle()
@@ -77,6 +81,9 @@ class SyncNode:
         except BrokenError as error:
             error.stale = not fresh
             self._drop_idle()
+            if link is not None and not isinstance(error, SilenceError):
+                # The other end has closed it: nothing can arrive there.
+                link.identity = None
             raise
         except (AttemptError, StateStoreError):
             # The replies were read to the end: the link is sound, whatever they say.
@@ -91,6 +98,7 @@ class SyncNode:
         finally:
             # What is left of a link here may still have a reply under way.
             if link is not None:
+                self._orphans.add(link.identity)
                 close_link(link)
             self._free.release()
 
@@ -128,7 +136,7 @@ class SyncNode:
                 budget = Budget(self._settings, begun)
                 link = self._open(budget)
                 try:
-                    able = ask(link, self._questions, budget.attempt_ends())
+                    able = ask(link, self._questions, self._orphans, budget.attempt_ends())
                     self._lane = SyncLane(link, able)
                 except BaseException:
                     close_link(link)
@@ -147,7 +155,8 @@ class SyncNode:
             raise ExhaustedError
 
     def _link(self, budget: Budget) -> tuple[Link, bool]:
-        while self._idle:
+        # What was given up is closed by a new one, before anything else is sent.
+        while self._idle and not self._orphans:
             try:
                 link = self._idle.pop()
             except IndexError:
@@ -175,7 +184,7 @@ class SyncNode:
     ) -> T | Operation[T]:
         if way.capabilities is None:
             assert not isinstance(way, SyncLane)
-            way.capabilities = ask(way, self._questions, deadline)
+            way.capabilities = ask(way, self._questions, self._orphans, deadline)
         if self._renewal is not None and self._renewal.is_due(way.logged_in_at):
             renew_login(way, self._renewal, deadline)
         return exchange(way, operation, way.capabilities, deadline, is_asking=is_asking)

@@ -21,7 +21,8 @@ from tests.support import peers
 async def test_a_deadline_that_is_swallowed_while_sending_ends_the_reading(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    send, swallowed = AbstractConnection.send_packed_command, []
+    send = AbstractConnection.send_packed_command
+    swallowed: list[BaseException] = []
 
     async def send_and_swallow(self: Any, *arguments: Any, **options: Any) -> None:
         await send(self, *arguments, **options)

@@ -29,6 +29,7 @@ from tests.support import peers, servers
 from tests.support.clusters import Cluster
 from tests.support.freezing import frozen
 from tests.support.nodes import Node
+from tests.support.ports import Ports
 from tests.support.replicated import SERVICE, Replicated, SentinelTrio
 from tests.support.servers import FIELD_FORM
 from tests.support.verbs import COLOURS, Verbs
@@ -227,9 +228,11 @@ async def test_a_url_of_a_cluster_that_meets_one_server_is_told_the_other_form(
 
 
 async def test_a_cluster_that_serves_no_slot_is_unavailable(verbs_at: Make) -> None:
-    with servers.server(FIELD_FORM, "--cluster-enabled", "yes") as alone:
-        verbs = verbs_at(f"redis+cluster://{HOST}:{alone.port}")
+    ports = Ports()
+    with Node(FIELD_FORM, ports.take(), "--cluster-enabled", "yes") as alone:
+        verbs = verbs_at(f"redis+cluster://{alone.address}")
         await fails(verbs, UnavailableError, "within the budget")
+    ports.close()
 
 
 # A cluster with sick nodes

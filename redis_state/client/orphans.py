@@ -1,0 +1,67 @@
+"""Connections that were given up while the server may still get something from them.
+
+A network may hold bytes back, and deliver them when the call has long been tried again, and
+something newer was written since. So before anything else is sent to that server, it is told to
+close its end of such a connection: what arrives there later goes nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from redis_state.operations import Batch
+from redis_state.url import Server
+
+# Redis 6.2 and later: which client the server takes us for.
+QUESTION = ("CLIENT", "INFO")
+_IDENTITY = re.compile(rb"id=([0-9]+) addr=(\S+) ")
+_MOST = 1000
+
+
+class Identity(NamedTuple):
+    """A connection as its server knows it; after a restart the number alone may be a stranger's."""
+
+    server: Server
+    number: bytes
+    address: bytes
+
+
+def read_identity(reply: Any, server: Server) -> Identity | None:
+    """Read the answer to `QUESTION`; None where the server does not tell."""
+    found = _IDENTITY.match(reply) if isinstance(reply, bytes) else None
+    return None if found is None else Identity(server, found[1], found[2])
+
+
+class Orphans:
+    """Those of one node that are still to be closed."""
+
+    __slots__ = ("_identities",)
+
+    def __init__(self) -> None:
+        self._identities: dict[Identity, None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._identities)
+
+    def add(self, identity: Identity | None) -> None:
+        """Note a connection that was given up."""
+        if identity is not None and len(self._identities) < _MOST:
+            self._identities[identity] = None
+
+    def at(self, server: Server) -> list[Identity]:
+        """List those of a server; nobody asks those of another one any more."""
+        found = [identity for identity in list(self._identities) if identity.server == server]
+        if not found:
+            self._identities.clear()
+        return found
+
+    def gone(self, identities: list[Identity]) -> None:
+        """Note that the server has closed them."""
+        for identity in identities:
+            self._identities.pop(identity, None)
+
+
+def closing(identities: list[Identity]) -> Batch:
+    """Return what has the server close them; it says so if one is closed already."""
+    return [("CLIENT", "KILL", "ID", each.number, "ADDR", each.address) for each in identities]
