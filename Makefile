@@ -40,7 +40,7 @@ docs: .venv/ready  ## Build the documentation into site/
 
 unit: .venv/ready .servers/ready
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+	@$(BIN)/coverage run -m pytest -n 4 --dist worksteal
 
 # Measured in the tests' own process alone: Airflow's processes would be slowed down.
 airflow: .venv-airflow/ready

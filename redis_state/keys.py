@@ -34,9 +34,9 @@ _PLAIN = " !\"#$&'()*+,-.:;<=>?@[\\]^_`|~"
 _TASK_PAGE = re.compile(
     r"tw?:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
 )
-# Of a 64-bit number; Python refuses to read those of thousands.
-_MOST_DIGITS = 19
-_ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]{1,19}\})|name|uri):([^/{}]*)\}")
+# Python refuses to read numbers of thousands.
+_MOST_DIGITS = 100
+_ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]{1,100}\})|name|uri):([^/{}]*)\}")
 
 
 # The places of the tasks that were lately used: to find one takes less than to make it.

@@ -20,7 +20,7 @@ from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
 from redis_state.keys import escape, is_task, unescape
 
 _PREFIX = "redis-state:"
-_MOST_DIGITS = 19
+_MOST_DIGITS = 100
 _FIELD = "__airflow_state_ref__"
 _DOCUMENT = f'{{"{_FIELD}": "'
 

@@ -45,7 +45,7 @@ TASK = TaskScope("dag", "run", "task")
 CALLS = 20
 MOST = 4
 AFTER = 0.5
-GRACE = 0.25
+GRACE = module._GRACE
 # Long enough that the others end well before those that try, on a busy machine, too.
 HASTY: dict[str, Any] = {"breaker_after": 0.2, "budget": 1.6}
 TURNED_AWAY = "has not answered for a while; a few calls go on trying"

@@ -84,7 +84,7 @@ async def test_every_call_to_a_server_that_falls_silent_ends_with_its_budget(
 async def test_a_connection_that_is_cut_between_replies_costs_no_call(
     crowd_at: Make, servers: Servers, replies: int
 ) -> None:
-    with peers.cutting_proxy(servers[FIELD_FORM].port, 2 + replies) as port:
+    with peers.cutting_proxy(servers[FIELD_FORM].port, 3 + replies) as port:
         crowd = crowd_at(port, namespace=f"cut-{replies}", pool_size=4)
         scopes = [TaskScope("dag", "run", "task", number) for number in range(20)]
         for turn in "12":

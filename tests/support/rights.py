@@ -58,11 +58,11 @@ def _on_each(raw: Any, *command: str) -> None:
 
 
 def refusals(raw: redis.Redis, user: str) -> set[str]:
-    """Return what the server has refused a user, but for what redis-py tells of itself."""
+    """Return what the server has refused a user, but for what may be refused."""
     log: Any = raw.execute_command("ACL", "LOG")
     entries = [entry if isinstance(entry, dict) else _pairs(entry) for entry in log]
     refused = {_text(entry["object"]) for entry in entries if _text(entry["username"]) == user}
-    return refused - {"client|setinfo", "client"}
+    return refused - {"client|setinfo", "client|info", "client"}
 
 
 def _pairs(entry: list[Any]) -> dict[str, Any]:

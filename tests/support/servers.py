@@ -24,7 +24,8 @@ HASH_FORM = "redis62" if FETCHED else "path" if ON_PATH else None
 FIELD_FORM = "valkey91"
 ONE_OF_EACH_FORM = tuple(name for name in (HASH_FORM, FIELD_FORM) if name)
 # `make test` has one of each form, `make test-slow` all of them.
-NAMES = ALL if os.environ.get("REDIS_STATE_TEST_SERVERS") == "all" else ONE_OF_EACH_FORM
+ALL_SERVERS = os.environ.get("REDIS_STATE_TEST_SERVERS") == "all"
+NAMES = ALL if ALL_SERVERS else ONE_OF_EACH_FORM
 
 
 class Servers:
