@@ -64,7 +64,7 @@ format: .venv/ready  ## Format the code
 	@$(BIN)/ruff format .
 
 clean:  ## Remove all that the other commands made
-	rm -rf .venv .venv-* .servers site dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .servers site dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 
 .venv/pinned: requirements/dev.txt
 	@$(call environment,.venv,$<)

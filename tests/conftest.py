@@ -33,7 +33,7 @@ if find_spec("hypothesis"):
 
     # The same examples in every run of `make test`; many, and new ones, in `make test-slow`.
     settings.register_profile("quick", derandomize=True, deadline=None)
-    settings.register_profile("slow", max_examples=400, deadline=None)
+    settings.register_profile("slow", max_examples=200, deadline=None)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13")
 REDIS_MAJORS = ("5", "6", "7")
 ONE_OF_EACH = "redis62 or valkey91"
-SUITE = ("tests/contract", "tests/client", "tests/lua", "tests/worker")
+FIELD_FORM = "valkey91"
+NO_TOPOLOGIES = {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
 # What holds without Airflow's core, and what holds with any.
 BESIDE_THE_SDK = ("test_contract.py", "test_configuration.py", "test_responses.py")
 BESIDE_THE_NEXT = (*BESIDE_THE_SDK, "test_metrics.py", "server")
@@ -39,7 +40,9 @@ def main() -> int:
         "every server": every_server,
         "every topology": every_topology,
         "failovers": failovers,
-        "chaos": lambda: run(sys.executable, "-m", "tests.chaos", "--minutes", "1", "--seed", "1"),
+        "chaos": lambda: run(
+            sys.executable, "-m", "tests.chaos", "--minutes", "0.75", "--seed", "5"
+        ),
         "fuzz": fuzz,
         "minimal rights": minimal_rights,
         "encrypted and compressed": encrypted_and_compressed,
@@ -70,29 +73,32 @@ def main() -> int:
 
 
 def every_server() -> None:
-    environment = {"REDIS_STATE_TEST_SERVERS": "all", "REDIS_STATE_TEST_TOPOLOGIES": "none"}
+    environment = {"REDIS_STATE_TEST_SERVERS": "all", **NO_TOPOLOGIES}
     suite = ("tests/contract", "tests/lua", "tests/worker")
     pytest(sys.executable, *suite, "-k", THE_OTHERS, environment=environment)
 
 
 def every_topology() -> None:
     environment = {"REDIS_STATE_TEST_TOPOLOGIES": "all"}
-    pytest(sys.executable, "tests/contract", "-k", "cluster or sentinel", environment=environment)
+    names = "(valkey91 or path) and (cluster or sentinel)"
+    pytest(sys.executable, "tests/contract", "-k", names, environment=environment)
 
 
 def failovers() -> None:
-    # One after the other: each has many servers of its own.
     environment = {"REDIS_STATE_TEST_FAULTS": "all"}
-    run(sys.executable, "-m", "pytest", "-q", "tests/faults", environment=environment)
+    slow = ("test_failovers.py", "test_sentinel.py", "test_cluster.py", "test_moving_slot.py")
+    suite = [f"tests/faults/{name}" for name in slow]
+    # Two at a time: each has many servers of its own.
+    pytest(sys.executable, *suite, "-k", FIELD_FORM, environment=environment, at_a_time=2)
 
 
 def fuzz() -> None:
     folder = environment_of(".venv-fuzz", sys.executable, "requirements/fuzz.txt")
-    run(str(folder / "bin" / "python"), "-m", "tests.fuzz")
+    run(str(folder / "bin" / "python"), "-m", "tests.fuzz", "--seconds", "8")
 
 
 def minimal_rights() -> None:
-    environment = {"REDIS_STATE_TEST_ACL": "minimal", "REDIS_STATE_TEST_TOPOLOGIES": "none"}
+    environment = {"REDIS_STATE_TEST_ACL": "minimal", **NO_TOPOLOGIES}
     pytest(sys.executable, "tests/contract", "-k", ONE_OF_EACH, environment=environment)
 
 
@@ -101,7 +107,7 @@ def encrypted_and_compressed() -> None:
         "REDIS_STATE_ENCRYPTION": "own",
         "REDIS_STATE_ENCRYPTION_KEYS": FERNET_KEY,
         "REDIS_STATE_COMPRESSION_THRESHOLD": "1",
-        "REDIS_STATE_TEST_TOPOLOGIES": "none",
+        **NO_TOPOLOGIES,
     }
     pytest(sys.executable, "tests/contract", "-k", ONE_OF_EACH, environment=environment)
 
@@ -114,6 +120,7 @@ def many_examples() -> None:
 def without_the_fast_lane() -> None:
     # The client's own suite knows both ways.
     environment = {"REDIS_STATE_FAST_LANE": "false"}
+    environment |= NO_TOPOLOGIES
     suite = ("tests/contract", "tests/lua", "tests/worker")
     pytest(sys.executable, *suite, "-k", ONE_OF_EACH, environment=environment)
     pytest(sys.executable, "tests/stateful", environment=environment)
@@ -134,16 +141,16 @@ def redis_major(major: str) -> None:
     )
     if not said.startswith(f"{major}."):
         raise FileNotFoundError(f"redis-py {major} was to be tested, and {said} was found")
-    # It opens the connections, and does nothing else: one server of each form says enough.
+    # It opens the connections, and does nothing else: the client's suite says enough.
     pytest(sys.executable, "tests/client", environment=environment)
-    environment |= {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
-    pytest(sys.executable, "tests/contract", "-k", ONE_OF_EACH, environment=environment)
 
 
 def python(name: str) -> None:
     folder = environment_of(f".venv-{name}", find_python(name), "requirements/dev.txt")
-    environment = {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
-    pytest(str(folder / "bin" / "python"), *SUITE, "tests/unit", environment=environment)
+    inside = str(folder / "bin" / "python")
+    pytest(inside, "tests/unit", "tests/client", "tests/sealing", environment=NO_TOPOLOGIES)
+    suite = ("tests/contract", "tests/lua", "tests/worker")
+    pytest(inside, *suite, "-k", FIELD_FORM, environment=NO_TOPOLOGIES)
 
 
 def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
@@ -233,8 +240,14 @@ def find_python(name: str) -> str:
     raise FileNotFoundError(f"Python {name} is not here: install it, so that this lane can run")
 
 
-def pytest(interpreter: str, *what: str, environment: dict[str, str] | None = None) -> None:
-    run(interpreter, "-m", "pytest", "-q", "-n", "2", *what, environment=environment)
+def pytest(
+    interpreter: str,
+    *what: str,
+    environment: dict[str, str] | None = None,
+    at_a_time: int = 4,
+) -> None:
+    # More at a time than there are cores: most of them wait for something.
+    run(interpreter, "-m", "pytest", "-q", "-n", str(at_a_time), *what, environment=environment)
 
 
 def pip(interpreter: str, *what: str) -> None:

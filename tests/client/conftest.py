@@ -39,4 +39,5 @@ def _is_paired(item: pytest.Item) -> bool:
     params = getattr(getattr(item, "callspec", None), "params", {})
     if not {"server_name", "fast_lane"} <= params.keys():
         return True
-    return (params["server_name"] == HASH_FORM) != params["fast_lane"]
+    is_older: bool = params["server_name"] == HASH_FORM
+    return is_older != bool(params["fast_lane"])

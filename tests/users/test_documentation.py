@@ -52,5 +52,5 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_the_commands_that_the_readme_names_are_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for page in PAGES:
-        for command in re.findall(r"`?make ([a-z-]+)", page.read_text(encoding="utf-8")):
+        for command in re.findall(r"(?:`|\$ )make ([a-z-]+)", page.read_text(encoding="utf-8")):
             assert re.search(rf"^{command}:", makefile, re.MULTILINE), f"{page.name}: {command}"
