@@ -116,6 +116,13 @@ def is_task(scope: object) -> bool:
 
 def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] | None:
     """Return the scope and state key of a field of a page, or None if it is not one of ours."""
+    try:
+        return _parse(namespace, page, field)
+    except UnicodeDecodeError:
+        return None
+
+
+def _parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] | None:
     text = page.decode("ascii", "replace").removeprefix(f"{namespace}:")
     if field == SUMMARY or len(text) == len(page):
         return None
@@ -136,10 +143,7 @@ def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] |
         )
     else:
         return None
-    try:
-        key = Place(text, prefix).key(field)
-    except UnicodeDecodeError:
-        return None
+    key = Place(text, prefix).key(field)
     return None if key is None else (scope, key)
 
 

@@ -35,9 +35,14 @@ def _positive(retention: timedelta | None) -> timedelta | None:
 
 
 def _complete(url: SecretStr) -> SecretStr:
-    tls = read_url(url.get_secret_value()).tls
-    if tls is not None:
-        context(tls)
+    try:
+        tls = read_url(url.get_secret_value()).tls
+        if tls is not None:
+            context(tls)
+    except ValueError as error:
+        # It may quote what no text can show.
+        message = str(error).encode("utf-8", "backslashreplace").decode()
+        raise ValueError(message) from None
     return url
 
 

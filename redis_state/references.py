@@ -13,6 +13,7 @@ A value kept inline is JSON text in the reference's place, and no JSON text begi
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,8 @@ from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
 from redis_state.keys import escape, is_task, unescape
 
 _PREFIX = "redis-state:"
-_MOST_DIGITS = 100
+# Python refuses to read numbers of thousands of digits.
+_NUMBER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
 _FIELD = "__airflow_state_ref__"
 _DOCUMENT = f'{{"{_FIELD}": "'
 
@@ -54,19 +56,24 @@ def is_reference(text: str) -> bool:
 
 def resolve(reference: str) -> tuple[StateScope, str] | None:
     """Return scope and key that a reference spells out, or None if it is none of ours."""
+    try:
+        return _spelled_out(reference)
+    except ValueError:
+        # It has the form of one, and parts that nobody could have escaped.
+        return None
+
+
+def _spelled_out(reference: str) -> tuple[StateScope, str] | None:
     match reference.removeprefix(_PREFIX).split("/"):
         case ["task", dag_id, run_id, task_id, map_index, region, key]:
             names = (unescape(dag_id), unescape(run_id), unescape(task_id))
-            try:
-                region_id = UUID(hex=region) if region else ZERO_REGION
-                return TaskScope(*names, int(map_index), region_id), unescape(key)
-            except ValueError:
-                return None
+            region_id = UUID(hex=region) if region else ZERO_REGION
+            return TaskScope(*names, int(map_index), region_id), unescape(key)
         case ["asset", "name", name, key]:
             return AssetScope(name=unescape(name)), unescape(key)
         case ["asset", "uri", uri, key]:
             return AssetScope(uri=unescape(uri)), unescape(key)
-        case ["asset", "id", number, key] if len(number) <= _MOST_DIGITS and number.isdecimal():
+        case ["asset", "id", number, key] if _NUMBER.fullmatch(number):
             return AssetScope(asset_id=int(number)), unescape(key)
         case _:
             return None

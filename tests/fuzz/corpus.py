@@ -86,6 +86,7 @@ CORPUS: dict[str, list[bytes]] = {
         b"n:t:{etl/manual__1/load}:-1\x1fkey",
         b"n:tw:{etl/manual__1/load}:0198c0de000070008000000000000001:44\x1f300:key",
         b"n:t:{etl/manual__1/load}:44\x1f\0",
+        b"n:a:{uri:%F4}\x1fkey",
         b"n:t:{%ED%A0%80/%/%zz}:5\x1f5:\xff",
         b"n:t:{d/r/t}:5\x1f5:\xff",
         b"n:a:{id:42}\x1fkey",
