@@ -94,7 +94,7 @@ def failovers() -> None:
 
 def fuzz() -> None:
     folder = environment_of(".venv-fuzz", sys.executable, "requirements/fuzz.txt")
-    run(str(folder / "bin" / "python"), "-m", "tests.fuzz", "--seconds", "8")
+    run(str(folder / "bin" / "python"), "-m", "tests.fuzz", "--seconds", "8", "--seed", "1")
 
 
 def minimal_rights() -> None:
