@@ -383,13 +383,12 @@ async def test_a_server_that_hangs_is_a_failure(look: Look, start: Start) -> Non
 async def test_a_server_that_a_script_keeps_busy_is_a_failure(look: Look, start: Start) -> None:
     server = start("--lua-time-limit", "1")
     with known.raw_client(server) as client:
-        connection = client.connection_pool.get_connection()
+        connection = client.connection_pool.make_connection()
         connection.send_command("EVAL", "while true do end", 0)
         wait_for(lambda: _is_busy(server))
         health = await look(server.tcp_url)
         ask(server, "SCRIPT", "KILL")
         connection.disconnect()
-        client.connection_pool.release(connection)
     assert health.verdict == "failure"
     assert "BUSY" in str(health)
 
