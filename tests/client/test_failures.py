@@ -24,7 +24,7 @@ from tests.support.servers import FIELD_FORM, HASH_FORM, raw_client, server
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")
-BUDGET = 0.4
+BUDGET = 0.8
 # Several attempts fit into the budget.
 HASTY = {"timeout": 0.15, "connect_timeout": 0.15}
 SECRET = "hunter2-very-secret"
