@@ -176,7 +176,7 @@ class ClusterRoutes:
         """Ask the cluster who serves what, unless that was just done or another task is at it."""
         if self._is_asking:
             if self._map is None and self._news.are_overdue():
-                raise budget.give_up(TurnedAwayError())
+                raise budget.give_up(TurnedAwayError("no node tells who serves what"))
             return
         self._is_asking = True
         try:

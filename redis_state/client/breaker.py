@@ -50,6 +50,7 @@ class Breaker:
         "_failing_since",
         "_lock",
         "_observer",
+        "_reason",
         "_trying",
         "_trying_since",
         "is_open",
@@ -61,6 +62,7 @@ class Breaker:
         self._observer = observer
         self._failing_since: float | None = None
         self._lock = threading.Lock()
+        self._reason = ""
         self._trying = 0
         self._trying_since = 0.0
         self.is_open = False
@@ -81,6 +83,7 @@ class Breaker:
             self.answered()
         if not isinstance(failure, (BrokenError, NotNowError)):
             return
+        self._reason = str(failure)
         # Calls that failed together tell it in any order.
         since = min(self._failing_since or begun, begun)
         self._failing_since = since
@@ -113,10 +116,11 @@ class Breaker:
         with self._lock:
             self._trying -= 1
 
-    def turn_away(self) -> None:
-        """Note that a call ended without having tried."""
+    def turn_away(self) -> TurnedAwayError:
+        """Note that a call ends without having tried; return why."""
         if self._observer is not None:
             self._observer.turned_away()
+        return TurnedAwayError(self._reason)
 
     def _turn(self, *, is_open: bool) -> None:
         # Of many calls that fail at once, one tells it.
@@ -145,8 +149,7 @@ class Turn:
         if self._breaker is breaker or not breaker.is_open:
             return True
         if time.monotonic() >= min(breaker.patience_ends, budget.deadline):
-            breaker.turn_away()
-            raise budget.give_up(TurnedAwayError()) from budget.reason
+            raise budget.give_up(breaker.turn_away()) from budget.reason
         return False
 
     def end(self) -> None:

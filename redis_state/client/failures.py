@@ -119,7 +119,7 @@ def while_connecting(error: BaseException, server: Server, *, rotating: bool) ->
             "?ssl_ca_certs=/path/to/ca.pem in the url, and its host as the certificate does."
         ) from error
     if isinstance(error, (TimeoutError, RedisTimeoutError)):
-        raise SilenceError(str(error)) from error
+        raise SilenceError(str(error) or "no answer in time") from error
     if isinstance(error, (RedisError, HiredisError, OSError)):
         raise BrokenError(str(error)) from error
 
@@ -197,8 +197,8 @@ def give_up(failure: Exception, where: object, budget: float) -> StateStoreError
         )
     if isinstance(failure, TurnedAwayError):
         return UnavailableError(
-            f"{where} has not answered for a while; a few calls go on trying, and this one ended "
-            "at once. See whether Redis runs, and is neither stopped nor overloaded."
+            f"{where} has not answered for a while ({failure}); a few calls go on trying, and this "
+            "one ended at once. See whether Redis runs there, and is neither stopped nor busy."
         )
     if isinstance(failure, LoginError):
         return MisconfiguredError(

@@ -183,7 +183,7 @@ class ClusterRoutes:
         """Ask the cluster who serves what, unless that was just done or another thread is at it."""
         if not self._asking.acquire(blocking=False):
             if self._map is None and self._news.are_overdue():
-                raise budget.give_up(TurnedAwayError())
+                raise budget.give_up(TurnedAwayError("no node tells who serves what"))
             return
         try:
             if self._map is None or self._news.are_old():

@@ -77,7 +77,7 @@ def test_wrong_options_are_told_together_and_as_they_stand_in_airflow_cfg(
 ) -> None:
     status, printed = cleaning["wrong options"].result()
     assert status != 0
-    assert "[redis_state] url is wrong: it begins with none of redis, rediss, unix" in printed
+    assert "[redis_state] url is wrong: it begins with none of redis, rediss, " in printed
     assert "[redis_state] timeout is wrong" in printed
     assert "[redis_state] namespace is wrong: use letters, digits" in printed
     assert PASSWORD not in printed
