@@ -4,8 +4,6 @@ PYTHON ?= python3
 PIP := -m pip install -qq --disable-pip-version-check
 BIN := .venv/bin
 RUN := $(BIN)/python
-# Half of the suite, which takes half as long again when it is measured, and covers no more.
-UNMEASURED := tests/contract tests/stateful tests/faults tests/chaos tests/fuzz
 FIGURES := docs/assets/benchmarks
 
 .DEFAULT_GOAL := help
@@ -42,14 +40,15 @@ docs: .venv/ready  ## Build the documentation into site/
 
 unit: .venv/ready .servers/ready
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 4 --dist worksteal $(addprefix --ignore=,$(UNMEASURED))
-	@$(BIN)/python -m pytest -n 4 --dist worksteal $(UNMEASURED)
+	@$(BIN)/coverage run -m pytest -n 4 --dist worksteal -m "not unmeasured"
+	@$(RUN) -m pytest -n 4 --dist worksteal -m unmeasured
 
-# Measured in the tests' own process alone: Airflow's processes would be slowed down.
+# Measured in the tests' own processes alone: Airflow's would be slowed down.
 airflow: .venv-airflow/ready
-	@AIRFLOW_HOME=$(CURDIR)/.venv-airflow/home .venv-airflow/bin/python -m coverage run \
-		--rcfile=/dev/null --branch --source=redis_state --parallel-mode \
-		-m pytest -q -p no:cacheprovider tests/with_airflow
+	@COVERAGE_FILE=.coverage.airflow AIRFLOW_HOME=$(CURDIR)/.venv-airflow/home \
+		.venv-airflow/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile \
+		--cov=redis_state --cov-branch --cov-config=/dev/null --cov-report= \
+		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server
 
 coverage: .venv/ready
 	@$(BIN)/coverage combine --quiet

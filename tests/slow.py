@@ -28,6 +28,7 @@ NO_TOPOLOGIES = {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
 # What holds without Airflow's core, and what holds with any.
 BESIDE_THE_SDK = ("test_contract.py", "test_configuration.py", "test_responses.py")
 BESIDE_THE_NEXT = (*BESIDE_THE_SDK, "test_metrics.py", "server")
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
 # The servers that `make test` leaves out.
 THE_OTHERS = "redis82 or valkey81 or path"
 # Any, for a lane that wants one.
@@ -159,6 +160,8 @@ def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
     run(
         str(folder / "bin" / "python"),
         *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        # The task SDK alone has nothing to wait for.
+        *(TWO_AT_A_TIME if pins == "airflow-next" else ()),
         *(f"tests/with_airflow/{name}" for name in files),
         environment=home,
     )
@@ -184,7 +187,8 @@ def beside_airflow(what: str, **environment: str) -> None:
     folder = environment_of(".venv-airflow", sys.executable, "requirements/airflow.txt")
     run(
         str(folder / "bin" / "python"),
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/with_airflow/{what}"),
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", *TWO_AT_A_TIME),
+        f"tests/with_airflow/{what}",
         environment={"AIRFLOW_HOME": str(folder / "home"), **environment},
     )
 
