@@ -216,7 +216,7 @@ async def test_a_replica_that_hangs_confirms_nothing_and_the_value_stands(
 async def test_more_replicas_than_there_are_cannot_confirm(
     replicated: Replicated, replica: Node, verbs_at: Make
 ) -> None:
-    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=2.0)
+    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=1.0)
     with pytest.raises(DurabilityError, match="1 of 2 replicas confirmed it"):
         await verbs.set(TASK, "key", "1")
     assert await verbs.get(TASK, "key") == "1"
