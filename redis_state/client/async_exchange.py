@@ -41,7 +41,9 @@ async def exchange(
     batch = operation.begin(server)
     if not batch:
         return operation.end([])
-    replies = await _send(way, batch, deadline, is_asking=is_asking)
+    # Scripts whole where it waits: a server that asked for one would have waited in vain.
+    whole = operation.lingers > 0
+    replies = await _send(way, batch, deadline, is_asking=is_asking, with_texts=whole)
     if wire.has_error(replies) and not operation.reads_errors:
         try:
             check(replies, way.server)
@@ -69,7 +71,7 @@ async def _send(
     deadline: float,
     *,
     is_asking: bool,
-    with_texts: bool = False,
+    with_texts: bool,
 ) -> Replies:
     if is_asking:
         payload = wire.pack_asking(batch, with_texts=with_texts)

@@ -216,10 +216,20 @@ async def test_a_replica_that_hangs_confirms_nothing_and_the_value_stands(
 async def test_more_replicas_than_there_are_cannot_confirm(
     replicated: Replicated, replica: Node, verbs_at: Make
 ) -> None:
-    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=1.0)
+    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=1.5)
     with pytest.raises(DurabilityError, match="1 of 2 replicas confirmed it"):
         await verbs.set(TASK, "key", "1")
     assert await verbs.get(TASK, "key") == "1"
+    await close(verbs)
+
+
+async def test_a_server_that_has_lost_the_scripts_is_waited_for_once(
+    replicated: Replicated, verbs_at: Make
+) -> None:
+    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=1.5)
+    replicated.master.ask("SCRIPT", "FLUSH")
+    with pytest.raises(DurabilityError, match="replicas confirmed it"):
+        await verbs.set(TASK, "key", "1")
     await close(verbs)
 
 
