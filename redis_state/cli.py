@@ -23,6 +23,8 @@ from redis_state.verbs import Verbs
 from redis_state.worker import RedisWorkerBackend
 
 OK, FAILED, MISCONFIGURED = 0, 1, 2
+# As shells have it for Ctrl-C.
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,11 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(error, MISCONFIGURED)
     except StateStoreError as error:
         return _end(error, FAILED)
+    except KeyboardInterrupt:
+        return _end("stopped; what was done stays done", INTERRUPTED)
     return code
 
 
-def _end(error: StateStoreError, code: int) -> int:
-    print(f"redis-state: {error}", file=sys.stderr)
+def _end(reason: object, code: int) -> int:
+    print(f"redis-state: {reason}", file=sys.stderr)
     return code
 
 

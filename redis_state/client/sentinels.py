@@ -26,7 +26,8 @@ def question(deployment: Deployment) -> Batch:
 def read_master(reply: Any, sentinel: Server) -> Server | None:
     """Read the answer, which is nothing where the sentinel does not know the service."""
     if isinstance(reply, ReplyError):
-        raise BrokenError(f"{sentinel} refused to say where the master is: {reply}")
+        remedy = "; set [redis_state] sentinel_password" if str(reply).startswith("NOAUTH") else ""
+        raise BrokenError(f"{sentinel} refused to say where the master is: {reply}{remedy}")
     return None if reply is None else Server(reply[0].decode(), int(reply[1]))
 
 

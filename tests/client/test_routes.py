@@ -432,3 +432,11 @@ async def test_a_sentinel_that_refuses_is_passed_over(verbs_at: Make, trio: Sent
         verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel},{well}/{SERVICE}", budget=2.5)
         await verbs.set(TASK, "key", "1")
         await close(verbs)
+
+
+async def test_sentinels_that_ask_for_a_password_are_told_with_the_remedy(verbs_at: Make) -> None:
+    refusal = always(b"-NOAUTH Authentication required.\r\n")
+    with peers.listener(Script({b"SENTINEL": refusal})) as sentinel:
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
+        await fails(verbs, UnavailableError, r"NOAUTH .*; set \[redis_state\] sentinel_password")
+        await close(verbs)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope, __version__
-from redis_state.cli import FAILED, MISCONFIGURED, OK, main
+from redis_state.cli import FAILED, INTERRUPTED, MISCONFIGURED, OK, main
 from redis_state.testing import EmbeddedServer
 from tests.support.servers import raw_client, server
 
@@ -181,6 +181,22 @@ def test_rotation_shows_a_bar_to_whoever_looks_on(monkeypatch: pytest.MonkeyPatc
     assert main(["rotate"]) == OK
     last = terminal.getvalue().rstrip("\n").rpartition("\r")[2]
     assert last.startswith(f"[{'#' * 40}] 100 %")
+
+
+@pytest.mark.usefixtures("values")
+def test_a_rotation_that_is_stopped_says_so_and_can_be_run_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def press_ctrl_c() -> None:
+        raise KeyboardInterrupt
+
+    terminal = io.StringIO()
+    terminal.flush = press_ctrl_c  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        assert main(["rotate"]) == INTERRUPTED
+    assert terminal.getvalue().endswith("redis-state: stopped; what was done stays done\n")
+    assert main(["rotate"]) == OK
 
 
 @pytest.mark.usefixtures("values")
