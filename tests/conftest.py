@@ -32,9 +32,9 @@ time.tzset()
 if find_spec("hypothesis"):
     from hypothesis import settings
 
-    # The same examples in every run of `make test`; many, and new ones, in `make test-slow`.
+    # The same examples in every run of `make test`; new ones in `make test-slow`.
     settings.register_profile("quick", derandomize=True, deadline=None)
-    settings.register_profile("slow", max_examples=200, deadline=None)
+    settings.register_profile("new", deadline=None)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 HERE = Path(__file__).parent
