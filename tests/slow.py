@@ -28,6 +28,11 @@ NO_TOPOLOGIES = {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
 # What holds without Airflow's core, and what holds with any.
 BESIDE_THE_SDK = ("test_contract.py", "test_configuration.py", "test_responses.py")
 BESIDE_THE_NEXT = (*BESIDE_THE_SDK, "test_metrics.py", "server")
+# Threads, event loops, TLS, and who logs in.
+CONNECTIONS = [
+    f"tests/client/test_{name}.py"
+    for name in ("connecting", "credentials", "failures", "loops", "threads", "tls")
+]
 TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
 # The servers that `make test` leaves out.
 THE_OTHERS = "redis82 or valkey81 or path"
@@ -140,16 +145,15 @@ def redis_major(major: str) -> None:
     if not said.startswith(f"{major}."):
         raise FileNotFoundError(f"redis-py {major} was to be tested, and {said} was found")
     # It opens the connections, and does nothing else.
-    files = ("connecting", "credentials", "failures", "loops", "threads", "tls")
-    suite = [f"tests/client/test_{name}.py" for name in files]
-    pytest(sys.executable, *suite, environment=environment)
+    pytest(sys.executable, *CONNECTIONS, environment=environment)
 
 
 def python(name: str) -> None:
     folder = environment_of(f".venv-{name}", find_python(name), "requirements/dev.txt")
     inside = str(folder / "bin" / "python")
-    suite = [f"tests/{name}" for name in ("unit", "client", "sealing", "contract", "worker")]
-    pytest(inside, *suite, "-k", f"not {HASH_FORM}", environment=NO_TOPOLOGIES)
+    suite = ("tests/unit", "tests/contract", "tests/worker", "tests/client/test_lane.py")
+    which = ("-k", f"not {HASH_FORM}")
+    pytest(inside, *suite, *CONNECTIONS, *which, environment=NO_TOPOLOGIES)
 
 
 def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
