@@ -98,6 +98,7 @@ define environment
 	echo "Making $(1) from $(2) ..."
 	rm -rf $(1)
 	$(PYTHON) -m venv $(1)
-	$(1)/bin/python $(PIP) --require-hashes --requirement $(2)
+	$(1)/bin/python $(PIP) --no-deps --require-hashes --requirement $(2)
+	$(1)/bin/python -m pip check --disable-pip-version-check
 	touch $(1)/pinned
 endef
