@@ -16,7 +16,7 @@ from redis_state.client.sync_lane import SyncLane
 from redis_state.operations import Capabilities
 from redis_state.settings import Settings
 from redis_state.url import Server
-from tests.client.waiting import PATIENCE, on_the_lane, wait_for
+from tests.client.waiting import PATIENCE, on_the_lane, queued, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot
 
@@ -80,9 +80,7 @@ def test_calls_made_while_another_is_under_way_leave_in_one_write(
         first = threads.submit(parroted.get, TASK, "leads")
         wait_for(lambda: peer.reads()[-1] == [b"leads"])
         others = [threads.submit(parroted.get, TASK, name) for name in NAMES]
-        wait_for(lambda: on_the_lane() == 1 + len(NAMES))
-        # The last one may have come to the lane and not stand in its queue yet.
-        time.sleep(0.05)
+        wait_for(lambda: queued(parroted) == len(NAMES))
     assert first.result(PATIENCE) == "leads"
     assert [other.result(PATIENCE) for other in others] == NAMES
     assert sorted(peer.reads()[-1]) == sorted(name.encode() for name in NAMES)
