@@ -20,7 +20,8 @@ BURSTS_PER_CORE = 2
 
 
 @contextmanager
-def busy_cores() -> Iterator[None]:
+def busy_cores() -> Iterator[list[int]]:
+    """Keep the cores busy until the end of the block, and give the pids of what does so."""
     cores = os.cpu_count() or 1
     kinds = ["steady"] * cores + ["bursts"] * cores * BURSTS_PER_CORE
     burners: list[subprocess.Popen[bytes]] = []
@@ -28,7 +29,7 @@ def busy_cores() -> Iterator[None]:
         for number, kind in enumerate(kinds):
             command = [sys.executable, "-S", __file__, kind, str(os.getpid()), str(number)]
             burners.append(subprocess.Popen(command))
-        yield
+        yield [burner.pid for burner in burners]
         for burner in burners:
             if burner.poll() is not None:
                 raise ChildProcessError("a burner ended on its own: there was less load than told")

@@ -42,6 +42,8 @@ class Home:
             "AIRFLOW__STATE_STORE__BACKEND": "redis_state.RedisStateBackend",
             "AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS": "True",
             "AIRFLOW__REDIS_STATE__URL": self.redis_url,
+            # On a busy machine, too, much can be answered before a call ends that waits for Redis.
+            "AIRFLOW__REDIS_STATE__BUDGET": "6",
         }
 
     def start(self, *arguments: str, log: Path, **more: str) -> subprocess.Popen[bytes]:
