@@ -23,6 +23,7 @@ from tests.client.waiting import PATIENCE, reached
 from tests.support import peers
 from tests.support.inside import async_node_of
 from tests.support.peers import Parrot
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 NAMES = [str(number) for number in range(40)]
@@ -48,7 +49,7 @@ def port(peer: Parrot) -> Iterator[int]:
 
 @pytest.fixture
 async def parroted(port: int) -> AsyncIterator[RedisStateBackend]:
-    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", budget=20.0, timeout=20.0)
+    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
     assert await backend.aget(TASK, "first") == "first"
     yield backend
     await backend.aclose()
@@ -179,7 +180,7 @@ async def test_a_reply_that_nobody_asked_for_ends_the_lane_and_costs_no_call() -
         closed.append(connection)
 
     with peers.listener(behave) as port:
-        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}")
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
         assert await backend.aget(TASK, "a") == "a"
         connections[0].sendall(b"$5\r\nwrong\r\n")
         await reached(lambda: closed == connections)

@@ -14,6 +14,7 @@ from tests.client.waiting import reached
 from tests.support import peers
 from tests.support.servers import FIELD_FORM, Servers
 from tests.support.verbs import COLOURS
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 # A map index makes the verbs take scripts, on servers of each form.
@@ -36,8 +37,7 @@ def colour(request: pytest.FixtureRequest) -> str:
 def crowd_at(colour: str, fast_lane: bool) -> Make:
     def make(port: int, **options: Any) -> Crowd:
         url = f"redis://127.0.0.1:{port}"
-        defaults = {"budget": 20.0, "timeout": 20.0, "connect_timeout": 20.0}
-        return Crowd(RedisStateBackend(url=url, fast_lane=fast_lane, **defaults | options), colour)
+        return Crowd(RedisStateBackend(url=url, fast_lane=fast_lane, **PATIENT | options), colour)
 
     return make
 

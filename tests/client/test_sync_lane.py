@@ -19,6 +19,7 @@ from redis_state.url import Server
 from tests.client.waiting import PATIENCE, on_the_lane, queued, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 NAMES = [str(number) for number in range(30)]
@@ -44,7 +45,7 @@ def port(peer: Parrot) -> Iterator[int]:
 
 @pytest.fixture
 def parroted(port: int) -> Iterator[RedisStateBackend]:
-    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", budget=20.0, timeout=20.0)
+    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
     assert backend.get(TASK, "first") == "first"
     yield backend
     backend.close()
