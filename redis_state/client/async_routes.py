@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from redis_state.client import sentinels, slots, wire
-from redis_state.client.async_link import open_link
 from redis_state.client.async_node import AsyncNode
+from redis_state.client.async_opening import open_link
 from redis_state.client.async_sentinels import AsyncSentinels
 from redis_state.client.attempts import (
     AttemptError,
@@ -115,7 +115,7 @@ class SentinelRoute:
         return self._node
 
     async def servers(self, budget: Budget) -> list[Server]:
-        return [await self._sentinels.locate(budget.connecting_ends())]
+        return [await self._sentinels.locate(budget.locating_ends())]
 
     def close(self) -> None:
         self._node.close()
@@ -191,7 +191,7 @@ class ClusterRoutes:
         failure: AttemptError = NotNowError("no node of the cluster is known")
         for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
             try:
-                found = await self._ask(server, sentinels.share(budget.connecting_ends()))
+                found = await self._ask(server, sentinels.share(budget.locating_ends()))
             except AttemptError as error:
                 failure = error
             else:

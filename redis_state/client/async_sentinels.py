@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from redis_state.client import sentinels, wire
-from redis_state.client.async_link import open_link
+from redis_state.client.async_opening import open_link
 from redis_state.client.attempts import AttemptError
 from redis_state.settings import Settings
 from redis_state.url import Server

@@ -117,7 +117,7 @@ class SentinelRoute:
         return self._node
 
     def servers(self, budget: Budget) -> list[Server]:
-        return [self._sentinels.locate(budget.connecting_ends())]
+        return [self._sentinels.locate(budget.locating_ends())]
 
     def close(self) -> None:
         self._node.close()
@@ -197,7 +197,7 @@ class ClusterRoutes:
         failure: AttemptError = NotNowError("no node of the cluster is known")
         for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
             try:
-                found = self._ask(server, sentinels.share(budget.connecting_ends()))
+                found = self._ask(server, sentinels.share(budget.locating_ends()))
             except AttemptError as error:
                 failure = error
             else:
