@@ -105,7 +105,7 @@ class SentinelRoute:
         if self._node.server is not None:
             # Without sentinels it goes on with the master that it has.
             with contextlib.suppress(AttemptError, StateStoreError):
-                ends = sentinels.share(float("inf"))
+                ends = time.monotonic() + sentinels.A_MOMENT
                 self._node.turn_to(await self._sentinels.locate(ends))
         return self._node
 
@@ -191,7 +191,7 @@ class ClusterRoutes:
         failure: AttemptError = NotNowError("no node of the cluster is known")
         for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
             try:
-                found = await self._ask(server, sentinels.share(budget.locating_ends()))
+                found = await self._ask(server, budget.locating_ends())
             except AttemptError as error:
                 failure = error
             else:
@@ -200,7 +200,7 @@ class ClusterRoutes:
         raise failure
 
     async def _ask(self, server: Server, deadline: float) -> SlotMap:
-        link = await open_link(self._settings, server, deadline)
+        link = await open_link(self._settings, server, deadline, silence=sentinels.PATIENCE)
         try:
             replies = await link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
         finally:

@@ -9,10 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from benchmarks.delayed_wire import delayed_wire
 from redis_state import RedisStateBackend, TaskScope
+from redis_state.client.async_sentinels import AsyncSentinels
 from redis_state.client.breaker import Breaker
+from redis_state.client.sync_sentinels import SyncSentinels
+from redis_state.settings import Settings
+from redis_state.url import Server
 from tests.client.crowds import Crowd
 from tests.client.waiting import PATIENCE, wait_for
 from tests.support import peers
@@ -114,6 +119,18 @@ async def test_what_waits_behind_a_slow_reply_goes_to_the_pool_and_breaks_nothin
         assert not breaker_of(backend, "sync").is_failing
         assert peer.connections == 2
         backend.close()
+
+
+async def test_a_sentinel_that_is_far_away_is_waited_for(colour: str) -> None:
+    master = peers.answer(b"*2\r\n$9\r\n127.0.0.1\r\n$4\r\n1234\r\n")
+    with peers.listener(master) as near, delayed_wire(near, 0.12) as port:
+        settings = Settings(url=SecretStr(f"redis+sentinel://127.0.0.1:{port}/service"))
+        ends = time.monotonic() + PATIENCE
+        if colour == "async":
+            found = await AsyncSentinels(settings).locate(ends)
+        else:
+            found = SyncSentinels(settings).locate(ends)
+        assert found == Server("127.0.0.1", 1234)
 
 
 @pytest.mark.parametrize(("callers", "calls"), [(40, 5)])
