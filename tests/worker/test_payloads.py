@@ -7,6 +7,7 @@ document; a deletion reaches the server side first.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,11 +20,8 @@ from redis_state import (
     RedisWorkerBackend,
     StateScope,
     TaskScope,
-    payloads,
 )
 from redis_state.contract import ZERO_REGION
-from redis_state.keys import place
-from redis_state.operations import Capabilities, ScriptCall
 from tests.support.verbs import Verbs
 
 PLAIN = TaskScope("dag", "run", "task")
@@ -48,6 +46,18 @@ def document(reference: str) -> str:
     return json.dumps({"__airflow_state_ref__": reference})
 
 
+def keep(worker: RedisWorkerBackend, scope: StateScope) -> Callable[..., str]:
+    if isinstance(scope, TaskScope):
+        return worker.serialize_task_state_store_to_ref
+    return worker.serialize_asset_state_store_to_ref
+
+
+def fetch(worker: RedisWorkerBackend, scope: StateScope) -> Callable[[str], object]:
+    if isinstance(scope, TaskScope):
+        return worker.deserialize_task_state_store_from_ref
+    return worker.deserialize_asset_state_store_from_ref
+
+
 def in_an_hour() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
@@ -61,7 +71,7 @@ async def store(
     expires_at: datetime | None = None,
     at: StateScope | None = None,
 ) -> str:
-    reference = worker.serialize_task_state_store_to_ref(value=value, key=key, scope=scope)
+    reference = keep(worker, scope)(value=value, key=key, scope=scope)
     await verbs.set(at or scope, key, document(reference), expires_at=expires_at)
     return reference
 
@@ -70,7 +80,7 @@ async def load(worker: RedisWorkerBackend, verbs: Verbs, scope: StateScope, key:
     stored = await verbs.get(scope, key)
     if stored is None:
         return None
-    return worker.deserialize_task_state_store_from_ref(json.loads(stored)["__airflow_state_ref__"])
+    return fetch(worker, scope)(json.loads(stored)["__airflow_state_ref__"])
 
 
 def keys_of(raw: redis.Redis, namespace: str) -> list[bytes]:
@@ -220,26 +230,6 @@ async def test_an_asset_written_by_name_and_then_by_uri_has_one_payload(
     assert await load(worker, verbs, ASSET, "key") == "by uri"
     await store(worker, verbs, BY_URI, "key", "again", at=ASSET)
     assert await load(worker, verbs, ASSET, "key") == "again"
-
-
-@pytest.mark.parametrize("key", ["key", None], ids=["delete", "clear"])
-async def test_a_deletion_that_dies_before_the_payload_is_gone_can_begin_again(
-    worker: RedisWorkerBackend,
-    verbs: Verbs,
-    raw: redis.Redis,
-    namespace: str,
-    has_field_expiry: bool,
-    key: str | None,
-) -> None:
-    await store(worker, verbs, BY_NAME, "key", "value", at=ASSET)
-    server = Capabilities(field_expiry=has_field_expiry, hsetex=False)
-    forgetting = payloads.Forget(place(namespace, ASSET), key, lambda _: None)
-    for command in forgetting.begin(server):
-        assert isinstance(command, ScriptCall)
-        raw.eval(command.script.text, len(command.pages), *command.pages, *command.arguments)
-    assert await load(worker, verbs, ASSET, "key") == "value"
-    await verbs.delete(ASSET, "key")
-    assert keys_of(raw, namespace) == []
 
 
 @TASKS
