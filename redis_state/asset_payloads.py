@@ -134,17 +134,18 @@ class Release(Operation[None]):
 
 def removal_of(asset: Asset, superseded: list[bytes]) -> Operation[None] | None:
     """Return what removes the payloads of superseded references, and forgets these."""
+    by_page: dict[Place | None, list[tuple[bytes, bytes, str]]] = {}
+    for entry in superseded:
+        mark, document = entry[: envelope.MARK_SIZE], entry[envelope.MARK_SIZE :]
+        found = asset.find(document.decode("utf-8", "surrogatepass"))
+        place, key = found if found is not None else (None, "")
+        by_page.setdefault(place, []).append((entry, mark, key))
     steps: list[Operation[None]] = []
-    for part in parts_of(superseded, _PAYLOADS):
-        pages: dict[Place, list[tuple[bytes, str]]] = {}
-        for entry in part:
-            mark, document = entry[: envelope.MARK_SIZE], entry[envelope.MARK_SIZE :]
-            found = asset.find(document.decode("utf-8", "surrogatepass"))
-            if found is not None:
-                place, key = found
-                pages.setdefault(place, []).append((mark, key))
-        steps += [Unbind(asset, place, payloads) for place, payloads in pages.items()]
-        steps.append(Drop(asset, part))
+    for place, entries in by_page.items():
+        for part in parts_of(entries, _PAYLOADS):
+            if place is not None:
+                steps.append(Unbind(asset, place, [(mark, key) for _, mark, key in part]))
+            steps.append(Drop(asset, [entry for entry, _, _ in part]))
     return InTurn(*steps) if steps else None
 
 
