@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from secrets import randbelow
-from typing import Any
+from typing import Any, TypeAlias
 
 from redis_state import envelope, keys, named, references
 from redis_state.airflow.statistics import WORKER
@@ -32,6 +32,7 @@ from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
 from redis_state.writes import Clear, ClearPages, Delete, fields_of
 
+_Serialize: TypeAlias = Callable[..., str | None]
 _log = logging.getLogger(__name__)
 
 
@@ -46,14 +47,17 @@ class RedisWorkerBackend(Verbs):
         settings = load(WORKER, **options)
         super().__init__(settings, _PayloadBuilder(settings), WORKER)
 
-    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> str:
-        return self._keep(value, key, scope)
+    # They return a text, as Airflow 3.3 types it, or None, where that means inline.
+    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> Any:
+        base = getattr(super(), "serialize_task_state_store_to_ref", None)
+        return self._keep(value, key, scope, base)
 
     def deserialize_task_state_store_from_ref(self, stored: str) -> Any:
         return self._fetch(stored, of_task=True)
 
-    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> str:
-        return self._keep(value, key, scope)
+    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> Any:
+        base = getattr(super(), "serialize_asset_state_store_to_ref", None)
+        return self._keep(value, key, scope, base)
 
     def deserialize_asset_state_store_from_ref(self, stored: str) -> Any:
         return self._fetch(stored, of_task=False)
@@ -74,15 +78,23 @@ class RedisWorkerBackend(Verbs):
         except StateStoreError as error:
             _forgive(scope, error)
 
-    def _keep(self, value: Any, key: str, scope: StateScope) -> str:
+    def _keep(self, value: Any, key: str, scope: StateScope, base: _Serialize | None) -> str | None:
         try:
             text = json.dumps(value)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidValueError(f"The value of {key!r} is no JSON: {error}.") from error
         if len(text) < self.settings.worker_inline_bytes:
-            return text
+            self._check(scope, key)
+            # What Airflow's own base class does with a value is what this version calls inline: its
+            # JSON in the reference's place, or, in later ones, no reference at all.
+            is_told_by_none = base is not None and base(value=value, key=key, scope=scope) is None
+            return None if is_told_by_none else text
         self.set(scope, key, text)
         return references.refer(scope, key)
+
+    def _check(self, scope: StateScope, key: str) -> None:
+        keys.place(self.settings.namespace, scope, payloads=True)
+        checked_key(self.settings, key)
 
     def _fetch(self, stored: str, *, of_task: bool) -> Any:
         if not references.is_reference(stored):

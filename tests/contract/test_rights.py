@@ -105,7 +105,7 @@ def keep_some(backend: RedisStateBackend) -> None:
 
 
 def use_payloads(worker: RedisWorkerBackend) -> str:
-    reference = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
+    reference: str = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
     worker.set(TASK, "ends", "1", expires_at=in_an_hour())
     assert worker.deserialize_task_state_store_from_ref(reference) == [1]
     assert set(worker.get_many(TASK, ["rows", "ends"])) == {"rows", "ends"}
