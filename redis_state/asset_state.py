@@ -8,10 +8,12 @@ all may be begun anew:
    others, and which the document carries.
 2. The document is written, or others are removed. In the same step, each document whose time is
    over is noted among the asset's *superseded* references.
-3. The payloads of these go, if they still are what their documents stood for.
-4. They are forgotten.
+3. The payload is looked for again: a write that is repeated may come after a later one has removed
+   it, and then takes its document back.
+4. The payloads of superseded references go, if they still are what their documents stood for.
+5. These references are forgotten.
 
-Whatever changes the asset next takes up what was left after 2.
+Whatever changes the asset next takes up what was left of 4 and 5.
 """
 
 from __future__ import annotations
@@ -115,9 +117,57 @@ class WriteAssetDocument(Operation[None]):
         if mark is None:
             raise gone(self._key)
         values = {self._key: self._document}
-        # Without a mark, it is a value like any other, and nothing is removed for it.
-        expires_at = envelope.NEVER if mark else self._expires_at
-        return WriteAsset(self._asset, values, expires_at, int.from_bytes(mark))
+        if not mark:
+            # The payload is another asset's: this is a value like any other.
+            return WriteAsset(self._asset, values, self._expires_at)
+        write = WriteAsset(self._asset, values, envelope.NEVER, int.from_bytes(mark))
+        return InTurn(write, _LookAgain(self._asset, mark + self._document, self._payload))
+
+
+class _LookAgain(Operation[None]):
+    """See whether the payload of a document is there, now that the document is."""
+
+    __slots__ = ("_asset", "_entry", "_payload")
+
+    def __init__(self, asset: Asset, entry: bytes, payload: tuple[Place, str]) -> None:
+        self._asset = asset
+        self._entry = entry
+        self._payload = payload
+
+    @property
+    def page(self) -> str:
+        return self._payload[0].page
+
+    def begin(self, _: Capabilities) -> Batch:
+        place, key = self._payload
+        fields = fields_of(place, key, self._asset.sealer.names)
+        return [("HEXISTS", place.page, field) for field in fields]
+
+    def end(self, replies: Replies) -> Operation[None] | None:
+        return None if any(replies) else _Withdraw(self._asset, self._entry, self._payload[1])
+
+
+class _Withdraw(Operation[None]):
+    """Take a document back whose payload is gone, and say so."""
+
+    __slots__ = ("_asset", "_entry", "_key")
+
+    def __init__(self, asset: Asset, entry: bytes, key: str) -> None:
+        self._asset = asset
+        self._entry = entry
+        self._key = key
+
+    @property
+    def page(self) -> str:
+        return self._asset.place.page
+
+    def begin(self, server: Capabilities) -> Batch:
+        forms = (scripts.HASH_ASSET_WITHDRAW, scripts.FIELD_ASSET_WITHDRAW)
+        arguments: tuple[Argument, ...] = (MARK, self._entry, *self._asset.fields(self._key))
+        return [ScriptCall(forms[server.field_expiry], self._asset.pages, arguments)]
+
+    def end(self, _: Replies) -> None:
+        raise gone(self._key)
 
 
 class DeleteAsset(Operation[None]):
