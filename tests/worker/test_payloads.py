@@ -16,6 +16,7 @@ import redis
 
 from redis_state import (
     AssetScope,
+    ConflictError,
     RedisStateBackend,
     RedisWorkerBackend,
     StateScope,
@@ -287,3 +288,35 @@ async def test_a_region_has_payloads_of_its_own(worker: RedisWorkerBackend, verb
     assert await load(worker, verbs, PLAIN, "key") == "zero"
     await verbs.clear(PLAIN, all_map_indices=True)
     assert await load(worker, verbs, other, "key") == "other"
+
+
+@pytest.mark.parametrize("how", ["delete", "clear"])
+@pytest.mark.parametrize(
+    ("scope", "at"),
+    [(PLAIN, PLAIN), (MAPPED, MAPPED), (BY_NAME, ASSET), (BY_URI, ASSET)],
+    ids=["plain", "mapped", "name", "uri"],
+)
+async def test_a_document_whose_payload_went_is_refused_and_may_be_set_again(
+    worker: RedisWorkerBackend, verbs: Verbs, scope: StateScope, at: StateScope, how: str
+) -> None:
+    reference = keep(worker, scope)(value="lost", key="key", scope=scope)
+    # Another task's, which comes between the worker's payload and its document.
+    for side, of in ((verbs, at), (Verbs(worker, "sync"), scope)):
+        await (side.delete(of, "key") if how == "delete" else side.clear(of))
+    with pytest.raises(ConflictError, match="Set it again"):
+        await verbs.set(at, "key", document(reference))
+    assert await verbs.get(at, "key") is None
+    await store(worker, verbs, scope, "key", "value", at=at)
+    found = await verbs.get(at, "key")
+    assert found is not None
+    assert fetch(worker, scope)(reference) == "value"
+
+
+@TASKS
+async def test_a_reference_that_is_past_may_be_repeated(
+    worker: RedisWorkerBackend, verbs: Verbs, scope: TaskScope, raw: redis.Redis, namespace: str
+) -> None:
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    reference = await store(worker, verbs, scope, "key", "value", past)
+    await verbs.set(scope, "key", document(reference), expires_at=past)
+    assert keys_of(raw, namespace) == []
