@@ -46,11 +46,17 @@ _LEFT = 50
 class WriteAsset(Operation[None]):
     """Write values of an asset; a document of a reference with the mark of its payload."""
 
-    __slots__ = ("_asset", "_expires_at", "_mark", "_values")
+    __slots__ = ("_asset", "_expires_at", "_mark", "_then", "_values")
 
     def __init__(
-        self, asset: Asset, values: Mapping[str, bytes], expires_at: int, mark: int = 0
+        self,
+        asset: Asset,
+        values: Mapping[str, bytes],
+        expires_at: int,
+        mark: int = 0,
+        then: Operation[None] | None = None,
     ) -> None:
+        self._then = then
         self._asset = asset
         self._values = values
         self._expires_at = expires_at
@@ -77,7 +83,12 @@ class WriteAsset(Operation[None]):
         return [ScriptCall(script, asset.pages, (MARK, *counts, *arguments))]
 
     def end(self, replies: Replies) -> Operation[None] | None:
-        return removal_of(self._asset, replies[0]) if replies else None
+        if not replies:
+            return None
+        written, superseded = replies[0]
+        steps = [self._then if written else None, removal_of(self._asset, superseded)]
+        left = [step for step in steps if step is not None]
+        return InTurn(*left) if left else None
 
 
 class WriteAssetDocument(Operation[None]):
@@ -120,8 +131,8 @@ class WriteAssetDocument(Operation[None]):
         if not mark:
             # The payload is another asset's: this is a value like any other.
             return WriteAsset(self._asset, values, self._expires_at)
-        write = WriteAsset(self._asset, values, envelope.NEVER, int.from_bytes(mark))
-        return InTurn(write, _LookAgain(self._asset, mark + self._document, self._payload))
+        look = _LookAgain(self._asset, mark + self._document, self._payload)
+        return WriteAsset(self._asset, values, envelope.NEVER, int.from_bytes(mark), look)
 
 
 class _LookAgain(Operation[None]):

@@ -1,5 +1,5 @@
--- Writes values of an asset; the answer is what is to be removed of payloads. A document that had
--- its time already is not written again, for its payload is about to go.
+-- Writes values of an asset; the answer is whether it did, then what is to be removed of payloads. A
+-- document that had its time already is not written again, for its payload is about to go.
 -- ARGV, then: how many answers at most, the deadline in ms (0: never), how many values, how many
 -- other fields each may lie under, then for each: its field, these, its envelope
 turn_to(KEYS[1])
@@ -20,4 +20,4 @@ for number = 0, count - 1 do
 end
 discard(stale)
 if #values > 0 then write(deadline, values, 1) end
-return superseded(tonumber(ARGV[2]))
+return {#values, superseded(tonumber(ARGV[2]))}

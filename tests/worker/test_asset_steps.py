@@ -245,3 +245,17 @@ def play(both: list[Pieces], turns: tuple[int, ...]) -> set[int]:
         except StateStoreError:
             refused.add(who)
     return refused
+
+
+def test_what_is_repeated_while_a_later_write_removes_its_payload_changes_nothing(
+    world: World,
+) -> None:
+    document = world.keep("first", BY_NAME)
+    world.steps.run(world.write(document))
+    later = world.write(world.keep("second", BY_URI))
+    for _ in range(2):
+        later = world.steps.take(later)
+    world.steps.run(world.write(document))
+    world.steps.run(later)
+    assert world.load() == "second"
+    assert world.leftovers() == set()

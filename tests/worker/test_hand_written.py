@@ -17,6 +17,7 @@ from redis_state import (
     TaskScope,
     references,
 )
+from redis_state.airflow import assets
 from tests.support.servers import ONE_OF_EACH_FORM
 from tests.support.verbs import Verbs
 
@@ -71,6 +72,23 @@ async def test_the_payload_of_another_asset_stays(
     worker.delete(BY_NAME, key)
     worker.clear(BY_NAME)
     assert fetch(reference) == "theirs"
+    await verbs.delete(PAYROLL, "wm")
+    assert worker.entries(PAYROLL_BY_NAME) == {}
+
+
+async def test_a_payload_that_was_bound_by_the_wrong_asset_comes_back_to_its_own(
+    worker: RedisWorkerBackend, verbs: Verbs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = worker.serialize_asset_state_store_to_ref(
+        value="theirs", key="wm", scope=PAYROLL_BY_NAME
+    )
+    # As nobody knows whose the name is, the first document binds the payload.
+    await verbs.set(ASSET, "wm", document(reference))
+    with monkeypatch.context() as patched:
+        patched.setattr(assets, "is_same", lambda *_: True)
+        await verbs.set(PAYROLL, "wm", document(reference))
+    await verbs.delete(ASSET, "wm")
+    assert worker.deserialize_asset_state_store_from_ref(reference) == "theirs"
     await verbs.delete(PAYROLL, "wm")
     assert worker.entries(PAYROLL_BY_NAME) == {}
 
