@@ -106,7 +106,7 @@ def keep_some(backend: RedisStateBackend) -> None:
 
 
 def use_payloads(worker: RedisWorkerBackend) -> str:
-    reference = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
+    reference: str = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
     worker.set(TASK, "ends", "1", expires_at=in_an_hour())
     assert worker.deserialize_task_state_store_from_ref(reference) == [1]
     assert set(worker.get_many(TASK, ["rows", "ends"])) == {"rows", "ends"}
@@ -127,6 +127,14 @@ def test_the_rights_of_the_server_side_are_enough_for_payloads(user: User) -> No
     state.set(TASK, "rows", json.dumps({"__airflow_state_ref__": reference}))
     state.delete(TASK, "rows")
     state.clear(TASK)
+    worker = user.worker()
+    for key in ("a", "b", "c"):
+        for by in (AssetScope(name="orders"), AssetScope(uri="s3://b")):
+            reference = worker.serialize_asset_state_store_to_ref(value=1, key=key, scope=by)
+            state.set(ASSET, key, json.dumps({"__airflow_state_ref__": reference}))
+    state.set(ASSET, "a", "1")
+    state.delete(ASSET, "b")
+    state.clear(ASSET)
     assert not refusals(user.raw, USER)
 
 
@@ -135,6 +143,10 @@ def test_the_rights_of_the_worker_side_are_enough(user: User) -> None:
     worker = user.worker()
     use_payloads(worker)
     worker.clear(TASK)
+    by_name = AssetScope(name="orders")
+    worker.serialize_asset_state_store_to_ref(value=1, key="a", scope=by_name)
+    worker.delete(by_name, "a")
+    worker.clear(by_name)
     assert not refusals(user.raw, USER)
     with pytest.raises(StateStoreError):
         user.backend().get(TASK, "key")
