@@ -77,7 +77,8 @@ def needed(settings: Settings, server: Capabilities, *, worker: bool) -> list[Ri
 
 def _on_page(page: str, server: Capabilities) -> Iterator[tuple[str, *tuple[Argument, ...]]]:
     yield from (("HGET", page, _FIELD), ("HMGET", page, _FIELD), ("HEXISTS", page, _FIELD))
-    yield from (("HGETALL", page), ("HKEYS", page), ("PTTL", page), ("PERSIST", page))
+    yield from (("HGETALL", page), ("HKEYS", page), ("HSCAN", page, 0))
+    yield from (("PTTL", page), ("PERSIST", page))
     yield from (("HDEL", page, _FIELD), ("UNLINK", page), ("PEXPIREAT", page, 1))
     yield from (("EVALSHA", _NO_SCRIPT, 1, page), ("EVAL", "return 0", 1, page))
     yield _write(page)

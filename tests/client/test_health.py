@@ -29,8 +29,8 @@ PATIENT: dict[str, Any] = {"budget": 30.0, "timeout": 20.0, "connect_timeout": 2
 HASTY: dict[str, Any] = {"budget": 0.3, "timeout": 0.3, "connect_timeout": 0.3}
 # Both sides of what the documentation says of an ACL user.
 MINIMAL = (
-    "+hget +hmget +hgetall +hkeys +hexists +hset +hdel +unlink +persist +pexpireat +pttl +time "
-    "+eval +evalsha +command|info"
+    "+hget +hmget +hgetall +hkeys +hscan +hexists +hset +hdel +unlink +persist +pexpireat +pttl "
+    "+time +eval +evalsha +command|info"
 )
 FIELD_COMMANDS = "+hpexpireat +hsetex"
 
