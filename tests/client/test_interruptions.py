@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import random
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -177,3 +179,28 @@ def test_interruptions_at_any_moment_neither_hang_nor_mix_up_the_others(
     assert [backend.get(TASK, name) for name in NAMES] == NAMES
     backend.close()
     gc.collect()
+
+
+PACKS = """
+import signal
+from redis_state.client import wire
+
+class InterruptionError(BaseException):
+    pass
+
+def interrupt(*_):
+    raise InterruptionError
+
+signal.signal(signal.SIGALRM, interrupt)
+for number in range(100):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005 + number * 1e-6)
+        while True:
+            wire.pack([("DEL", *range(2000))])
+    except InterruptionError:
+        pass
+"""
+
+
+def test_an_interruption_while_a_command_is_packed_does_not_end_the_process() -> None:
+    subprocess.run([sys.executable, "-c", PACKS], check=True, timeout=50)
