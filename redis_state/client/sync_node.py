@@ -155,13 +155,16 @@ class SyncNode:
             raise ExhaustedError
 
     def _link(self, budget: Budget) -> tuple[Link, bool]:
-        # What was given up is closed by a new one, before anything else is sent.
-        while self._idle and not self._orphans:
+        # One that idles goes first, or is closed: a new one beside it might be one too many.
+        while self._idle:
             try:
                 link = self._idle.pop()
             except IndexError:
                 break
             if link.server == self.server:
+                if self._orphans:
+                    # So it has them closed, before anything else is sent.
+                    link.capabilities = None
                 return link, False
             # It came back after there was another server.
             close_link(link)
