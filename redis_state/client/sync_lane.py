@@ -15,6 +15,7 @@ import contextlib
 import threading
 import time
 from collections import deque
+from itertools import islice
 
 from redis_state.client.attempts import BrokenError, CrowdedError, SilenceError
 from redis_state.client.sync_link import Link, close_link
@@ -25,12 +26,18 @@ _LARGEST = 65_536
 _MOST_TOGETHER = 64
 # Seconds beyond its deadline in which a call that was taken up must have been answered.
 _GRACE = 1.0
+# Seconds after which one that waits looks whether the lead was laid down without a word to it, as
+# by one that was interrupted in the midst of that.
+_LOOKS_AGAIN = 0.1
+_LEAD = "lead"
 
 
 class _Call:
     """What one caller brought, and what became of it."""
 
-    __slots__ = ("count", "deadline", "failure", "leads", "payload", "replies", "wake")
+    __slots__ = ("count", "deadline", "failure", "is_over", "payload", "replies", "waits", "wake")
+
+    wake: threading.Lock  # if it waits, or has waited
 
     def __init__(self, payload: bytes, count: int, deadline: float) -> None:
         self.payload = payload
@@ -38,9 +45,16 @@ class _Call:
         self.deadline = deadline
         self.replies: Replies | None = None
         self.failure: BrokenError | None = None
-        self.leads = False
-        self.wake = threading.Lock()
-        self.wake.acquire()
+        # Its caller has left.
+        self.is_over = False
+        self.waits = False
+
+    def fail(self, failure: BrokenError) -> None:
+        self.failure = failure
+        if self.waits:
+            # It may be awake already: the interruption came just after.
+            with contextlib.suppress(RuntimeError):
+                self.wake.release()
 
     def outcome(self) -> Replies:
         if self.replies is None:
@@ -58,100 +72,106 @@ class SyncLane:
         self.server = link.server
         self.identity = link.identity
         self.logged_in_at = link.logged_in_at
+        # Whatever it was, the reply of the interrupted call may be under way still.
+        self.was_interrupted = False
         self._link = link
-        self._lead = threading.Lock()
+        # Who has the lead: nobody, or one. Who takes it can be asked afterwards.
+        self._lead: dict[str, _Call] = {}
         self._queue: deque[_Call] = deque()
         self._retired = False
+        self._broken = False
         self._failure: BrokenError | None = None
 
     def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and return their replies, or break off at the deadline."""
         if len(payload) > _LARGEST:
             raise CrowdedError
-        if not self._lead.acquire(blocking=False):
-            call = _Call(payload, count, deadline)
-            if self._wait(call):
-                self._lead_with(call)
-            return call.outcome()
-        if self._queue:
-            call = _Call(payload, count, deadline)
-            self._lead_with(call)
-            return call.outcome()
+        call = _Call(payload, count, deadline)
         try:
-            return self._link.exchange(payload, count, deadline)
-        except BaseException as error:
-            # Its reply may be under way still: nobody may use the connection again.
-            broken = self._break(error)
-            if isinstance(error, BrokenError):
-                raise broken from error
-            raise
+            if self._lead.setdefault(_LEAD, call) is call or self._wait(call):
+                return self._lead_with(call)
+            return call.outcome()
         finally:
-            self._pass_on()
+            # The lead is passed on, or laid down, without any call on the way to the last one:
+            # an interruption comes before all of it or after, see `permits`.
+            call.is_over = True
+            if _LEAD in self._lead and self._lead[_LEAD] is call:
+                if self._queue and not self._queue[0].is_over:
+                    heir = self._lead[_LEAD] = self._queue[0]
+                    heir.wake.release()
+                else:
+                    del self._lead[_LEAD]
+            elif call.replies is None and call.failure is None:
+                self._leave(call)
+            if self._retired:
+                self._close_unused()
 
     def retire(self) -> None:
         """Close the connection, as soon as nobody uses it."""
         self._retired = True
-        if self._lead.acquire(blocking=False):
-            self._pass_on()
+        self._close_unused()
+
+    def _close_unused(self) -> None:
+        closing = _Call(b"", 0, 0.0)
+        try:
+            if self._lead.setdefault(_LEAD, closing) is closing:
+                close_link(self._link)
+        finally:
+            if _LEAD in self._lead and self._lead[_LEAD] is closing:
+                del self._lead[_LEAD]
 
     def abandon(self) -> None:
         """Leave the connection to the parent of a fork."""
         self._link.abandon()
 
     def _wait(self, call: _Call) -> bool:
-        """Wait until the call is answered, or has the lead."""
+        """Wait until the call is answered, or has the lead; tell whether it is to lead."""
+        wake = call.wake = threading.Lock()
+        wake.acquire()
+        call.waits, ends = True, call.deadline
         self._queue.append(call)
-        if self._lead.acquire(blocking=False):
-            # It was laid down just before the call stood in the queue.
-            self._pass_on()
-        try:
-            answered = call.wake.acquire(timeout=max(0.0, call.deadline - time.monotonic()))
-        except BaseException:
-            if self._leave(call):
-                self._pass_on()
-            raise
-        return call.leads if answered else self._leave(call)
+        # The lead may have been laid down just before the call stood in the queue.
+        while self._lead.setdefault(_LEAD, call) is not call:
+            remaining = ends - time.monotonic()
+            if wake.acquire(timeout=max(0.0, min(remaining, _LOOKS_AGAIN))):
+                break
+            if remaining > 0:
+                continue
+            if self._leave(call) or ends > call.deadline:
+                call.failure = SilenceError("no answer in time")
+                return False
+            # Another caller has taken it up, and answers it by its deadline.
+            ends += _GRACE
+        return call.replies is None and call.failure is None
 
     def _leave(self, call: _Call) -> bool:
-        """Give up a call that was not answered in time; tell whether it has the lead."""
+        """Take a call out of the queue; tell whether it stood there."""
         try:
             self._queue.remove(call)
         except ValueError:
-            # Another caller has taken it up, and answers it by its deadline.
-            # An interruption may have come just after the caller was woken.
-            woken = call.leads or call.replies is not None or call.failure is not None
-            if woken or call.wake.acquire(timeout=_GRACE):
-                return call.leads
-        call.failure = SilenceError("no answer in time")
-        return False
+            return False
+        return True
 
-    def _pass_on(self) -> None:
-        """Give the lead to the call that has waited longest, or lay it down."""
-        while True:
-            heir = self._next()
-            if heir is not None:
-                heir.leads = True
-                heir.wake.release()
-                return
-            retired = self._retired
-            if retired:
-                close_link(self._link)
-            self._lead.release()
-            # What came just now, a call or the end, found the lead taken.
-            if not self._queue and retired == self._retired:
-                return
-            if not self._lead.acquire(blocking=False):
-                return
-
-    def _lead_with(self, own: _Call) -> None:
-        try:
-            if own.deadline > time.monotonic():
-                self._serve(own)
-            else:
+    def _lead_with(self, own: _Call) -> Replies:
+        if own.waits:
+            self._leave(own)
+            if own.deadline <= time.monotonic():
                 # Its time is over, and shall not be that of those behind it.
-                own.failure = SilenceError("no answer in time")
-        finally:
-            self._pass_on()
+                raise SilenceError("no answer in time")
+        if self._broken:
+            raise self._break(None)
+        if self._queue:
+            self._serve(own)
+            return own.outcome()
+        try:
+            return self._link.exchange(own.payload, own.count, own.deadline)
+        except BaseException as error:
+            # Its reply may be under way still: nobody may use the connection again.
+            self._broken = self.was_interrupted = True
+            broken = self._break(error)
+            if isinstance(error, BrokenError):
+                raise broken from error
+            raise
 
     def _serve(self, own: _Call) -> None:
         """Send what is waiting, and hand out the replies."""
@@ -168,13 +188,10 @@ class SyncLane:
                 served += 1
         except BaseException as error:
             # Replies may be under way still: nobody may use the connection again.
+            self._broken = self.was_interrupted = True
             broken = self._break(error)
             for call in together[served:]:
-                call.failure = broken
-                # One may be awake already: the interruption came just after.
-                if call is not own:
-                    with contextlib.suppress(RuntimeError):
-                        call.wake.release()
+                call.fail(broken)
             if not isinstance(error, BrokenError):
                 raise
 
@@ -183,28 +200,31 @@ class SyncLane:
         if not self._queue:
             return together[0].payload
         payloads, size, now = [together[0].payload], 0, time.monotonic()
-        while size < _LARGEST and len(together) < _MOST_TOGETHER and (call := self._next()):
-            if call.deadline <= now:
+        while size < _LARGEST and len(together) < _MOST_TOGETHER and self._take_up(together):
+            call = together[-1]
+            if call.is_over or call.deadline <= now:
                 # It is about to leave: nobody else's deadline shall suffer from it.
-                call.failure = SilenceError("no answer in time")
-                call.wake.release()
+                call.fail(SilenceError("no answer in time"))
+                together.pop()
                 continue
-            together.append(call)
             payloads.append(call.payload)
             size += len(call.payload)
         return b"".join(payloads)
 
-    def _break(self, error: BaseException) -> BrokenError:
+    def _break(self, error: BaseException | None) -> BrokenError:
         """Close the connection, and return what broke it first: that it is closed says nothing."""
         close_link(self._link)
         if self._failure is None:
+            self.was_interrupted = not isinstance(error, BrokenError)
             interrupted = BrokenError("it was interrupted")
             self._failure = error if isinstance(error, BrokenError) else interrupted
         return type(self._failure)(str(self._failure))
 
-    def _next(self) -> _Call | None:
+    def _take_up(self, together: list[_Call]) -> bool:
+        """Take the call that has waited longest out of the queue, if there is one."""
         try:
-            return self._queue.popleft() if self._queue else None
+            # By one call of C: an interruption finds it here or there.
+            together.extend(islice(iter(self._queue.popleft, None), 1))
         except IndexError:
-            # The last one has just left.
-            return None
+            return False
+        return True

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope
+from tests.client import interrupting
 from tests.client.waiting import PATIENCE, on_the_lane, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot
@@ -204,3 +205,12 @@ for number in range(100):
 
 def test_an_interruption_while_a_command_is_packed_does_not_end_the_process() -> None:
     subprocess.run([sys.executable, "-c", PACKS], check=True, timeout=50)
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("path", interrupting.PATHS)
+def test_interruptions_cost_neither_the_pool_nor_the_lane_nor_the_time_limits(path: str) -> None:
+    # By themselves in a process, which may hang; ten thousand of them are in `make test-slow`.
+    command = [sys.executable, "-m", "tests.client.interrupting", path, "--times", "400"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    assert run.returncode == 0, run.stdout + run.stderr
