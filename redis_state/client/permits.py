@@ -47,6 +47,11 @@ class Permits:
             self._free.put(Permit(self._free.put))
 
     @property
+    def left(self) -> int:
+        """Return how many are not held."""
+        return self._free.qsize()
+
+    @property
     def held(self) -> int:
         """Return how many are held."""
         return self._count - self._free.qsize()

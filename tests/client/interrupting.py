@@ -233,7 +233,7 @@ class Trial:
         client: Any = self._backend._client
         # What waits at the server would have a longer budget.
         client._settings = self._backend.settings.model_copy(update={"budget": HASTY})
-        client._first = HASTY
+        client._budget = HASTY
         self._server.pause()
         took: list[float] = []
         messages: list[str] = []

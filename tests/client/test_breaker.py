@@ -20,14 +20,17 @@ from redis_state.client.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
+    LateError,
     NotNowError,
     RedirectedError,
     SilenceError,
     SplitError,
+    UnsentError,
 )
 from redis_state.client.breaker import Breaker, Turn
 from redis_state.client.budget import Budget
 from redis_state.client.permits import Permit
+from redis_state.client.pulse import Pulse
 from redis_state.client.sync_client import SyncClient
 from redis_state.reads import Get
 from redis_state.settings import Settings
@@ -95,8 +98,13 @@ def notes() -> Notes:
 
 
 @pytest.fixture
-def breaker(clock: Clock, notes: Notes) -> Breaker:
-    return Breaker(AFTER, notes)
+def pulse() -> Pulse:
+    return Pulse()
+
+
+@pytest.fixture
+def breaker(clock: Clock, notes: Notes, pulse: Pulse) -> Breaker:
+    return Breaker(AFTER, notes, pulse)
 
 
 def silence(breaker: Breaker, clock: Clock, seconds: float) -> None:
@@ -138,6 +146,54 @@ def test_of_attempts_that_fail_together_the_one_that_began_first_counts(
     breaker.note(BrokenError("another call had no more time"), begun + 0.1)
     assert not breaker.is_open
     breaker.note(SilenceError("no answer in time"), begun)
+    assert breaker.is_open
+
+
+def test_silence_counts_from_when_the_server_was_last_heard(
+    breaker: Breaker, clock: Clock, pulse: Pulse
+) -> None:
+    begun = clock.now
+    for _ in range(10):
+        clock.now += AFTER - 0.1
+        pulse.heard_at = clock.now - 0.1
+        breaker.note(SilenceError("no answer in time"), begun)
+        assert not breaker.is_open
+    clock.now += AFTER
+    breaker.note(SilenceError("no answer in time"), begun)
+    assert breaker.is_open
+
+
+def test_a_connection_that_breaks_counts_from_when_the_server_was_last_heard(
+    breaker: Breaker, clock: Clock, pulse: Pulse
+) -> None:
+    begun = clock.now
+    clock.now = pulse.heard_at = clock.now + AFTER
+    breaker.note(BrokenError("closed"), begun)
+    assert breaker.is_failing
+    assert not breaker.is_open
+
+
+def test_a_server_that_says_again_and_again_that_it_cannot_serve_fails(
+    breaker: Breaker, clock: Clock, pulse: Pulse
+) -> None:
+    for _ in range(2):
+        assert not breaker.is_open
+        pulse.heard_at = clock.now
+        breaker.note(NotNowError("LOADING"), clock.now)
+        clock.now += AFTER
+    breaker.note(NotNowError("LOADING"), clock.now)
+    assert breaker.is_open
+
+
+@pytest.mark.parametrize("failure", [UnsentError("it waited"), LateError("no answer in time")])
+def test_a_call_that_waited_for_others_says_nothing_of_a_server_that_was_heard(
+    breaker: Breaker, clock: Clock, pulse: Pulse, failure: AttemptError
+) -> None:
+    begun = pulse.heard_at = clock.now
+    clock.now += 60
+    breaker.note(failure, begun)
+    assert not breaker.is_failing
+    breaker.note(failure, begun + 1)
     assert breaker.is_open
 
 
@@ -188,14 +244,14 @@ def test_a_node_that_sends_elsewhere_has_answered(
 
 
 def test_it_never_opens_where_it_is_switched_off(clock: Clock, notes: Notes) -> None:
-    breaker = Breaker(0.0, notes)
+    breaker = Breaker(0.0, notes, Pulse())
     silence(breaker, clock, 3600)
     assert not breaker.is_open
     assert notes.states == []
 
 
 def test_without_an_observer_nobody_is_told(clock: Clock) -> None:
-    breaker = Breaker(AFTER, None)
+    breaker = Breaker(AFTER, None, Pulse())
     silence(breaker, clock, AFTER)
     turns_of(breaker, clock)
     clock.now += GRACE
@@ -277,7 +333,7 @@ def test_who_has_ended_makes_room_for_another(breaker: Breaker, clock: Clock) ->
 
 
 def test_who_goes_on_to_another_node_makes_room_at_the_first(clock: Clock, notes: Notes) -> None:
-    one, other = Breaker(AFTER, notes), Breaker(AFTER, notes)
+    one, other = Breaker(AFTER, notes, Pulse()), Breaker(AFTER, notes, Pulse())
     silence(one, clock, AFTER)
     turns = turns_of(one, clock)
     assert turns[0].may_try(other, budget_of(clock))
@@ -508,6 +564,7 @@ def test_a_fork_begins_without_it(running: EmbeddedServer, fast_lane: bool) -> N
     backend = RedisStateBackend(url=running.url, fast_lane=fast_lane, **HASTY)
     assert backend.get(TASK, "key") is None
     breaker = node_of(backend).breaker
+    breaker._pulse.heard_at = 0.0
     breaker.note(SilenceError("no answer in time"), time.monotonic() - 60)
     held: list[Permit] = []
     for _ in range(MOST):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from redis_state import OperationTimeoutError, UnavailableError
-from redis_state.client import async_link, sync_link
+from redis_state.client import async_opening, sync_link
 from redis_state.client.attempts import AttemptError, BrokenError, SilenceError
 from redis_state.client.budget import Budget
 from redis_state.settings import Settings
@@ -85,4 +85,4 @@ async def test_no_connection_is_opened_after_the_deadline() -> None:
     with pytest.raises(SilenceError):
         sync_link.open_link(Settings(), Server(), time.monotonic())
     with pytest.raises(SilenceError):
-        await async_link.open_link(Settings(), Server(), time.monotonic())
+        await async_opening.open_link(Settings(), Server(), time.monotonic())

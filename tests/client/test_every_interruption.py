@@ -173,6 +173,7 @@ def test_of_a_call_that_tries_a_server_that_has_failed(backend: RedisStateBacken
     node = node_of(backend)
 
     def fail() -> None:
+        node.breaker._pulse.heard_at = 0.0
         node.breaker.note(SilenceError("no answer in time"), time.monotonic() - 60)
         assert node.breaker.is_open
 
