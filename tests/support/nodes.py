@@ -12,6 +12,7 @@ from redis.retry import Retry
 from redis_state.testing import EmbeddedServer
 from tests.support import servers
 from tests.support.ports import HOST
+from tests.support.waiting import PATIENCE
 
 
 class Node(EmbeddedServer):
@@ -36,7 +37,7 @@ class Node(EmbeddedServer):
             unix_socket_path=str(self.socket_path),
             protocol=2,
             decode_responses=True,
-            socket_timeout=5.0,
+            socket_timeout=PATIENCE,
             retry=Retry(NoBackoff(), 0),
         ) as client:
             client.response_callbacks.clear()
