@@ -168,7 +168,7 @@ class SyncNode:
     def _await_lane(self, begun: float) -> SyncLane | None:
         if not self._settings.fast_lane or self._has_room():
             return self._lane
-        left = begun + first_attempt(self._settings) - time.monotonic()
+        left = begun + self._settings.budget - time.monotonic()
         if self._opening.acquire(timeout=max(0.0, left)):
             self._opening.release()
         return self._lane
