@@ -155,7 +155,7 @@ def test_a_fork_in_mid_use_disturbs_neither_side(backend: RedisStateBackend) -> 
 def test_a_thread_that_fails_gives_its_place_back(fast_lane: bool) -> None:
     with peers.listener(peers.hang_up) as port:
         url = f"redis://127.0.0.1:{port}"
-        backend = RedisStateBackend(url=url, pool_size=1, budget=0.1, fast_lane=fast_lane)
+        backend = RedisStateBackend(url=url, pool_size=1, budget=1.0, fast_lane=fast_lane)
         for _ in range(3):
             with pytest.raises(UnavailableError, match="could not be used"):
                 backend.get(TASK, "key")
