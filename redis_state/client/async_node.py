@@ -146,7 +146,7 @@ class AsyncNode:
 
     async def _await_lane(self, begun: float) -> AsyncLink | None:
         if self._opening is not None and self._room() == 0:
-            left = begun + first_attempt(self._settings) - time.monotonic()
+            left = begun + self._settings.budget - time.monotonic()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._opening.wait()

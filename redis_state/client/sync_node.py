@@ -182,7 +182,7 @@ class SyncNode:
             return self._lane
         held: list[Permit] = []
         try:
-            self._opening.take(held, begun + first_attempt(self._settings))
+            self._opening.take(held, begun + self._settings.budget)
         finally:
             if held:
                 held[0].give_back(held[0])

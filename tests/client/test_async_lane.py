@@ -21,7 +21,9 @@ from redis_state.settings import Settings
 from redis_state.url import Server
 from tests.client.waiting import PATIENCE, reached
 from tests.support import peers
+from tests.support.inside import async_node_of
 from tests.support.peers import Parrot
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 NAMES = [str(number) for number in range(40)]
@@ -47,8 +49,7 @@ def port(peer: Parrot) -> Iterator[int]:
 
 @pytest.fixture
 async def parroted(port: int) -> AsyncIterator[RedisStateBackend]:
-    url = f"redis://127.0.0.1:{port}"
-    backend = RedisStateBackend(url=url, budget=20.0, timeout=20.0, breaker_after=20.0)
+    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
     assert await backend.aget(TASK, "first") == "first"
     yield backend
     await backend.aclose()
@@ -151,7 +152,7 @@ async def test_tasks_wait_for_the_lane_that_is_opened_where_the_pool_has_no_room
 async def test_a_call_that_came_later_with_less_time_is_watched_too(
     link: AsyncLink, peer: Parrot
 ) -> None:
-    for seconds in (30.0, 0.3, 20.0):
+    for seconds in (30.0, 10.0, 20.0):
         with peer.holding(b"HGET"):
             first = link.exchange(hget("first"), 1, time.monotonic() + seconds)
             await reached(lambda: bool(peer.reads()))
@@ -189,7 +190,9 @@ async def test_a_cancelled_call_whose_reply_comes_late_shifts_none(
         for call in calls[::3]:
             call.cancel()
         late = [asyncio.create_task(parroted.aget(TASK, f"late {name}")) for name in NAMES]
-        await asyncio.sleep(0.02)
+        lane = async_node_of(parroted)._lane
+        assert lane is not None
+        await reached(lambda: len(lane._waiting) == 2 * len(NAMES))
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes[::3])
     assert outcomes[1::3] == NAMES[1::3]
@@ -220,7 +223,7 @@ async def test_a_reply_that_nobody_asked_for_ends_the_lane_and_costs_no_call() -
         closed.append(connection)
 
     with peers.listener(behave) as port:
-        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}")
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
         assert await backend.aget(TASK, "a") == "a"
         connections[0].sendall(b"$5\r\nwrong\r\n")
         await reached(lambda: closed == connections)

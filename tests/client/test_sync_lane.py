@@ -16,9 +16,10 @@ from redis_state.client.sync_lane import SyncLane
 from redis_state.operations import Capabilities
 from redis_state.settings import Settings
 from redis_state.url import Server
-from tests.client.waiting import PATIENCE, on_the_lane, wait_for
+from tests.client.waiting import PATIENCE, on_the_lane, queued, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 NAMES = [str(number) for number in range(30)]
@@ -44,8 +45,7 @@ def port(peer: Parrot) -> Iterator[int]:
 
 @pytest.fixture
 def parroted(port: int) -> Iterator[RedisStateBackend]:
-    url = f"redis://127.0.0.1:{port}"
-    backend = RedisStateBackend(url=url, budget=20.0, timeout=20.0, breaker_after=20.0)
+    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
     assert backend.get(TASK, "first") == "first"
     yield backend
     backend.close()
@@ -81,9 +81,7 @@ def test_calls_made_while_another_is_under_way_leave_in_one_write(
         first = threads.submit(parroted.get, TASK, "leads")
         wait_for(lambda: peer.reads()[-1] == [b"leads"])
         others = [threads.submit(parroted.get, TASK, name) for name in NAMES]
-        wait_for(lambda: on_the_lane() == 1 + len(NAMES))
-        # The last one may have come to the lane and not stand in its queue yet.
-        time.sleep(0.05)
+        wait_for(lambda: queued(parroted) == len(NAMES))
     assert first.result(PATIENCE) == "leads"
     assert [other.result(PATIENCE) for other in others] == NAMES
     assert sorted(peer.reads()[-1]) == sorted(name.encode() for name in NAMES)

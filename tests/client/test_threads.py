@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import redis
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
 from redis_state.client.permits import Permit
+from tests.client.waiting import wait_for
 from tests.support import peers
 from tests.support.inside import node_of
 
@@ -53,7 +55,14 @@ def test_a_pool_that_stays_busy_is_an_error_that_names_the_remedy(
     with pytest.raises(UnavailableError, match="stayed busy.*pool_size"):
         backend.get(TASK, "key")
     held[0].give_back(held[0])
-    assert backend.get(TASK, "key") is None
+    # With so little time, one that is given back may be needed twice.
+    wait_for(lambda: succeeds(backend))
+
+
+def succeeds(backend: RedisStateBackend) -> bool:
+    with suppress(UnavailableError):
+        return backend.get(TASK, "key") is None
+    return False
 
 
 def test_a_closed_backend_opens_again(backend: RedisStateBackend) -> None:
@@ -126,7 +135,7 @@ def test_a_fork_in_mid_use_disturbs_neither_side(backend: RedisStateBackend) -> 
         thread.start()
 
     def child() -> None:
-        signal.alarm(20)
+        signal.alarm(60)
         for number in range(100, 110):
             scope = TaskScope("dag", "run", "task", number)
             backend.set(scope, "key", str(number))
