@@ -14,19 +14,12 @@ from redis_state.operations import Replies
 class Call:
     """What one caller brought, and what became of it."""
 
-    __slots__ = (
-        "arrived",
-        "count",
-        "deadline",
-        "failure",
-        "is_over",
-        "is_taken_up",
-        "payload",
-        "replies",
-        "waits",
-        "wake",
-    )
-
+    replies: Replies | None = None
+    failure: AttemptError | None = None
+    is_taken_up = False
+    # Its caller has left.
+    is_over = False
+    waits = False
     arrived: Replies  # once it is sent
     wake: threading.Lock  # once it waits
 
@@ -34,12 +27,6 @@ class Call:
         self.payload = payload
         self.count = count
         self.deadline = deadline
-        self.replies: Replies | None = None
-        self.failure: AttemptError | None = None
-        self.is_taken_up = False
-        # Its caller has left.
-        self.is_over = False
-        self.waits = False
 
     def begin_to_wait(self) -> threading.Lock:
         """Make what wakes its caller up."""
