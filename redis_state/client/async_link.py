@@ -15,12 +15,13 @@ from collections import deque
 from typing import Any
 
 from hiredis import HiredisError, PushNotification, Reader, ReplyError
-from redis.asyncio.connection import Connection, UnixDomainSocketConnection
+from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from redis_state.client.attempts import BrokenError, CrowdedError, SilenceError
+from redis_state.client.connecting import AsyncLocated
 from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.client.orphans import Identity
@@ -81,11 +82,11 @@ class _Opened:
             sock.close()
 
 
-class _Tcp(_Opened, Connection):
+class _Tcp(_Opened, AsyncLocated):
     pass
 
 
-class _Tls(_Opened, AsyncTlsConnection):
+class _Tls(_Opened, AsyncTlsConnection, AsyncLocated):
     pass
 
 
@@ -227,6 +228,10 @@ async def open_link(
         retry=Retry(NoBackoff(), 0),
     )
     opened.deadline = deadline
+    if deadline <= time.monotonic():
+        raise SilenceError("no answer in time")
+    if not isinstance(opened, _Unix):
+        await opened.look_up(deadline)
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
             await opened.connect()  # type: ignore[no-untyped-call]

@@ -20,6 +20,10 @@ class SilenceError(BrokenError):
     """The server did not answer in time."""
 
 
+class UnresolvedError(SilenceError):
+    """The server's host was not looked up in time."""
+
+
 class LoginError(BrokenError):
     """The server refused credentials that change by themselves: others may be there by now."""
 

@@ -20,6 +20,7 @@ from redis_state.client.attempts import (
     SplitError,
     TurnedAwayError,
     UnknownScriptError,
+    UnresolvedError,
 )
 from redis_state.client.slots import read_redirection
 from redis_state.errors import (
@@ -204,6 +205,11 @@ def give_up(failure: Exception, where: object, budget: float) -> StateStoreError
         return MisconfiguredError(
             f"{where} refused the credentials ({failure}) that [redis_state] credential_provider "
             "gives: see whether they are those of this server, and are still valid."
+        )
+    if isinstance(failure, UnresolvedError):
+        return UnavailableError(
+            f"{where} was not found within the budget of {budget:g} s: {failure}. See whether DNS "
+            "answers here, or write an address in place of the name."
         )
     if isinstance(failure, SilenceError):
         return OperationTimeoutError(
