@@ -197,6 +197,7 @@ class ClusterRoutes:
             else:
                 self._news.arrived()
                 return found
+        self._news.missed()
         raise failure
 
     async def _ask(self, server: Server, deadline: float) -> SlotMap:

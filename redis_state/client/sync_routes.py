@@ -17,7 +17,7 @@ from redis_state.client.attempts import (
     RedirectedError,
     TurnedAwayError,
 )
-from redis_state.client.breaker import Observer
+from redis_state.client.breaker import Observer, on_a_loop
 from redis_state.client.budget import Budget
 from redis_state.client.failures import check, not_followed
 from redis_state.client.slots import SlotMap
@@ -104,7 +104,10 @@ class SentinelRoute:
         return None
 
     def look(self) -> SyncNode:
-        if self._node.server is not None:
+        if self._node.breaker.is_open and on_a_loop():
+            # Who opens a connection asks the sentinels; nobody else holds up the loop for them.
+            self._node.close()
+        elif self._node.server is not None:
             # Without sentinels it goes on with the master that it has.
             with contextlib.suppress(AttemptError, StateStoreError):
                 ends = sentinels.share(float("inf"))
@@ -186,11 +189,19 @@ class ClusterRoutes:
                 raise budget.give_up(TurnedAwayError("no node tells who serves what"))
             return
         try:
+            self._spare_loops(budget)
             if self._map is None or self._news.are_old():
                 self._map = self._ask_around(budget, failed)
                 self._let_go_of_strangers()
         finally:
             self._asking.release()
+
+    def _spare_loops(self, budget: Budget) -> None:
+        """End a call that holds up a loop, as the breaker of a node would do."""
+        is_late = self._map is None and self._news.are_overdue(budget.begun)
+        just_now = budget.attempts > 0 or self._news.were_missed_within(self._settings.budget)
+        if is_late and just_now and on_a_loop():
+            raise budget.give_up(TurnedAwayError("no node tells who serves what"))
 
     def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:
         known = self._map.masters() if self._map is not None else []
@@ -203,6 +214,7 @@ class ClusterRoutes:
             else:
                 self._news.arrived()
                 return found
+        self._news.missed()
         raise failure
 
     def _ask(self, server: Server, deadline: float) -> SlotMap:

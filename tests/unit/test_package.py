@@ -72,7 +72,8 @@ def test_each_module_is_short_and_imports_point_down() -> None:
               "provider", "testing", "pytest_plugin", "cli", "__main__"]  # fmt: skip
     in_the_client = ["slots", "attempts", "failures", "budget", "breaker", "lookups", "connecting",
                      "credentials", "options", "login", "patience", "sentinels",
-                     "sync_link", "sync_lane", "sync_exchange", "sync_sentinels", "sync_node", "sync_routes", "sync_client"]  # fmt: skip
+                     "sync_link", "sync_lane", "sync_exchange", "sync_sentinels",
+                     "sync_node", "sync_routes", "sync_client"]  # fmt: skip
     for path in (ROOT / "redis_state").rglob("*.py"):
         text = path.read_text()
         assert len(text.splitlines()) <= 250, path
