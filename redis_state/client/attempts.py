@@ -44,6 +44,16 @@ class RedirectedError(AttemptError):
         self.is_asking = is_asking
 
 
+class StrangerError(AttemptError):
+    """Somebody named a server that is not allowed: another one may name a better one."""
+
+    def __init__(self, server: Server, teller: object) -> None:
+        super().__init__(
+            f"[redis_state] allowed_hosts lacks {server.host}, where {teller} sends to: add it, or "
+            f"see who answers there. Nothing was sent to {server}."
+        )
+
+
 class SplitError(AttemptError):
     """The slot is moving, and its pages lie on both nodes for a moment."""
 

@@ -8,6 +8,8 @@ from binascii import crc_hqx
 from collections.abc import Iterable
 from typing import Any
 
+from redis_state.allowed_hosts import AllowedHosts
+from redis_state.client.attempts import StrangerError
 from redis_state.url import Server
 
 SLOTS = 16_384
@@ -44,11 +46,13 @@ class SlotMap:
         return sorted({owner for owner in self._owners if owner is not None}, key=str)
 
 
-def read_slots(reply: Any, asked: Server) -> SlotMap:
+def read_slots(reply: Any, asked: Server, allowed: AllowedHosts) -> SlotMap:
     """Read the answer to `QUESTION`."""
     owners: list[Server | None] = [None] * SLOTS
     for first, last, master, *_ in reply:
         server = _server((master[0] or b"").decode(), int(master[1]), asked)
+        if not allowed.admits(server):
+            raise StrangerError(server, asked)
         owners[first : last + 1] = [server] * (last + 1 - first)
     return SlotMap(owners)
 

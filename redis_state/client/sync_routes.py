@@ -15,6 +15,7 @@ from redis_state.client.attempts import (
     BrokenError,
     NotNowError,
     RedirectedError,
+    StrangerError,
     TurnedAwayError,
 )
 from redis_state.client.breaker import Observer, on_a_loop
@@ -149,10 +150,13 @@ class ClusterRoutes:
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
     ) -> SyncNode:
         if isinstance(failure, RedirectedError) and self._map is not None:
+            if not self._settings.allowed.admits(failure.target):
+                raise budget.give_up(StrangerError(failure.target, f"a node ({failure})"))
             if failure.is_asking:
                 return self._at(failure.target)
             self._map.move(failure.slot, failure.target)
         elif self._map is None or isinstance(failure, (BrokenError, NotNowError)):
+            self._spare_loops(budget)
             self._learn(budget, self._owner(operation))
         node = self.known(operation)
         if node is None:
@@ -189,7 +193,6 @@ class ClusterRoutes:
                 raise budget.give_up(TurnedAwayError("no node tells who serves what"))
             return
         try:
-            self._spare_loops(budget)
             if self._map is None or self._news.are_old():
                 self._map = self._ask_around(budget, failed)
                 self._let_go_of_strangers()
@@ -214,6 +217,8 @@ class ClusterRoutes:
             else:
                 self._news.arrived()
                 return found
+        if isinstance(failure, StrangerError):
+            raise budget.give_up(failure)
         self._news.missed()
         raise failure
 
@@ -224,7 +229,7 @@ class ClusterRoutes:
         finally:
             close_link(link)
         check(replies, server)
-        return slots.read_slots(replies[0], server)
+        return slots.read_slots(replies[0], server, self._settings.allowed)
 
     def _let_go_of_strangers(self) -> None:
         masters = self._map.masters() if self._map is not None else []
