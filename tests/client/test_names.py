@@ -128,6 +128,7 @@ def test_who_asks_for_the_same_name_meanwhile_waits_for_the_same_answer(
 ) -> None:
     for _ in range(20):
         looked_up_in_vain(NAME)
+    wait_for(lambda: bool(resolver.asked))
     assert resolver.asked == [NAME]
 
 
