@@ -42,11 +42,14 @@ class _Lookup:
 
     def run(self) -> None:
         """Ask, and wake those who wait."""
+        answer: Addresses | Exception
         try:
-            self._answer = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            answer = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except Exception as error:  # noqa: BLE001 - whatever it is, callers wait for it
-            self._answer = error
+            answer = error
+        # First, so that nobody who comes after the answer gets it.
         _lookups.ended(self)
+        self._answer = answer
         with contextlib.suppress(IndexError):
             while True:
                 self._waiting.popleft()()
@@ -142,10 +145,17 @@ class _Lookups:
             if is_full:
                 raise UnresolvedError(f"{host} was not looked up, because {_MOST} lookups hang")
             lookup = _Lookup(host, port)
-            threading.Thread(target=lookup.run, name="redis-state-lookup", daemon=True).start()
             self._latest[host, port] = lookup
             self._under_way.add(lookup)
-            return lookup
+        try:
+            threading.Thread(target=lookup.run, name="redis-state-lookup", daemon=True).start()
+        except RuntimeError:
+            # None can be had, as at the interpreter's end.
+            lookup.run()
+        except BaseException:
+            self.ended(lookup)
+            raise
+        return lookup
 
     def ended(self, lookup: _Lookup) -> None:
         """Give its answer to nobody who comes now."""

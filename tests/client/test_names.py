@@ -64,6 +64,8 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     yield resolver
     resolver.let.set()
+    # The next test asks for the same names.
+    wait_for(lambda: not lookups._lookups._under_way)
 
 
 @pytest.fixture(params=COLOURS)
@@ -160,6 +162,30 @@ def test_lookups_that_hang_do_not_pile_up(resolver: Resolver) -> None:
     assert lookups.look_up(Server("::1"), time.monotonic())
     resolver.let.set()
     wait_for(lambda: threading.active_count() <= before)
+    resolver.addresses[NAME] = ["127.0.0.1"]
+    assert lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
+
+
+def test_where_no_thread_can_be_had_the_caller_looks_up(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    resolver.addresses[NAME] = ["127.0.0.1"]
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
+
+
+def test_a_lookup_that_is_interrupted_at_its_start_is_forgotten(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threading.Thread, "start", interrupt)
+        lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
     resolver.addresses[NAME] = ["127.0.0.1"]
     assert lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
 
