@@ -24,6 +24,14 @@ class UnresolvedError(SilenceError):
     """The server's host was not looked up in time."""
 
 
+class LateError(AttemptError):
+    """The call's own time is over; the connection goes on without it."""
+
+
+class UnsentError(AttemptError):
+    """The call has only queued: none of it was sent, so it may go another way."""
+
+
 class LoginError(BrokenError):
     """The server refused credentials that change by themselves: others may be there by now."""
 

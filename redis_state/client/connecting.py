@@ -30,20 +30,23 @@ _PATIENCE = 0.25
 class SyncLocated(redis.connection.Connection):
     """A blocking connection by TCP: redis-py's would give each address all the time."""
 
-    def look_up(self, deadline: float) -> None:
-        """Find the addresses, and note until when one of them has to answer."""
-        self._deadline = deadline
-        self._addresses = look_up(Server(self.host, self.port), deadline)
+    deadline: float
+
+    def look_up(self, seconds: float) -> None:
+        """Find the addresses within so much time; one of them has to answer within as much."""
+        self._seconds = seconds
+        self._addresses = look_up(Server(self.host, self.port), time.monotonic() + seconds)
 
     def _connect(self) -> socket.socket:
-        sock = connect(self._addresses, self._deadline)
+        ends = min(self.deadline, time.monotonic() + self._seconds)
+        sock = connect(self._addresses, ends)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in self.socket_keepalive_options.items():
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
             # For the handshake of TLS.
-            sock.settimeout(max(0.001, self._deadline - time.monotonic()))
+            sock.settimeout(max(0.001, min(self.deadline - time.monotonic(), self._seconds)))
         except BaseException:
             sock.close()
             raise
@@ -53,13 +56,14 @@ class SyncLocated(redis.connection.Connection):
 class AsyncLocated(redis.asyncio.connection.Connection):
     """A connection of an event loop by TCP: redis-py's would use the loop's own threads."""
 
-    async def look_up(self, deadline: float) -> None:
-        """Find the addresses, and note until when one of them should answer."""
-        self._deadline = deadline
-        self._addresses = await look_up_async(Server(self.host, self.port), deadline)
+    async def look_up(self, seconds: float) -> None:
+        """Find the addresses within so much time; one of them should answer within as much."""
+        self._seconds = seconds
+        ends = time.monotonic() + seconds
+        self._addresses = await look_up_async(Server(self.host, self.port), ends)
 
     async def _connect(self) -> None:
-        self._connected = await connect_async(self._addresses, self._deadline)
+        self._connected = await connect_async(self._addresses, self._seconds)
         await super()._connect()  # type: ignore[no-untyped-call]
 
     def _connection_arguments(self) -> Mapping[str, Any]:
@@ -68,7 +72,8 @@ class AsyncLocated(redis.asyncio.connection.Connection):
 
 def connect(addresses: Addresses, deadline: float) -> socket.socket:
     """Connect, or raise a TimeoutError at the deadline, or what the last address met."""
-    patience, left, next_at = _patience(addresses, deadline), deque(addresses), 0.0
+    patience = _patience(addresses, deadline - time.monotonic())
+    left, next_at = deque(addresses), 0.0
     race = _Race()
     try:
         while left or race.trying:
@@ -131,11 +136,11 @@ class _Race:
         self.trying.pop(number).close()
 
 
-async def connect_async(addresses: Addresses, deadline: float) -> socket.socket:
-    """Connect, or raise what the last address met; the deadline is the caller's to keep."""
+async def connect_async(addresses: Addresses, seconds: float) -> socket.socket:
+    """Connect, or raise what the last address met; the caller gives so much time."""
     if len(addresses) == 1:
         return await _connected(addresses[0])
-    patience, left = _patience(addresses, deadline), deque(addresses)
+    patience, left = _patience(addresses, seconds), deque(addresses)
     trying: set[asyncio.Task[socket.socket]] = set()
     failure: BaseException = OSError("there is no address")
     try:
@@ -159,9 +164,9 @@ async def connect_async(addresses: Addresses, deadline: float) -> socket.socket:
             task.add_done_callback(_close_what_came)
 
 
-def _patience(addresses: Addresses, deadline: float) -> float:
+def _patience(addresses: Addresses, seconds: float) -> float:
     # Half of the time is that of the last one.
-    return min(_PATIENCE, (deadline - time.monotonic()) / (2 * max(1, len(addresses))))
+    return min(_PATIENCE, seconds / (2 * max(1, len(addresses))))
 
 
 async def _connected(address: tuple[Any, ...]) -> socket.socket:

@@ -13,6 +13,7 @@ from redis_state.client.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
+    LateError,
     LoginError,
     NotNowError,
     RedirectedError,
@@ -209,7 +210,7 @@ def give_up(failure: Exception, where: object, budget: float) -> StateStoreError
             f"{where} refused the credentials ({failure}) that [redis_state] credential_provider "
             "gives: see whether they are those of this server, and are still valid."
         )
-    if isinstance(failure, SilenceError):
+    if isinstance(failure, (SilenceError, LateError)):
         return _unanswered(failure, where, budget)
     return UnavailableError(
         f"{where} could not be used within the budget of {budget:g} s ({failure}). "
@@ -217,7 +218,7 @@ def give_up(failure: Exception, where: object, budget: float) -> StateStoreError
     )
 
 
-def _unanswered(failure: SilenceError, where: object, budget: float) -> StateStoreError:
+def _unanswered(failure: AttemptError, where: object, budget: float) -> StateStoreError:
     if isinstance(failure, UnresolvedError):
         return UnavailableError(
             f"{where} was not found within the budget of {budget:g} s: {failure}. See whether DNS "

@@ -23,6 +23,7 @@ from redis_state import (
 from redis_state.testing import EmbeddedServer
 from tests.support.rights import PASSWORD, documented, make_user, refusals
 from tests.support.servers import FIELD_FORM, NAMES
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 MAPPED = TaskScope("dag", "run", "task", 300)
@@ -51,11 +52,11 @@ class User:
         make_user(self.raw, USER, rules, self.namespace)
 
     def backend(self, **options: Any) -> RedisStateBackend:
-        self.made.append(RedisStateBackend(**(self._login() | options)))
+        self.made.append(RedisStateBackend(**(PATIENT | self._login() | options)))
         return self.made[-1]
 
     def worker(self) -> RedisWorkerBackend:
-        self.made.append(RedisWorkerBackend(**self._login()))
+        self.made.append(RedisWorkerBackend(**(PATIENT | self._login())))
         return self.made[-1]
 
     def _login(self) -> dict[str, Any]:

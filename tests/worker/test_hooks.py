@@ -29,6 +29,7 @@ from redis_state import (
 )
 from redis_state.testing import EmbeddedServer
 from tests.support.servers import FIELD_FORM
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 SCOPES = [
@@ -64,7 +65,9 @@ def make_worker(server: EmbeddedServer, namespace: str) -> Iterator[Callable[...
     made: list[RedisWorkerBackend] = []
 
     def make(**options: Any) -> RedisWorkerBackend:
-        made.append(RedisWorkerBackend(**({"url": server.url, "namespace": namespace} | options)))
+        made.append(
+            RedisWorkerBackend(**(PATIENT | {"url": server.url, "namespace": namespace} | options))
+        )
         return made[-1]
 
     yield make

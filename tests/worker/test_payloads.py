@@ -25,6 +25,7 @@ from redis_state.contract import ZERO_REGION
 from redis_state.keys import place
 from redis_state.operations import Capabilities, ScriptCall
 from tests.support.verbs import Verbs
+from tests.support.waiting import PATIENT
 
 PLAIN = TaskScope("dag", "run", "task")
 MAPPED = TaskScope("dag", "run", "task", 5)
@@ -38,7 +39,9 @@ BY_URI = AssetScope(uri="s3://bucket/orders")
 @pytest.fixture
 def worker(backend: RedisStateBackend) -> Any:
     made = RedisWorkerBackend(
-        url=backend.settings.url.get_secret_value(), namespace=backend.settings.namespace
+        url=backend.settings.url.get_secret_value(),
+        namespace=backend.settings.namespace,
+        **PATIENT,
     )
     yield made
     made.close()
