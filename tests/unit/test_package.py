@@ -68,8 +68,8 @@ def test_each_module_is_short_and_imports_point_down() -> None:
     layers = ["errors", "contract", "airflow", "url_parts", "url", "certificates", "sources",
               "durability", "allowed_hosts", "option_types", "settings", "limits", "resp",
               "escapes", "keys", "references", "envelope", "sealing", "scripts", "operations",
-              "reads", "writes", "named", "payloads", "asset_payloads", "asset_state", "resealing", "health",
-              "client", "rotation", "verbs", "backend", "worker", "provider", "testing",
+              "reads", "writes", "named", "payloads", "asset_payloads", "asset_state",
+              "resealing", "health", "client", "rotation", "verbs", "backend", "worker", "provider", "testing",
               "pytest_plugin", "cli", "__main__"]  # fmt: skip
     in_the_client = ["attempts", "slots", "failures", "budget", "permits", "pulse", "breaker",
                      "lookups", "connecting", "credentials", "options", "login", "patience",
