@@ -95,7 +95,7 @@ class SyncClient:
     def _with_patience(
         self, operation: Operation[T], budget: Budget, failure: AttemptError | None
     ) -> T | Operation[T]:
-        turn = Turn()
+        turn = Turn(is_blocking=True)
         try:
             while True:
                 if failure is not None:
@@ -108,7 +108,8 @@ class SyncClient:
                 except AttemptError as error:
                     failure = error
         finally:
-            turn.end()
+            if turn.held:
+                turn.held[0].give_back(turn.held[0])
 
     def _attempt(
         self,

@@ -10,11 +10,12 @@ from typing import Any
 
 from hiredis import HiredisError, PushNotification, Reader, ReplyError
 from redis.backoff import NoBackoff
-from redis.connection import Connection, UnixDomainSocketConnection
+from redis.connection import UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from redis_state.client.attempts import BrokenError, SilenceError
+from redis_state.client.connecting import SyncLocated
 from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.client.orphans import Identity
@@ -154,11 +155,11 @@ class _ExactDeadline:
             sock.close()
 
 
-class _TcpLink(_ExactDeadline, Connection):
+class _TcpLink(_ExactDeadline, SyncLocated):
     pass
 
 
-class _TlsLink(_ExactDeadline, SyncTlsConnection):
+class _TlsLink(_ExactDeadline, SyncTlsConnection, SyncLocated):
     pass
 
 
@@ -194,6 +195,8 @@ def open_link(
         socket_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
     )
+    if not isinstance(link, _UnixLink):
+        link.look_up(timeout)
     link.deadline, link.silence = deadline, silence
     link.pulse = pulse or link.pulse
     link.server = server
