@@ -31,6 +31,7 @@ BUDGET = 2.5
 # Of a pool, by default.
 _CONNECTIONS = 40
 _CALLS_OF_EACH = 5
+_READ_SIZE = 65_536
 _SIZES = {"10 B": 10, "1 kB": 1_000, "60 kB": 60_000, "1 MB": 1_000_000}
 _VERBS = ("set", "get")
 _HEADER = ("round trip", "callers", *(f"{verb} {size}" for size in _SIZES for verb in _VERBS))
@@ -128,9 +129,11 @@ def _capacity(server: Path, verb: str) -> float:
     def exchange(connection: socket.socket) -> None:
         for _ in range(_CALLS_OF_EACH):
             connection.sendall(request)
-            left = expected
+            pieces, left = [], expected
             while left:
-                left -= len(connection.recv(left))
+                pieces.append(connection.recv(min(left, _READ_SIZE)))
+                left -= len(pieces[-1])
+            b"".join(pieces).decode()
 
     with delayed_wire(server, 0.0) as end, ExitStack() as stack:
         sockets = [
