@@ -69,8 +69,8 @@ def test_each_module_is_short_and_imports_point_down() -> None:
               "durability", "allowed_hosts", "option_types", "settings", "limits", "resp",
               "escapes", "keys", "references", "envelope", "sealing", "scripts", "operations",
               "reads", "writes", "named", "payloads", "asset_payloads", "asset_state",
-              "resealing", "health", "client", "rotation", "verbs", "backend", "worker", "provider", "testing",
-              "pytest_plugin", "cli", "__main__"]  # fmt: skip
+              "resealing", "health", "client", "rotation", "verbs", "backend", "worker",
+              "provider", "testing", "pytest_plugin", "cli", "__main__"]  # fmt: skip
     in_the_client = ["attempts", "slots", "failures", "budget", "permits", "pulse", "breaker",
                      "lookups", "connecting", "credentials", "options", "login", "patience",
                      "sentinels", "sync_link", "sync_call", "sync_lane", "sync_exchange",
