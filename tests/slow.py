@@ -1,9 +1,9 @@
 """What is slow and proves more: `make test-slow` runs it.
 
 Each lane is a run of the suite on something else than `make test` uses: every server and topology,
-the least rights, encryption, failovers, other majors of redis-py, other Pythons, the task SDK
-without Airflow's core, the next Airflow, new random examples. What a lane needs and cannot
-find makes it fail.
+the least rights, encryption, failovers, busy cores, other majors of redis-py, other Pythons, the
+task SDK without Airflow's core, the next Airflow, new random examples. What a lane needs and
+cannot find makes it fail.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tests.support.busy import busy_cores
+
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13")
 REDIS_MAJORS = ("5", "6", "7")
@@ -31,9 +33,22 @@ BESIDE_THE_NEXT = (*BESIDE_THE_SDK, "test_metrics.py", "server")
 # Threads, event loops, TLS, and who logs in.
 CONNECTIONS = [
     f"tests/client/test_{name}.py"
-    for name in ("connecting", "credentials", "failures", "loops", "threads", "tls")
+    for name in [
+        "connecting",
+        "credentials",
+        "failures",
+        "interruptions",
+        "loops",
+        "threads",
+        "tls",
+    ]
 ]
 TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
+# What waits, expires, gives up, or is interrupted.
+TIMED = (
+    *(f"tests/{name}" for name in ("client", "faults", "lua", "worker", "users", "chaos")),
+    *(f"tests/contract/test_{name}.py" for name in ("expiry", "isolation")),
+)
 # The servers that `make test` leaves out.
 THE_OTHERS = "redis82 or valkey81 or path"
 # Any, for a lane that wants one.
@@ -49,7 +64,9 @@ def main() -> int:
         "chaos": lambda: run(
             sys.executable, "-m", "tests.chaos", "--minutes", "0.5", "--seed", "5"
         ),
+        "interruptions": interruptions,
         "fuzz": fuzz,
+        "under load": under_load,
         "minimal rights": minimal_rights,
         "encrypted and compressed": encrypted_and_compressed,
         "new random examples": new_examples,
@@ -69,7 +86,7 @@ def main() -> int:
         begun = time.monotonic()
         try:
             lane()
-        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        except (subprocess.CalledProcessError, OSError) as error:
             failed.append(name)
             print(f"FAILED: {error}", flush=True)
         print(f"=== {name}: {time.monotonic() - begun:.0f} s", flush=True)
@@ -97,9 +114,21 @@ def failovers() -> None:
     pytest(sys.executable, *suite, "-k", FIELD_FORM, environment=environment, at_a_time=2)
 
 
+def interruptions() -> None:
+    # As `make test` makes four hundred of, on each path.
+    for path in ("lane", "pool", "opening", "durable"):
+        run(sys.executable, "-m", "tests.client.interrupting", path, "--times", "10000")
+
+
 def fuzz() -> None:
     folder = environment_of(".venv-fuzz", sys.executable, "requirements/fuzz.txt")
     run(str(folder / "bin" / "python"), "-m", "tests.fuzz", "--seconds", "8", "--seed", "1")
+
+
+def under_load() -> None:
+    """Run what has to do with time while other processes keep all cores busy."""
+    with busy_cores():
+        pytest(sys.executable, *TIMED, environment=NO_TOPOLOGIES)
 
 
 def minimal_rights() -> None:

@@ -8,14 +8,15 @@ from functools import partial
 from typing import Any, Protocol
 
 from redis_state.client import sentinels, slots, wire
-from redis_state.client.async_link import open_link
 from redis_state.client.async_node import AsyncNode
+from redis_state.client.async_opening import open_link
 from redis_state.client.async_sentinels import AsyncSentinels
 from redis_state.client.attempts import (
     AttemptError,
     BrokenError,
     NotNowError,
     RedirectedError,
+    StrangerError,
     TurnedAwayError,
 )
 from redis_state.client.breaker import Observer
@@ -105,7 +106,7 @@ class SentinelRoute:
         if self._node.server is not None:
             # Without sentinels it goes on with the master that it has.
             with contextlib.suppress(AttemptError, StateStoreError):
-                ends = sentinels.share(float("inf"))
+                ends = time.monotonic() + sentinels.A_MOMENT
                 self._node.turn_to(await self._sentinels.locate(ends))
         return self._node
 
@@ -115,7 +116,7 @@ class SentinelRoute:
         return self._node
 
     async def servers(self, budget: Budget) -> list[Server]:
-        return [await self._sentinels.locate(budget.connecting_ends())]
+        return [await self._sentinels.locate(budget.locating_ends())]
 
     def close(self) -> None:
         self._node.close()
@@ -143,6 +144,8 @@ class ClusterRoutes:
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
     ) -> AsyncNode:
         if isinstance(failure, RedirectedError) and self._map is not None:
+            if not self._settings.allowed.admits(failure.target):
+                raise budget.give_up(StrangerError(failure.target, f"a node ({failure})"))
             if failure.is_asking:
                 return self._at(failure.target)
             self._map.move(failure.slot, failure.target)
@@ -191,22 +194,24 @@ class ClusterRoutes:
         failure: AttemptError = NotNowError("no node of the cluster is known")
         for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
             try:
-                found = await self._ask(server, sentinels.share(budget.connecting_ends()))
+                found = await self._ask(server, budget.locating_ends())
             except AttemptError as error:
                 failure = error
             else:
                 self._news.arrived()
                 return found
+        if isinstance(failure, StrangerError):
+            raise budget.give_up(failure)
         raise failure
 
     async def _ask(self, server: Server, deadline: float) -> SlotMap:
-        link = await open_link(self._settings, server, deadline)
+        link = await open_link(self._settings, server, deadline, silence=sentinels.PATIENCE)
         try:
             replies = await link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
         finally:
             link.close()
         check(replies, server)
-        return slots.read_slots(replies[0], server)
+        return slots.read_slots(replies[0], server, self._settings.allowed)
 
     def _let_go_of_strangers(self) -> None:
         masters = self._map.masters() if self._map is not None else []

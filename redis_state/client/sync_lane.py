@@ -5,206 +5,238 @@ brought in one write, reads the replies and hands them out, and then passes the 
 that has waited longest. So nobody works for the others for longer than one round trip, no thread of
 ours exists, and a lone caller meets nothing but its own socket.
 
-Every call that is sent is answered by its deadline, with its replies or with what broke the lane.
-A lane that broke stays so: the client opens another one.
+The lane breaks if the server says nothing for too long, and stays so: the client opens another one.
+A slow reply breaks nothing. A leader whose time is over leaves the rest of the reading to another
+call that was sent; one that was not sent in time takes a connection of the pool, where there is
+room for it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
-from redis_state.client.attempts import BrokenError, CrowdedError, SilenceError
+from redis_state.client.attempts import (
+    BrokenError,
+    CrowdedError,
+    LateError,
+    SilenceError,
+    UnsentError,
+)
+from redis_state.client.sync_call import Call, move_first, withdraw
 from redis_state.client.sync_link import Link, close_link
 from redis_state.operations import Capabilities, Replies
 
 # More than this takes a connection of its own: others would have to wait for it.
 _LARGEST = 65_536
-_MOST_TOGETHER = 64
-# Seconds beyond its deadline in which a call that was taken up must have been answered.
-_GRACE = 1.0
-
-
-class _Call:
-    """What one caller brought, and what became of it."""
-
-    __slots__ = ("count", "deadline", "failure", "leads", "payload", "replies", "wake")
-
-    def __init__(self, payload: bytes, count: int, deadline: float) -> None:
-        self.payload = payload
-        self.count = count
-        self.deadline = deadline
-        self.replies: Replies | None = None
-        self.failure: BrokenError | None = None
-        self.leads = False
-        self.wake = threading.Lock()
-        self.wake.acquire()
-
-    def outcome(self) -> Replies:
-        if self.replies is None:
-            # An error of its own for each caller, who adds a traceback to it.
-            failure = self.failure or BrokenError("the connection was closed")
-            raise type(failure)(str(failure)) from failure
-        return self.replies
+# What leaves together: a crowd at a distant server needs one round trip, or a few.
+_MOST_BYTES = 1_048_576
+_MOST_TOGETHER = 1_000
+# Seconds for which a leader goes on for others, if its round trip took less.
+_LEAST_TRIP = 0.005
+# Seconds after which a call that is not sent looks again whether there is room elsewhere.
+_LOOKS_AGAIN = 0.05
+# Seconds after which one that waits looks whether the lead was laid down without a word to it, as
+# by one that was interrupted time and again.
+_LOOKS_FOR_LEAD = 0.25
+_LEAD = "lead"
+# Whatever it was, the replies may be under way still.
+_INTERRUPTED = BrokenError("it was interrupted")
 
 
 class SyncLane:
-    """Exchanges commands for any number of threads over one link."""
+    """Exchanges commands for any number of threads over one link.
 
-    def __init__(self, link: Link, capabilities: Capabilities) -> None:
+    ``queues``: for so many seconds a call waits to be sent, while ``has_room`` tells that there is
+    another way.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        capabilities: Capabilities,
+        queues: float = float("inf"),
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.capabilities: Capabilities | None = capabilities
         self.server = link.server
         self.identity = link.identity
         self.logged_in_at = link.logged_in_at
+        self.failure: BrokenError | None = None
         self._link = link
-        self._lead = threading.Lock()
-        self._queue: deque[_Call] = deque()
+        self._queues = queues
+        self._has_room = has_room
+        # Who has the lead: nobody, or one. Who was about to take it can be asked afterwards.
+        self._lead: dict[str, Call] = {}
+        self._queue: deque[Call] = deque()
+        # Those that were sent, in their order; also those that have given up, as replies will come.
+        self._sent: deque[Call] = deque()
+        self._heir: Call | None = None
         self._retired = False
-        self._failure: BrokenError | None = None
 
     def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and return their replies, or break off at the deadline."""
         if len(payload) > _LARGEST:
             raise CrowdedError
-        if not self._lead.acquire(blocking=False):
-            call = _Call(payload, count, deadline)
-            if self._wait(call):
-                self._lead_with(call)
-            return call.outcome()
-        if self._queue:
-            call = _Call(payload, count, deadline)
-            self._lead_with(call)
-            return call.outcome()
+        call = Call(payload, count, deadline)
         try:
-            return self._link.exchange(payload, count, deadline)
-        except BaseException as error:
-            # Its reply may be under way still: nobody may use the connection again.
-            broken = self._break(error)
-            if isinstance(error, BrokenError):
-                raise broken from error
-            raise
+            if self._lead.setdefault(_LEAD, call) is call or self._wait(call):
+                return self._lead_with(call)
+            return call.outcome()
         finally:
-            self._pass_on()
+            # The lead is passed on, or laid down, without any call on the way to the last one:
+            # an interruption comes before all of it or after, see `permits`.
+            call.is_over = True
+            if _LEAD in self._lead and self._lead[_LEAD] is call:
+                heir, self._heir = self._heir, None
+                if (heir is None or heir.is_over) and self._queue:
+                    heir = self._queue[0]
+                if heir is None or heir.is_over:
+                    del self._lead[_LEAD]
+                else:
+                    self._lead[_LEAD] = heir
+                    heir.wake.release()
+            elif call.replies is None:
+                withdraw(call, self._queue)
+            if self._retired:
+                self._close_unused()
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Tell whether a call was interrupted whose reply may be under way still."""
+        return self.failure is _INTERRUPTED
 
     def retire(self) -> None:
         """Close the connection, as soon as nobody uses it."""
         self._retired = True
-        if self._lead.acquire(blocking=False):
-            self._pass_on()
+        self._close_unused()
+
+    def _close_unused(self) -> None:
+        closing = Call(b"", 0, 0.0)
+        try:
+            if self._lead.setdefault(_LEAD, closing) is closing:
+                close_link(self._link)
+        finally:
+            if _LEAD in self._lead and self._lead[_LEAD] is closing:
+                del self._lead[_LEAD]
 
     def abandon(self) -> None:
         """Leave the connection to the parent of a fork."""
         self._link.abandon()
 
-    def _wait(self, call: _Call) -> bool:
-        """Wait until the call is answered, or has the lead."""
+    def _wait(self, call: Call) -> bool:
+        """Wait until the call is answered, or has the lead; tell whether it is to lead."""
+        wake, waits_until = call.begin_to_wait(), time.monotonic() + self._queues
         self._queue.append(call)
-        if self._lead.acquire(blocking=False):
-            # It was laid down just before the call stood in the queue.
-            self._pass_on()
-        try:
-            answered = call.wake.acquire(timeout=max(0.0, call.deadline - time.monotonic()))
-        except BaseException:
-            if self._leave(call):
-                self._pass_on()
-            raise
-        return call.leads if answered else self._leave(call)
+        # The lead may have been laid down just before the call stood in the queue.
+        while self._lead.setdefault(_LEAD, call) is not call:
+            now = time.monotonic()
+            if now >= call.deadline:
+                call.failure = LateError("no answer in time")
+                return False
+            looks_at = now + _LOOKS_FOR_LEAD
+            if not call.is_taken_up:
+                if now >= waits_until:
+                    if self._goes_another_way(call):
+                        return False
+                    looks_at = now + _LOOKS_AGAIN
+                else:
+                    looks_at = min(looks_at, waits_until)
+            if wake.acquire(timeout=max(0.0, min(looks_at, call.deadline) - now)):
+                break
+        return call.replies is None and call.failure is None
 
-    def _leave(self, call: _Call) -> bool:
-        """Give up a call that was not answered in time; tell whether it has the lead."""
-        try:
-            self._queue.remove(call)
-        except ValueError:
-            # Another caller has taken it up, and answers it by its deadline.
-            # An interruption may have come just after the caller was woken.
-            woken = call.leads or call.replies is not None or call.failure is not None
-            if woken or call.wake.acquire(timeout=_GRACE):
-                return call.leads
-        call.failure = SilenceError("no answer in time")
-        return False
+    def _goes_another_way(self, call: Call) -> bool:
+        """Give up a call that was not sent for longer than usual, if the pool has room."""
+        if not self._has_room() or not withdraw(call, self._queue):
+            return False
+        if self._link.is_silent():
+            # Its leader is about to say so.
+            self.failure = self.failure or SilenceError("no answer in time")
+        call.failure = UnsentError("it waited for others")
+        return True
 
-    def _pass_on(self) -> None:
-        """Give the lead to the call that has waited longest, or lay it down."""
-        while True:
-            heir = self._next()
-            if heir is not None:
-                heir.leads = True
-                heir.wake.release()
-                return
-            retired = self._retired
-            if retired:
-                close_link(self._link)
-            self._lead.release()
-            # What came just now, a call or the end, found the lead taken.
-            if not self._queue and retired == self._retired:
-                return
-            if not self._lead.acquire(blocking=False):
-                return
-
-    def _lead_with(self, own: _Call) -> None:
+    def _lead_with(self, own: Call) -> Replies:
+        if own.waits:
+            withdraw(own, self._queue)
+        failure = self.failure
+        if failure is not None:
+            raise type(failure)(str(failure)) if own.is_taken_up else UnsentError(str(failure))
+        if own.waits and own.deadline <= time.monotonic():
+            raise LateError("no answer in time")
         try:
-            if own.deadline > time.monotonic():
-                self._serve(own)
-            else:
-                # Its time is over, and shall not be that of those behind it.
-                own.failure = SilenceError("no answer in time")
-        finally:
-            self._pass_on()
-
-    def _serve(self, own: _Call) -> None:
-        """Send what is waiting, and hand out the replies."""
-        together = [own]
-        served = 0
-        try:
-            payload = self._gather(together)
-            deadline = min([call.deadline for call in together])
-            self._link.send(payload, deadline)
-            for call in together:
-                call.replies = self._link.receive(call.count, deadline)
-                if call is not own:
-                    call.wake.release()
-                served += 1
+            if not self._queue and not self._sent:
+                return self._link.exchange(own.payload, own.count, own.deadline)
+            if not own.is_taken_up:
+                self._send_with(own)
+            self._receive_until(own)
         except BaseException as error:
             # Replies may be under way still: nobody may use the connection again.
+            if self.failure is None:
+                self.failure = _INTERRUPTED
             broken = self._break(error)
-            for call in together[served:]:
-                call.failure = broken
-                # One may be awake already: the interruption came just after.
-                if call is not own:
-                    with contextlib.suppress(RuntimeError):
-                        call.wake.release()
+            own.fail(broken)
+            while self._sent:
+                self._sent.popleft().fail(broken)
             if not isinstance(error, BrokenError):
                 raise
+        return own.outcome()
 
-    def _gather(self, together: list[_Call]) -> bytes:
-        """Add the calls that wait, and return all their commands."""
-        if not self._queue:
-            return together[0].payload
-        payloads, size, now = [together[0].payload], 0, time.monotonic()
-        while size < _LARGEST and len(together) < _MOST_TOGETHER and (call := self._next()):
-            if call.deadline <= now:
-                # It is about to leave: nobody else's deadline shall suffer from it.
-                call.failure = SilenceError("no answer in time")
-                call.wake.release()
+    def _send_with(self, own: Call) -> None:
+        """Send a call, and what waits behind it."""
+        payloads, size, now, sent = [own.payload], 0, time.monotonic(), self._sent
+        own.is_taken_up, own.arrived = True, []
+        sent.append(own)
+        while (
+            size < _MOST_BYTES
+            and len(payloads) < _MOST_TOGETHER
+            and self._queue
+            and move_first(self._queue, sent)
+        ):
+            call = sent[-1]
+            call.is_taken_up, call.arrived = True, []
+            if call.is_over or call.deadline <= now:
+                # It is about to leave.
+                call.fail(LateError("no answer in time"))
+                sent.pop()
                 continue
-            together.append(call)
             payloads.append(call.payload)
             size += len(call.payload)
-        return b"".join(payloads)
+        self._link.send(b"".join(payloads) if size else own.payload, own.deadline)
+
+    def _receive_until(self, own: Call) -> None:
+        """Hand out replies until a call has its own, and as far as the others' come with it."""
+        sent, ends, begun = self._sent, own.deadline, time.monotonic()
+        try:
+            while sent:
+                call = sent[0]
+                self._link.receive(call.count, ends, call.arrived)
+                call.replies = call.arrived
+                sent.popleft()
+                if call is not own:
+                    call.wake.release()
+                    continue
+                now = time.monotonic()
+                ends = min(ends, now + max(now - begun, _LEAST_TRIP))
+        except SilenceError:
+            if self._link.is_silent() or not self._find_heir(own):
+                raise
+            if own.replies is None:
+                own.failure = LateError("no answer in time")
+
+    def _find_heir(self, own: Call) -> bool:
+        """Find who goes on reading among those that were sent."""
+        for call in self._sent:
+            if call is not own and not call.is_over:
+                self._heir = call
+                return True
+        return False
 
     def _break(self, error: BaseException) -> BrokenError:
         """Close the connection, and return what broke it first: that it is closed says nothing."""
         close_link(self._link)
-        if self._failure is None:
-            interrupted = BrokenError("it was interrupted")
-            self._failure = error if isinstance(error, BrokenError) else interrupted
-        return type(self._failure)(str(self._failure))
-
-    def _next(self) -> _Call | None:
-        try:
-            return self._queue.popleft() if self._queue else None
-        except IndexError:
-            # The last one has just left.
-            return None
+        if self.failure is _INTERRUPTED and isinstance(error, BrokenError):
+            self.failure = error
+        failure = self.failure or _INTERRUPTED
+        return type(failure)(str(failure))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 import weakref
 from typing import Any, Protocol
@@ -15,11 +14,13 @@ from redis_state.client.attempts import (
     BrokenError,
     NotNowError,
     RedirectedError,
+    StrangerError,
     TurnedAwayError,
 )
-from redis_state.client.breaker import Observer
+from redis_state.client.breaker import Observer, on_a_loop
 from redis_state.client.budget import Budget
 from redis_state.client.failures import check, not_followed
+from redis_state.client.permits import Permit, Permits
 from redis_state.client.slots import SlotMap
 from redis_state.client.sync_link import close_link, open_link
 from redis_state.client.sync_node import SyncNode
@@ -104,10 +105,13 @@ class SentinelRoute:
         return None
 
     def look(self) -> SyncNode:
-        if self._node.server is not None:
+        if self._node.breaker.is_open and on_a_loop():
+            # Who opens a connection asks the sentinels; nobody else holds up the loop for them.
+            self._node.close()
+        elif self._node.server is not None:
             # Without sentinels it goes on with the master that it has.
             with contextlib.suppress(AttemptError, StateStoreError):
-                ends = sentinels.share(float("inf"))
+                ends = time.monotonic() + sentinels.A_MOMENT
                 self._node.turn_to(self._sentinels.locate(ends))
         return self._node
 
@@ -117,7 +121,7 @@ class SentinelRoute:
         return self._node
 
     def servers(self, budget: Budget) -> list[Server]:
-        return [self._sentinels.locate(budget.connecting_ends())]
+        return [self._sentinels.locate(budget.locating_ends())]
 
     def close(self) -> None:
         self._node.close()
@@ -132,7 +136,7 @@ class ClusterRoutes:
         self._nodes: dict[Server, SyncNode] = {}
         self._map: SlotMap | None = None
         self._news = slots.News(settings.breaker_after)
-        self._asking = threading.Lock()
+        self._asking = Permits(1)
         _clusters.add(self)
 
     def known(self, operation: Operation[Any]) -> SyncNode | None:
@@ -146,10 +150,13 @@ class ClusterRoutes:
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
     ) -> SyncNode:
         if isinstance(failure, RedirectedError) and self._map is not None:
+            if not self._settings.allowed.admits(failure.target):
+                raise budget.give_up(StrangerError(failure.target, f"a node ({failure})"))
             if failure.is_asking:
                 return self._at(failure.target)
             self._map.move(failure.slot, failure.target)
         elif self._map is None or isinstance(failure, (BrokenError, NotNowError)):
+            self._spare_loops(budget)
             self._learn(budget, self._owner(operation))
         node = self.known(operation)
         if node is None:
@@ -172,8 +179,8 @@ class ClusterRoutes:
             node.close()
 
     def after_fork_in_child(self) -> None:
-        """Leave a lock to the parent that one of its threads may have held."""
-        self._asking = threading.Lock()
+        """Leave to the parent what one of its threads may have held."""
+        self._asking = Permits(1)
 
     def _owner(self, operation: Operation[Any]) -> Server | None:
         known = self._map
@@ -181,38 +188,50 @@ class ClusterRoutes:
 
     def _learn(self, budget: Budget, failed: Server | None) -> None:
         """Ask the cluster who serves what, unless that was just done or another thread is at it."""
-        if not self._asking.acquire(blocking=False):
-            if self._map is None and self._news.are_overdue():
-                raise budget.give_up(TurnedAwayError("no node tells who serves what"))
-            return
+        held: list[Permit] = []
         try:
+            if not self._asking.take_at_once(held):
+                if self._map is None and self._news.are_overdue():
+                    raise budget.give_up(TurnedAwayError("no node tells who serves what"))
+                return
             if self._map is None or self._news.are_old():
                 self._map = self._ask_around(budget, failed)
                 self._let_go_of_strangers()
         finally:
-            self._asking.release()
+            if held:
+                held[0].give_back(held[0])
+
+    def _spare_loops(self, budget: Budget) -> None:
+        """End a call that holds up a loop, as the breaker of a node would do."""
+        is_late = self._map is None and self._news.are_overdue(budget.begun)
+        just_now = budget.attempts > 0 or self._news.were_missed_within(self._settings.budget)
+        if is_late and just_now and on_a_loop():
+            raise budget.give_up(TurnedAwayError("no node tells who serves what"))
 
     def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:
         known = self._map.masters() if self._map is not None else []
         failure: AttemptError = NotNowError("no node of the cluster is known")
         for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
             try:
-                found = self._ask(server, sentinels.share(budget.connecting_ends()))
+                found = self._ask(server, budget.locating_ends())
             except AttemptError as error:
                 failure = error
             else:
                 self._news.arrived()
                 return found
+        if isinstance(failure, StrangerError):
+            raise budget.give_up(failure)
+        self._news.missed()
         raise failure
 
     def _ask(self, server: Server, deadline: float) -> SlotMap:
-        link = open_link(self._settings, server, deadline)
+        link = open_link(self._settings, server, deadline, silence=sentinels.PATIENCE)
         try:
             replies = link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
         finally:
             close_link(link)
         check(replies, server)
-        return slots.read_slots(replies[0], server)
+        return slots.read_slots(replies[0], server, self._settings.allowed)
 
     def _let_go_of_strangers(self) -> None:
         masters = self._map.masters() if self._map is not None else []

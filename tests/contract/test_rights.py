@@ -24,9 +24,9 @@ from redis_state import (
 from redis_state.testing import EmbeddedServer
 from tests.support.freezing import frozen
 from tests.support.inside import node_of
-from tests.support.nodes import wait_until
 from tests.support.rights import PASSWORD, documented, make_user, refusals
 from tests.support.servers import FIELD_FORM, NAMES
+from tests.support.waiting import PATIENT, wait_until
 
 TASK = TaskScope("dag", "run", "task")
 MAPPED = TaskScope("dag", "run", "task", 300)
@@ -59,11 +59,11 @@ class User:
         make_user(self.raw, USER, rules, self.namespace)
 
     def backend(self, **options: Any) -> RedisStateBackend:
-        self.made.append(RedisStateBackend(**(self._login() | options)))
+        self.made.append(RedisStateBackend(**(PATIENT | self._login() | options)))
         return self.made[-1]
 
     def worker(self) -> RedisWorkerBackend:
-        self.made.append(RedisWorkerBackend(**self._login()))
+        self.made.append(RedisWorkerBackend(**(PATIENT | self._login())))
         return self.made[-1]
 
     def _login(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def keep_some(backend: RedisStateBackend) -> None:
 
 
 def use_payloads(worker: RedisWorkerBackend) -> str:
-    reference = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
+    reference: str = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
     worker.set(TASK, "ends", "1", expires_at=in_an_hour())
     assert worker.deserialize_task_state_store_from_ref(reference) == [1]
     assert set(worker.get_many(TASK, ["rows", "ends"])) == {"rows", "ends"}
@@ -134,6 +134,14 @@ def test_the_rights_of_the_server_side_are_enough_for_payloads(user: User) -> No
     state.set(TASK, "rows", json.dumps({"__airflow_state_ref__": reference}))
     state.delete(TASK, "rows")
     state.clear(TASK)
+    worker = user.worker()
+    for key in ("a", "b", "c"):
+        for by in (AssetScope(name="orders"), AssetScope(uri="s3://b")):
+            reference = worker.serialize_asset_state_store_to_ref(value=1, key=key, scope=by)
+            state.set(ASSET, key, json.dumps({"__airflow_state_ref__": reference}))
+    state.set(ASSET, "a", "1")
+    state.delete(ASSET, "b")
+    state.clear(ASSET)
     assert not refusals(user.raw, USER)
 
 
@@ -142,6 +150,10 @@ def test_the_rights_of_the_worker_side_are_enough(user: User) -> None:
     worker = user.worker()
     use_payloads(worker)
     worker.clear(TASK)
+    by_name = AssetScope(name="orders")
+    worker.serialize_asset_state_store_to_ref(value=1, key="a", scope=by_name)
+    worker.delete(by_name, "a")
+    worker.clear(by_name)
     assert not refusals(user.raw, USER)
     with pytest.raises(StateStoreError):
         user.backend().get(TASK, "key")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,7 @@ from redis.retry import Retry
 
 from tests.support import servers
 from tests.support.ports import HOST
-
-PATIENCE = 30.0
+from tests.support.waiting import PATIENCE
 
 
 class Node(servers.OpenServer):
@@ -39,7 +36,7 @@ class Node(servers.OpenServer):
             unix_socket_path=str(self.socket_path),
             protocol=2,
             decode_responses=True,
-            socket_timeout=5.0,
+            socket_timeout=PATIENCE,
             retry=Retry(NoBackoff(), 0),
         ) as client:
             client.response_callbacks.clear()
@@ -71,17 +68,3 @@ class Sentinel(Node):
             own += [f"unixsocket {self.socket_path}", "unixsocketperm 700"]
             file.write_text("\n".join([*own, *self._lines, ""]), encoding="utf-8")
         return [str(file), "--sentinel"]
-
-
-def wait_until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> float:
-    """Wait until a condition holds, whatever it raises before, and return how long that took."""
-    begun = time.monotonic()
-    said: object = "it was never so"
-    while time.monotonic() < begun + patience:
-        try:
-            if condition():
-                return time.monotonic() - begun
-        except (redis.RedisError, OSError, ConnectionError) as error:
-            said = error
-        time.sleep(0.01)
-    raise AssertionError(f"{what}: not within {patience:g} s ({said})")
