@@ -84,7 +84,7 @@ class Settings(BaseModel):
         description="Let concurrent calls share a connection; false: each takes one of the pool.",
     )
     connect_timeout: Seconds = Field(1.0, description="Seconds to open one connection.")
-    timeout: Seconds = Field(1.0, description="Seconds that one attempt may take.")
+    timeout: Seconds = Field(1.0, description="Seconds for which the server may say nothing.")
     budget: Seconds = Field(
         2.5, description="Seconds that one call may take: connecting, waiting, retries together."
     )

@@ -18,6 +18,7 @@ from tests.support import rights, topologies
 from tests.support import servers as known
 from tests.support.leaks import check_leaks
 from tests.support.verbs import COLOURS, Verbs
+from tests.support.waiting import PATIENT
 
 # Airflow has an environment of its own: see `make airflow`.
 collect_ignore = [] if find_spec("airflow") else ["with_airflow"]
@@ -139,7 +140,8 @@ def make_backend(
     login: Callable[[dict[str, Any]], dict[str, str]],
 ) -> Iterator[Callable[..., Any]]:
     made: list[RedisStateBackend] = []
-    defaults = {"url": server.url, "namespace": namespace, "fast_lane": fast_lane}
+    own = {"url": server.url, "namespace": namespace, "fast_lane": fast_lane}
+    defaults: dict[str, Any] = PATIENT | own
 
     def make(**options: Any) -> RedisStateBackend:
         wanted = defaults | options

@@ -1,9 +1,9 @@
 """What is slow and proves more: `make test-slow` runs it.
 
 Each lane is a run of the suite on something else than `make test` uses: every server and topology,
-the least rights, encryption, failovers, other majors of redis-py, other Pythons, the task SDK
-without Airflow's core, the next Airflow, new random examples, an index full of newer releases.
-What a lane needs and cannot find makes it fail.
+the least rights, encryption, failovers, busy cores, other majors of redis-py, other Pythons, the
+task SDK without Airflow's core, the next Airflow, new random examples, an index full of newer
+releases. What a lane needs and cannot find makes it fail.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+from tests.support.busy import busy_cores
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -34,6 +36,11 @@ CONNECTIONS = [
     for name in ("connecting", "credentials", "failures", "loops", "threads", "tls")
 ]
 TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
+# What waits, expires, gives up, or is interrupted.
+TIMED = (
+    *(f"tests/{name}" for name in ("client", "faults", "lua", "worker", "users", "chaos")),
+    *(f"tests/contract/test_{name}.py" for name in ("expiry", "isolation")),
+)
 # The servers that `make test` leaves out.
 THE_OTHERS = "redis82 or valkey81 or path"
 # Any, for a lane that wants one.
@@ -50,6 +57,7 @@ def main() -> int:
             sys.executable, "-m", "tests.chaos", "--minutes", "0.5", "--seed", "5"
         ),
         "fuzz": fuzz,
+        "under load": under_load,
         "minimal rights": minimal_rights,
         "encrypted and compressed": encrypted_and_compressed,
         "new random examples": new_examples,
@@ -70,7 +78,7 @@ def main() -> int:
         begun = time.monotonic()
         try:
             lane()
-        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        except (subprocess.CalledProcessError, OSError) as error:
             failed.append(name)
             print(f"FAILED: {error}", flush=True)
         print(f"=== {name}: {time.monotonic() - begun:.0f} s", flush=True)
@@ -100,6 +108,12 @@ def failovers() -> None:
 
 def fuzz() -> None:
     run(python_of(".venv-fuzz"), "-m", "tests.fuzz", "--seconds", "8", "--seed", "1")
+
+
+def under_load() -> None:
+    """Run what has to do with time while other processes keep all cores busy."""
+    with busy_cores():
+        pytest(sys.executable, *TIMED, environment=NO_TOPOLOGIES)
 
 
 def minimal_rights() -> None:

@@ -7,11 +7,11 @@ import time
 from typing import TypeVar
 
 from redis_state.client.async_exchange import ask, exchange
-from redis_state.client.async_link import open_link
+from redis_state.client.async_opening import open_link
 from redis_state.client.async_routes import routes
-from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedError
+from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedError, UnsentError
 from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
-from redis_state.client.budget import Budget, first_attempt
+from redis_state.client.budget import Budget
 from redis_state.client.failures import give_up
 from redis_state.client.orphans import QUESTION, Orphans
 from redis_state.errors import StateStoreError
@@ -27,18 +27,17 @@ class AsyncClient:
 
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self._settings = settings
+        self._budget = settings.budget
         self._observer = observer
-        self._first = first_attempt(settings)
         self._questions = [*PROBE, QUESTION]
         self._routes = routes(settings, observer)
 
     async def run(self, operation: Operation[T]) -> T:
         """Run an operation to its result, or to one typed error when the budget is used up."""
         begun = time.monotonic()
-        result = await self._step(operation, begun, begun + self._first)
+        result = await self._step(operation, begun)
         while isinstance(result, Operation):
-            ends = min(time.monotonic() + self._first, begun + self._settings.budget)
-            result = await self._step(result, begun, ends)
+            result = await self._step(result, begun)
         return result
 
     async def servers(self) -> list[Server]:
@@ -71,7 +70,7 @@ class AsyncClient:
         """Close the connections that nobody uses; a later call opens new ones."""
         self._routes.close()
 
-    async def _step(self, operation: Operation[T], begun: float, ends: float) -> T | Operation[T]:
+    async def _step(self, operation: Operation[T], begun: float) -> T | Operation[T]:
         node = self._routes.known(operation) or await self._routes.look()
         failure: AttemptError | None = None
         is_large = operation.lingers > 0
@@ -79,11 +78,14 @@ class AsyncClient:
             try:
                 lane = await node.lane(begun)
                 if lane is not None:
-                    result = await node.on_lane(lane, operation, ends)
+                    result = await node.on_lane(lane, operation, begun + self._budget)
                     if node.breaker.is_failing:
                         node.breaker.answered()
                     return result
             except CrowdedError:
+                is_large = True
+            except UnsentError as error:
+                node.breaker.note(error, begun)
                 is_large = True
             except AttemptError as error:
                 node.breaker.note(error, begun)

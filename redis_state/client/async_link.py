@@ -1,127 +1,109 @@
 """One connection of an event loop: redis-py opens it, then its transport is driven.
 
 Any number of calls may be under way on a link. What they send in one tick of the loop leaves in one
-write, and the replies are theirs in the order of the calls; a call that is cancelled still gets
-its reply, which then goes nowhere. A call that is not answered by its deadline breaks the link for
-all, and a link that broke stays so.
+write, and the replies are theirs in the order of the calls; a call that is cancelled, or whose time
+is over, still gets its reply, which then goes nowhere.
+
+A link breaks for all if the server says nothing for too long, and stays so. A slow reply breaks
+nothing. What the server does not take yet stays here; a call that was not sent in time takes a
+connection of the pool, where there is room for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
-from hiredis import HiredisError, PushNotification, Reader, ReplyError
-from redis.asyncio.connection import Connection, UnixDomainSocketConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from hiredis import HiredisError, PushNotification, Reader
 
-from redis_state.client.attempts import BrokenError, CrowdedError, SilenceError
-from redis_state.client.failures import while_connecting
-from redis_state.client.options import connection_options
+from redis_state.client.attempts import (
+    BrokenError,
+    CrowdedError,
+    LateError,
+    SilenceError,
+    UnsentError,
+)
 from redis_state.client.orphans import Identity
-from redis_state.client.tls import AsyncTlsConnection
+from redis_state.client.pulse import Pulse
 from redis_state.operations import Capabilities, Replies
-from redis_state.settings import Settings
 from redis_state.url import Server
 
 _READ_SIZE = 65_536
-_INCOMPLETE = object()
+INCOMPLETE = object()
 # More than this takes a connection of its own: others would have to wait for it.
 _LARGEST = 65_536
 _MOST_UNSENT = 1_048_576
+# Seconds after which calls that are not sent look again whether there is room elsewhere.
+_LOOKS_AGAIN = 0.05
 # So many calls leave before the tick ends: the server works on them while the rest is packed.
 _ENOUGH_TO_SEND = 50
+# Seconds by which a timer may be late on a loop that goes on.
+_LATE = 0.02
+_CLOSED = BrokenError("the connection was closed")
+
+_Waiting = tuple[asyncio.Future[Replies], int, float]
 
 
-class _Opened:
-    """Makes a redis-py connection read its replies with our reader, as long as it logs in."""
+class Connected(Protocol):
+    """What is left of redis-py when the connection stands."""
 
-    _reader: Any  # redis-py's streams, or None when closed
-    _writer: Any
-    deadline: float
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.replies = Reader(notEnoughData=_INCOMPLETE)
-
-    async def read_response(self, *_: Any, **__: Any) -> Any:
-        """Read one reply for redis-py's own greeting of the server."""
-        while type(reply := self.replies.gets()) is PushNotification or reply is _INCOMPLETE:
-            if reply is _INCOMPLETE:
-                # By its own deadline: before Python 3.12, redis-py's way to send swallows that of
-                # others, if it comes in the moment in which all is sent.
-                async with asyncio.timeout(self.deadline - time.monotonic()):
-                    data = await self._reader.read(_READ_SIZE)
-                if not data:
-                    raise ConnectionResetError("the server closed it")
-                self.replies.feed(data)
-        if isinstance(reply, ReplyError):
-            raise ResponseError(str(reply))
-        return reply
+    replies: Reader
 
     def hand_over(self) -> asyncio.Transport:
         """Return the transport, which is redis-py's no more."""
-        transport: asyncio.Transport = self._writer.transport
-        return transport
 
     def close(self) -> None:
-        """Close the connection at once, also one whose loop is closed already."""
-        writer, loop_is_closed = self._writer, self._reader._loop.is_closed()
-        self._reader = self._writer = None
-        with contextlib.suppress(RuntimeError):
-            writer.transport.abort()
-        # A closed loop runs no callback any more, so its transport would keep the socket open.
-        sock = getattr(writer.transport, "_sock", None)
-        if loop_is_closed and sock is not None:
-            sock.close()
-
-
-class _Tcp(_Opened, Connection):
-    pass
-
-
-class _Tls(_Opened, AsyncTlsConnection):
-    pass
-
-
-class _Unix(_Opened, UnixDomainSocketConnection):
-    pass
+        """Close the connection at once."""
 
 
 class AsyncLink(asyncio.Protocol):
     """Exchanges commands for the tasks of one loop; ``shared``: for those that keep it short."""
 
-    def __init__(self, connection: _Opened, server: Server, *, shared: bool) -> None:
+    def __init__(
+        self, connection: Connected, server: Server, pulse: Pulse, *, shared: bool
+    ) -> None:
         self.capabilities: Capabilities | None = None
         self.identity: Identity | None = None
         self.server = server
         self.logged_in_at = time.monotonic()
+        # For so many seconds the server may say nothing, after it was asked or has said something.
+        self.silence = float("inf")
+        # Until then, it is not silent as long as it says something on other connections.
+        self.patient_until = 0.0
+        # So long before its deadline a call looks for another way, if it was not sent.
+        self.leaves_before = 0.0
+        # For how many calls there is another way.
+        self.room: Callable[[], int] = lambda: _MOST_UNSENT
+        self._pulse = pulse
         self._loop = asyncio.get_running_loop()
-        self._connection: _Opened | None = connection
+        self._connection: Connected | None = connection
         self._replies = connection.replies
         self._shared = shared
         self._transport = connection.hand_over()
         self._transport.set_protocol(self)
-        self._waiting: deque[tuple[asyncio.Future[Replies], int, float]] = deque()
+        # The last of these are those in the outbox, which were not sent yet.
+        self._waiting: deque[_Waiting] = deque()
         self._arrived: Replies = []
         self._outbox: list[bytes] = []
         self._unsent = 0
         self._is_full = False
+        self._untaken = 0
+        self._quiet_since = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self._watch_ends = 0.0
-        self._failure = BrokenError("the connection was closed")
+        self.failure: BrokenError | None = None
 
     def exchange(self, payload: bytes, count: int, deadline: float) -> asyncio.Future[Replies]:
         """Send packed commands and return their replies, or break off at the deadline."""
         if self._connection is None:
-            raise _again(self._failure)
+            raise _again(self.failure or _CLOSED)
         size = len(payload)
-        if self._shared and (self._is_full or size > _LARGEST or self._unsent > _MOST_UNSENT):
+        if self._shared and (
+            size > _LARGEST or ((self._is_full or self._unsent > _MOST_UNSENT) and self.room() > 0)
+        ):
             raise CrowdedError
         future: asyncio.Future[Replies] = self._loop.create_future()
         self._waiting.append((future, count, deadline))
@@ -131,20 +113,21 @@ class AsyncLink(asyncio.Protocol):
         self._unsent += size
         if len(self._outbox) == _ENOUGH_TO_SEND:
             self._flush()
-        if self._watch is None or deadline < self._watch_ends:
-            self._watch_until(deadline)
+        if self._watch is None or deadline < self._watch_ends or not self._shared:
+            self._watch_until(min(deadline, time.monotonic() + self.silence))
         return future
 
     def close(self) -> None:
         """Close the connection at once; what is under way fails."""
-        self._break(self._failure)
+        self._break(_CLOSED)
 
     def data_received(self, data: bytes) -> None:
         """Give the replies to the calls in their order."""
         next_reply, waiting, arrived = self._replies.gets, self._waiting, self._arrived
+        self._quiet_since = self._pulse.heard_at = time.monotonic()
         self._replies.feed(data)
         try:
-            while (reply := next_reply()) is not _INCOMPLETE:
+            while (reply := next_reply()) is not INCOMPLETE:
                 if type(reply) is PushNotification:
                     continue
                 arrived.append(reply)
@@ -165,77 +148,99 @@ class AsyncLink(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Note that the server takes no more for now."""
         self._is_full = True
+        self._untaken = self._transport.get_write_buffer_size()
+        self._watch_until(time.monotonic() + _LOOKS_AGAIN)
 
     def resume_writing(self) -> None:
-        """Note that the server takes more again."""
+        """Send what has waited, as far as the server takes it."""
         self._is_full = False
+        self._quiet_since = time.monotonic()
+        self._flush()
 
     def _flush(self) -> None:
-        outbox, self._outbox, self._unsent = self._outbox, [], 0
-        if outbox and self._connection is not None:
-            self._transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
+        if len(self._outbox) == len(self._waiting):
+            # It has not been asked anything until now.
+            self._quiet_since = time.monotonic()
+        while self._outbox and not self._is_full and self._connection is not None:
+            payload = b"".join(self._outbox[:_ENOUGH_TO_SEND])
+            del self._outbox[:_ENOUGH_TO_SEND]
+            self._unsent -= len(payload)
+            self._transport.write(payload)
 
-    def _watch_until(self, deadline: float) -> None:
+    def _watch_until(self, moment: float) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        self._watch_ends = deadline
-        self._watch = self._loop.call_later(deadline - time.monotonic(), self._look)
+        self._watch_ends = moment
+        self._watch = self._loop.call_later(moment - time.monotonic(), self._look)
 
     def _look(self) -> None:
+        """Look what has waited for too long."""
         self._watch = None
         if not self._waiting:
             return
+        now = time.monotonic()
+        # A loop that stands still hears nothing, which is not the server's silence.
+        self._quiet_since += max(0.0, now - self._watch_ends - _LATE)
+        if self._is_full and self._transport.get_write_buffer_size() < self._untaken:
+            # It says nothing, but takes more.
+            self._untaken, self._quiet_since = self._transport.get_write_buffer_size(), now
         earliest = min(deadline for _, _, deadline in self._waiting)
-        if earliest > time.monotonic():
-            self._watch_until(earliest)
-        else:
+        is_asked = len(self._waiting) > len(self._outbox)
+        if (is_asked and now >= self._silent_at()) or (earliest <= now and not self._shared):
             self._break(SilenceError("no answer in time"))
+            return
+        if earliest <= now or self._outbox:
+            self._let_go(now)
+        looks_again = [self._silent_at() if is_asked else now + _LOOKS_AGAIN]
+        looks_again += [ends for future, _, ends in self._waiting if not future.done()]
+        if self._outbox:
+            looks_again.append(now + _LOOKS_AGAIN)
+        if self._waiting:
+            self._watch_until(min(looks_again))
+
+    def _silent_at(self) -> float:
+        elsewhere = min(self._pulse.heard_at + self.silence, self.patient_until)
+        return max(self._quiet_since + self.silence, elsewhere)
+
+    def _let_go(self, now: float) -> None:
+        """End the calls whose time is over, and those that may go another way."""
+        room = self.room()
+        unsent = zip([self._waiting.pop() for _ in self._outbox][::-1], self._outbox, strict=True)
+        self._outbox = []
+        for call, _, deadline in self._waiting:
+            if deadline <= now and not call.done():
+                call.set_exception(LateError("no answer in time"))
+        for waiting, payload in unsent:
+            call, _, deadline = waiting
+            if call.done():
+                continue
+            if deadline <= now:
+                call.set_exception(LateError("no answer in time"))
+            elif room > 0 and deadline - self.leaves_before <= now:
+                room -= 1
+                call.set_exception(UnsentError("it waited for others"))
+            else:
+                self._waiting.append(waiting)
+                self._outbox.append(payload)
+        self._unsent = sum(map(len, self._outbox))
 
     def _break(self, failure: BrokenError) -> None:
         if self._connection is None:
             return
-        connection, self._connection, self._failure = self._connection, None, failure
+        connection, self._connection, self.failure = self._connection, None, failure
         connection.close()
         if self._watch is not None:
             self._watch.cancel()
+        sent = len(self._waiting) - len(self._outbox)
         self._outbox.clear()
         if self._loop.is_closed():
             # Nobody waits any more, and nobody could be told.
             self._waiting.clear()
-        while self._waiting:
-            future, _, _ = self._waiting.popleft()
+        for number, (future, _, _) in enumerate(self._waiting):
             if not future.done():
-                future.set_exception(_again(failure))
-
-
-async def open_link(
-    settings: Settings,
-    server: Server,
-    deadline: float,
-    *,
-    shared: bool = False,
-    sentinel: bool = False,
-) -> AsyncLink:
-    """Connect to a server, or to a sentinel, and log in, or break off at the deadline."""
-    tls = settings.deployment.tls is not None
-    kind = _Unix if server.path else _Tls if tls else _Tcp
-    opened: _Tcp | _Tls | _Unix = kind(
-        **connection_options(settings, server, sentinel=sentinel),
-        # The deadline around the whole rules; redis-py would take "no timeout" for its own default.
-        socket_connect_timeout=settings.budget,
-        socket_timeout=settings.budget,
-        retry=Retry(NoBackoff(), 0),
-    )
-    opened.deadline = deadline
-    try:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            await opened.connect()  # type: ignore[no-untyped-call]
-    except BaseException as error:
-        with contextlib.suppress(RedisError, OSError):
-            await opened.disconnect(nowait=True)
-        while_connecting(error, server, rotating=settings.credential_provider is not None)
-        raise
-    return AsyncLink(opened, server, shared=shared)
+                unsent = UnsentError(str(failure))
+                future.set_exception(_again(failure) if number < sent else unsent)
+        self._waiting.clear()
 
 
 def _again(failure: BrokenError) -> BrokenError:

@@ -6,17 +6,26 @@ What an operation meets on the lane that is no result, the pool meets again with
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from redis_state.client.async_exchange import ask, exchange, renew_login
-from redis_state.client.async_link import AsyncLink, open_link
-from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError, SilenceError
+from redis_state.client.async_link import AsyncLink
+from redis_state.client.async_opening import open_link
+from redis_state.client.attempts import (
+    AttemptError,
+    BrokenError,
+    ExhaustedError,
+    SilenceError,
+    UnsentError,
+)
 from redis_state.client.breaker import Breaker, Observer
-from redis_state.client.budget import Budget
+from redis_state.client.budget import Budget, first_attempt
 from redis_state.client.login import questions, renewal
 from redis_state.client.orphans import Orphans
+from redis_state.client.pulse import Pulse
 from redis_state.errors import StateStoreError
 from redis_state.operations import Operation
 from redis_state.settings import Settings
@@ -34,7 +43,8 @@ class AsyncNode:
         locate: Callable[[float], Awaitable[Server]],
         observer: Observer | None,
     ) -> None:
-        self.breaker = Breaker(settings.breaker_after, observer)
+        self._pulse = Pulse()
+        self.breaker = Breaker(settings.breaker_after, observer, self._pulse)
         self.server: Server | None = None
         self._settings = settings
         self._locate = locate
@@ -44,11 +54,14 @@ class AsyncNode:
         self._idle: list[AsyncLink] = []
         self._free = asyncio.Semaphore(settings.pool_size)
         self._lane: AsyncLink | None = None
-        self._is_opening = False
+        self._opening: asyncio.Event | None = None
 
     async def lane(self, begun: float) -> AsyncLink | None:
-        """Return the lane, opened if need be; None if another task is about to, or it is off."""
-        return self._lane or await self._open_lane(begun)
+        """Return the lane, opened if need be; None if it is off, or another task is about to.
+
+        Where that is too slow for all that come meanwhile, they wait for it.
+        """
+        return self._lane or await self._open_lane(begun) or await self._await_lane(begun)
 
     async def on_lane(
         self, lane: AsyncLink, operation: Operation[T], deadline: float
@@ -58,12 +71,11 @@ class AsyncNode:
             return await self._exchange(lane, operation, deadline)
         except BrokenError as error:
             error.stale = True
-            if isinstance(error, SilenceError):
-                self._orphans.add(lane.identity)
-            if self._lane is lane:
-                # What idles beside it is as old, and most likely broken as well.
-                self._drop_idle()
-            self._drop_lane(lane)
+            self._give_up(lane, error)
+            raise
+        except UnsentError:
+            if lane.failure is not None:
+                self._give_up(lane, lane.failure)
             raise
 
     async def in_pool(
@@ -74,8 +86,8 @@ class AsyncNode:
         link, fresh = None, True
         try:
             link, fresh = await self._link(budget)
-            ends = budget.attempt_ends()
-            result = await self._exchange(link, operation, ends, is_asking=is_asking)
+            link.silence, link.patient_until = budget.silence(), budget.patient_until()
+            result = await self._exchange(link, operation, budget.deadline, is_asking=is_asking)
         except BrokenError as error:
             error.stale = not fresh
             self._drop_idle()
@@ -112,28 +124,56 @@ class AsyncNode:
         self._drop_idle()
 
     async def _open_lane(self, begun: float) -> AsyncLink | None:
-        if not self._settings.fast_lane or self._is_opening:
+        if not self._settings.fast_lane or self._opening is not None:
             return None
-        self._is_opening = True
+        opened = self._opening = asyncio.Event()
         try:
             budget = Budget(self._settings, begun)
             lane = await self._open(budget, shared=True)
             try:
-                lane.capabilities = await ask(
-                    lane, self._questions, self._orphans, budget.attempt_ends()
-                )
+                lane.capabilities = await ask(lane, self._questions, self._orphans, budget.deadline)
             except BaseException:
                 lane.close()
                 raise
+            lane.silence = first_attempt(self._settings)
+            lane.leaves_before = self._settings.budget - lane.silence
+            lane.room = self._room
             self._lane = lane
             return lane
         finally:
-            self._is_opening = False
+            self._opening = None
+            opened.set()
+
+    async def _await_lane(self, begun: float) -> AsyncLink | None:
+        if self._opening is not None and self._room() == 0:
+            left = begun + first_attempt(self._settings) - time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._opening.wait()
+        return self._lane
 
     async def _open(self, budget: Budget, *, shared: bool = False) -> AsyncLink:
-        ends = budget.connecting_ends()
-        self.server = await self._locate(ends)
-        return await open_link(self._settings, self.server, ends, shared=shared)
+        self.server = await self._locate(budget.locating_ends())
+        return await open_link(
+            self._settings,
+            self.server,
+            budget.deadline,
+            shared=shared,
+            silence=min(budget.silence(), self._settings.connect_timeout),
+            within=self._settings.connect_timeout,
+            pulse=self._pulse,
+        )
+
+    def _room(self) -> int:
+        return 0 if self._free.locked() else self._free._value  # noqa: SLF001
+
+    def _give_up(self, lane: AsyncLink, failure: BrokenError) -> None:
+        if isinstance(failure, SilenceError):
+            self._orphans.add(lane.identity)
+        if self._lane is lane:
+            # What idles beside it is as old, and most likely broken as well.
+            self._drop_idle()
+        self._drop_lane(lane)
 
     def _drop_lane(self, lane: AsyncLink | None) -> None:
         if lane is not None:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from redis_state.client import sentinels, slots, wire
-from redis_state.client.async_link import open_link
 from redis_state.client.async_node import AsyncNode
+from redis_state.client.async_opening import open_link
 from redis_state.client.async_sentinels import AsyncSentinels
 from redis_state.client.attempts import (
     AttemptError,
@@ -105,7 +105,7 @@ class SentinelRoute:
         if self._node.server is not None:
             # Without sentinels it goes on with the master that it has.
             with contextlib.suppress(AttemptError, StateStoreError):
-                ends = sentinels.share(float("inf"))
+                ends = time.monotonic() + sentinels.A_MOMENT
                 self._node.turn_to(await self._sentinels.locate(ends))
         return self._node
 
@@ -115,7 +115,7 @@ class SentinelRoute:
         return self._node
 
     async def servers(self, budget: Budget) -> list[Server]:
-        return [await self._sentinels.locate(budget.connecting_ends())]
+        return [await self._sentinels.locate(budget.locating_ends())]
 
     def close(self) -> None:
         self._node.close()
@@ -191,7 +191,7 @@ class ClusterRoutes:
         failure: AttemptError = NotNowError("no node of the cluster is known")
         for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
             try:
-                found = await self._ask(server, sentinels.share(budget.connecting_ends()))
+                found = await self._ask(server, budget.locating_ends())
             except AttemptError as error:
                 failure = error
             else:
@@ -200,7 +200,7 @@ class ClusterRoutes:
         raise failure
 
     async def _ask(self, server: Server, deadline: float) -> SlotMap:
-        link = await open_link(self._settings, server, deadline)
+        link = await open_link(self._settings, server, deadline, silence=sentinels.PATIENCE)
         try:
             replies = await link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from redis_state.client import sentinels, wire
-from redis_state.client.async_link import open_link
+from redis_state.client.async_opening import open_link
 from redis_state.client.attempts import AttemptError
 from redis_state.settings import Settings
 from redis_state.url import Server
@@ -23,7 +23,7 @@ class AsyncSentinels:
         failure: AttemptError | None = None
         for sentinel in self._servers:
             try:
-                master = await self._ask(sentinel, sentinels.share(deadline))
+                master = await self._ask(sentinel, deadline)
             except AttemptError as error:
                 failure = error
                 self._servers = [*self._without(sentinel), sentinel]
@@ -41,7 +41,9 @@ class AsyncSentinels:
 
     async def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)
-        link = await open_link(self._settings, sentinel, deadline, sentinel=True)
+        link = await open_link(
+            self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
+        )
         try:
             (reply,) = await link.exchange(wire.pack(batch), 1, deadline)
         finally:

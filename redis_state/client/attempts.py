@@ -20,6 +20,14 @@ class SilenceError(BrokenError):
     """The server did not answer in time."""
 
 
+class LateError(AttemptError):
+    """The call's own time is over; the connection goes on without it."""
+
+
+class UnsentError(AttemptError):
+    """The call has only queued: none of it was sent, so it may go another way."""
+
+
 class LoginError(BrokenError):
     """The server refused credentials that change by themselves: others may be there by now."""
 

@@ -14,12 +14,16 @@ from typing import Protocol
 from redis_state.client.attempts import (
     AttemptError,
     BrokenError,
+    LateError,
     NotNowError,
     RedirectedError,
+    SilenceError,
     SplitError,
     TurnedAwayError,
+    UnsentError,
 )
 from redis_state.client.budget import Budget
+from redis_state.client.pulse import Pulse
 
 # Seconds in which the call that tries may still bring the others good news.
 _GRACE = 0.15
@@ -50,16 +54,18 @@ class Breaker:
         "_failing_since",
         "_lock",
         "_observer",
+        "_pulse",
         "_reason",
         "_trying",
         "_trying_since",
         "is_open",
     )
 
-    def __init__(self, after: float, observer: Observer | None) -> None:
+    def __init__(self, after: float, observer: Observer | None, pulse: Pulse) -> None:
         # 0: never.
         self._after = after or float("inf")
         self._observer = observer
+        self._pulse = pulse
         self._failing_since: float | None = None
         self._lock = threading.Lock()
         self._reason = ""
@@ -81,14 +87,29 @@ class Breaker:
         """Note that an attempt came to nothing that began then."""
         if isinstance(failure, (RedirectedError, SplitError)):
             self.answered()
-        if not isinstance(failure, (BrokenError, NotNowError)):
+        since = self._dated(failure, begun)
+        if since is None:
             return
         self._reason = str(failure)
-        # Calls that failed together tell it in any order.
-        since = min(self._failing_since or begun, begun)
         self._failing_since = since
         if not self.is_open and time.monotonic() - since >= self._after:
             self._turn(is_open=True)
+
+    def _dated(self, failure: AttemptError, begun: float) -> float | None:
+        """Return since when the server fails, if the attempt shows that it does."""
+        heard_at = self._pulse.heard_at
+        if isinstance(failure, (LateError, UnsentError)) and heard_at >= begun:
+            # The call has waited for others.
+            return None
+        if isinstance(failure, (SilenceError, LateError, UnsentError)):
+            # A server is not silent while it says anything, by whichever connection.
+            return max(min(self._failing_since or begun, begun), heard_at)
+        if isinstance(failure, (BrokenError, NotNowError)):
+            # It may have said just this, time and again. Calls that failed together tell it in any
+            # order.
+            since = max(begun, heard_at)
+            return min(self._failing_since or since, since)
+        return None
 
     def answered(self) -> None:
         """Note that the server has answered."""

@@ -13,6 +13,7 @@ from redis_state.client.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
+    LateError,
     LoginError,
     NotNowError,
     RedirectedError,
@@ -205,7 +206,7 @@ def give_up(failure: Exception, where: object, budget: float) -> StateStoreError
             f"{where} refused the credentials ({failure}) that [redis_state] credential_provider "
             "gives: see whether they are those of this server, and are still valid."
         )
-    if isinstance(failure, SilenceError):
+    if isinstance(failure, (SilenceError, LateError)):
         return OperationTimeoutError(
             f"{where} did not answer within the budget of {budget:g} s. "
             "See whether Redis is stopped, overloaded, or behind a silent firewall."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from hiredis import ReplyError
@@ -12,8 +11,10 @@ from redis_state.errors import MisconfiguredError
 from redis_state.operations import Batch
 from redis_state.url import Deployment, Server
 
-# Seconds that one of several servers may take for a question that another could answer.
-_PATIENCE = 0.3
+# Seconds for which a server may say nothing to a question that another could answer.
+PATIENCE = 0.3
+# Seconds for looking whether the master is another one by now, before a call.
+A_MOMENT = 0.6
 # Seconds in which the master that was named is taken for the master still.
 NEWS = 1.0
 
@@ -29,11 +30,6 @@ def read_master(reply: Any, sentinel: Server) -> Server | None:
         remedy = "; set [redis_state] sentinel_password" if str(reply).startswith("NOAUTH") else ""
         raise BrokenError(f"{sentinel} refused to say where the master is: {reply}{remedy}")
     return None if reply is None else Server(reply[0].decode(), int(reply[1]))
-
-
-def share(deadline: float) -> float:
-    """Return until when one server may take to answer, so that others can be asked after it."""
-    return min(deadline, time.monotonic() + _PATIENCE)
 
 
 def nobody_knows(deployment: Deployment, failure: AttemptError | None) -> Exception:

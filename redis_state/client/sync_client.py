@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TypeVar
 
-from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedError
+from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedError, UnsentError
 from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
-from redis_state.client.budget import Budget, first_attempt
+from redis_state.client.budget import Budget
 from redis_state.client.failures import give_up
 from redis_state.client.orphans import QUESTION, Orphans
 from redis_state.client.sync_exchange import ask, exchange
@@ -26,18 +26,17 @@ class SyncClient:
 
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self._settings = settings
+        self._budget = settings.budget
         self._observer = observer
-        self._first = first_attempt(settings)
         self._questions = [*PROBE, QUESTION]
         self._routes = routes(settings, observer)
 
     def run(self, operation: Operation[T]) -> T:
         """Run an operation to its result, or to one typed error when the budget is used up."""
         begun = time.monotonic()
-        result = self._step(operation, begun, begun + self._first)
+        result = self._step(operation, begun)
         while isinstance(result, Operation):
-            ends = min(time.monotonic() + self._first, begun + self._settings.budget)
-            result = self._step(result, begun, ends)
+            result = self._step(result, begun)
         return result
 
     def servers(self) -> list[Server]:
@@ -70,7 +69,7 @@ class SyncClient:
         """Close the connections that nobody uses; a later call opens new ones."""
         self._routes.close()
 
-    def _step(self, operation: Operation[T], begun: float, ends: float) -> T | Operation[T]:
+    def _step(self, operation: Operation[T], begun: float) -> T | Operation[T]:
         node = self._routes.known(operation) or self._routes.look()
         failure: AttemptError | None = None
         is_large = operation.lingers > 0
@@ -78,11 +77,14 @@ class SyncClient:
             try:
                 lane = node.lane(begun)
                 if lane is not None:
-                    result = node.on_lane(lane, operation, ends)
+                    result = node.on_lane(lane, operation, begun + self._budget)
                     if node.breaker.is_failing:
                         node.breaker.answered()
                     return result
             except CrowdedError:
+                is_large = True
+            except UnsentError as error:
+                node.breaker.note(error, begun)
                 is_large = True
             except AttemptError as error:
                 node.breaker.note(error, begun)

@@ -19,6 +19,7 @@ from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.client.orphans import Identity
 from redis_state.client.patience import Patience
+from redis_state.client.pulse import Pulse
 from redis_state.client.tls import SyncTlsConnection
 from redis_state.operations import Capabilities, Replies
 from redis_state.settings import Settings
@@ -40,20 +41,27 @@ class _ExactDeadline:
     deadline: float
     server: Server
     logged_in_at: float
+    # For so many seconds the server may say nothing, after it was asked or has said something.
+    silence = float("inf")
+    # Until then, it is not silent as long as it says something on other connections.
+    patient_until = 0.0
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._reader = Reader(notEnoughData=_INCOMPLETE)
         self._buffer = bytearray(_READ_SIZE)
         self._patience = Patience()
+        self._quiet_since = time.monotonic()
+        self.pulse = Pulse()
         self.capabilities: Capabilities | None = None
         self.identity: Identity | None = None
 
     def read_response(self, *_: Any, **__: Any) -> Any:
         """Read one reply for redis-py's own greeting of the server."""
         self._sock.settimeout(0)
-        (reply,) = self.receive(1, self.deadline)
-        self._sock.settimeout(_remaining(self.deadline))
+        self._quiet_since = time.monotonic()
+        (reply,) = self.receive(1, self.deadline, [])
+        self._sock.settimeout(min(_remaining(self.deadline), self.silence))
         if isinstance(reply, ReplyError):
             raise ResponseError(str(reply))
         return reply
@@ -65,20 +73,22 @@ class _ExactDeadline:
     def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and read their replies, or break off at the deadline."""
         self.send(payload, deadline)
-        return self.receive(count, deadline)
+        return self.receive(count, deadline, [])
 
     def send(self, payload: bytes, deadline: float) -> None:
         """Send packed commands, or break off at the deadline."""
+        rest: bytes | memoryview = payload
+        self._quiet_since = time.monotonic()
         try:
-            sent = self._send(payload, deadline)
-            while sent < len(payload):
-                sent += self._send(memoryview(payload)[sent:], deadline)
+            while (sent := self._send(rest, deadline)) < len(rest):
+                rest = memoryview(rest)[sent:]
+                if sent:
+                    self._quiet_since = time.monotonic()
         except (OSError, AttributeError) as error:
             raise _meaning(error) from error
 
-    def receive(self, count: int, deadline: float) -> Replies:
-        """Read replies, or break off at the deadline."""
-        replies: Replies = []
+    def receive(self, count: int, deadline: float, replies: Replies) -> Replies:
+        """Read replies until there are as many, or break off at the deadline."""
         try:
             while len(replies) < count:
                 reply = self._reader.gets()
@@ -116,6 +126,7 @@ class _ExactDeadline:
             patience.rewarded()
         if size == 0:
             raise ConnectionResetError("the server closed it")
+        self._quiet_since = self.pulse.heard_at = time.monotonic()
         self._reader.feed(buffer, 0, size)  # type: ignore[arg-type]  # hiredis takes any buffer
 
     def _sleep(self, reason: OSError, event: int, deadline: float) -> None:
@@ -126,7 +137,15 @@ class _ExactDeadline:
             event = select.POLLOUT
         waiting = select.poll()
         waiting.register(self._sock, event)
-        waiting.poll(_remaining(deadline) * 1000 + 1)
+        waiting.poll(_remaining(min(deadline, self._silent_at())) * 1000 + 1)
+
+    def is_silent(self) -> bool:
+        """Tell whether the server owes something, and has said nothing for too long."""
+        return time.monotonic() >= self._silent_at()
+
+    def _silent_at(self) -> float:
+        elsewhere = min(self.pulse.heard_at + self.silence, self.patient_until)
+        return max(self._quiet_since + self.silence, elsewhere)
 
     def abandon(self) -> None:
         """Close this process' copy of the socket: the parent of a fork goes on with its own."""
@@ -151,13 +170,22 @@ Link = _TcpLink | _TlsLink | _UnixLink
 
 
 def open_link(
-    settings: Settings, server: Server, deadline: float, *, sentinel: bool = False
+    settings: Settings,
+    server: Server,
+    deadline: float,
+    *,
+    silence: float = float("inf"),
+    pulse: Pulse | None = None,
+    sentinel: bool = False,
 ) -> Link:
-    """Connect to a server, or to a sentinel, and log in, or break off at the deadline."""
+    """Connect to a server, or to a sentinel, and log in, or break off at the deadline.
+
+    ``silence``: for so long it may say nothing meanwhile. ``pulse`` is told when it is heard.
+    """
     tls = settings.deployment.tls is not None
     kind: type[Link] = _UnixLink if server.path else _TlsLink if tls else _TcpLink
     try:
-        timeout = _remaining(deadline)
+        timeout = min(_remaining(deadline), silence)
     except TimeoutError as error:
         raise SilenceError(str(error)) from error
     link = kind(
@@ -166,7 +194,8 @@ def open_link(
         socket_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
     )
-    link.deadline = deadline
+    link.deadline, link.silence = deadline, silence
+    link.pulse = pulse or link.pulse
     link.server = server
     link.logged_in_at = time.monotonic()
     try:

@@ -12,11 +12,18 @@ import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
-from redis_state.client.attempts import AttemptError, BrokenError, ExhaustedError, SilenceError
+from redis_state.client.attempts import (
+    AttemptError,
+    BrokenError,
+    ExhaustedError,
+    SilenceError,
+    UnsentError,
+)
 from redis_state.client.breaker import Breaker, Observer
-from redis_state.client.budget import Budget
+from redis_state.client.budget import Budget, first_attempt
 from redis_state.client.login import questions, renewal
 from redis_state.client.orphans import Orphans
+from redis_state.client.pulse import Pulse
 from redis_state.client.sync_exchange import ask, exchange, renew_login
 from redis_state.client.sync_lane import SyncLane
 from redis_state.client.sync_link import Link, close_link, open_link
@@ -34,7 +41,8 @@ class SyncNode:
     def __init__(
         self, settings: Settings, locate: Callable[[float], Server], observer: Observer | None
     ) -> None:
-        self.breaker = Breaker(settings.breaker_after, observer)
+        self._pulse = Pulse()
+        self.breaker = Breaker(settings.breaker_after, observer, self._pulse)
         self.server: Server | None = None
         self._settings = settings
         self._observer = observer
@@ -52,8 +60,11 @@ class SyncNode:
         self._opening = threading.Lock()
 
     def lane(self, begun: float) -> SyncLane | None:
-        """Return the lane, opened if need be; None if another thread is about to, or it is off."""
-        return self._lane or self._open_lane(begun)
+        """Return the lane, opened if need be; None if it is off, or another thread is about to.
+
+        Where that is too slow for all that come meanwhile, they wait for it.
+        """
+        return self._lane or self._open_lane(begun) or self._await_lane(begun)
 
     def on_lane(self, lane: SyncLane, operation: Operation[T], deadline: float) -> T | Operation[T]:
         """Send an operation together with those of others."""
@@ -61,12 +72,11 @@ class SyncNode:
             return self._exchange(lane, operation, deadline)
         except BrokenError as error:
             error.stale = True
-            if isinstance(error, SilenceError):
-                self._orphans.add(lane.identity)
-            if self._lane is lane:
-                # What idles beside it is as old, and most likely broken as well.
-                self._drop_idle()
-            self._drop_lane(lane)
+            self._give_up(lane, error)
+            raise
+        except UnsentError:
+            if lane.failure is not None:
+                self._give_up(lane, lane.failure)
             raise
 
     def in_pool(
@@ -77,7 +87,8 @@ class SyncNode:
         link, fresh = None, True
         try:
             link, fresh = self._link(budget)
-            result = self._exchange(link, operation, budget.attempt_ends(), is_asking=is_asking)
+            link.silence, link.patient_until = budget.silence(), budget.patient_until()
+            result = self._exchange(link, operation, budget.deadline, is_asking=is_asking)
         except BrokenError as error:
             error.stale = not fresh
             self._drop_idle()
@@ -102,6 +113,14 @@ class SyncNode:
                 close_link(link)
             self._free.release()
 
+    def _give_up(self, lane: SyncLane, failure: BrokenError) -> None:
+        if isinstance(failure, SilenceError):
+            self._orphans.add(lane.identity)
+        if self._lane is lane:
+            # What idles beside it is as old, and most likely broken as well.
+            self._drop_idle()
+        self._drop_lane(lane)
+
     def _drop_lane(self, lane: SyncLane | None) -> None:
         """Let go of a lane, as soon as nobody uses it."""
         if lane is not None:
@@ -125,7 +144,7 @@ class SyncNode:
         for connection in (*self._idle, self._lane):
             if connection is not None:
                 connection.abandon()
-        self.breaker = Breaker(self._settings.breaker_after, self._observer)
+        self.breaker = Breaker(self._settings.breaker_after, self._observer, self._pulse)
         self._start_afresh()
 
     def _open_lane(self, begun: float) -> SyncLane | None:
@@ -136,8 +155,9 @@ class SyncNode:
                 budget = Budget(self._settings, begun)
                 link = self._open(budget)
                 try:
-                    able = ask(link, self._questions, self._orphans, budget.attempt_ends())
-                    self._lane = SyncLane(link, able)
+                    able = ask(link, self._questions, self._orphans, budget.deadline)
+                    link.silence = queues = first_attempt(self._settings)
+                    self._lane = SyncLane(link, able, queues, self._has_room)
                 except BaseException:
                     close_link(link)
                     raise
@@ -145,10 +165,21 @@ class SyncNode:
         finally:
             self._opening.release()
 
+    def _await_lane(self, begun: float) -> SyncLane | None:
+        if not self._settings.fast_lane or self._has_room():
+            return self._lane
+        left = begun + first_attempt(self._settings) - time.monotonic()
+        if self._opening.acquire(timeout=max(0.0, left)):
+            self._opening.release()
+        return self._lane
+
     def _open(self, budget: Budget) -> Link:
-        ends = budget.connecting_ends()
-        self.server = self._locate(ends)
-        return open_link(self._settings, self.server, ends)
+        self.server = self._locate(budget.locating_ends())
+        ends, silence = budget.connecting_ends(), budget.silence()
+        return open_link(self._settings, self.server, ends, silence=silence, pulse=self._pulse)
+
+    def _has_room(self) -> bool:
+        return self._free._value > 0  # noqa: SLF001
 
     def _reserve(self, budget: Budget) -> None:
         if not self._free.acquire(timeout=max(0.0, budget.deadline - time.monotonic())):

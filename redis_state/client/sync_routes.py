@@ -107,7 +107,7 @@ class SentinelRoute:
         if self._node.server is not None:
             # Without sentinels it goes on with the master that it has.
             with contextlib.suppress(AttemptError, StateStoreError):
-                ends = sentinels.share(float("inf"))
+                ends = time.monotonic() + sentinels.A_MOMENT
                 self._node.turn_to(self._sentinels.locate(ends))
         return self._node
 
@@ -117,7 +117,7 @@ class SentinelRoute:
         return self._node
 
     def servers(self, budget: Budget) -> list[Server]:
-        return [self._sentinels.locate(budget.connecting_ends())]
+        return [self._sentinels.locate(budget.locating_ends())]
 
     def close(self) -> None:
         self._node.close()
@@ -197,7 +197,7 @@ class ClusterRoutes:
         failure: AttemptError = NotNowError("no node of the cluster is known")
         for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
             try:
-                found = self._ask(server, sentinels.share(budget.connecting_ends()))
+                found = self._ask(server, budget.locating_ends())
             except AttemptError as error:
                 failure = error
             else:
@@ -206,7 +206,7 @@ class ClusterRoutes:
         raise failure
 
     def _ask(self, server: Server, deadline: float) -> SlotMap:
-        link = open_link(self._settings, server, deadline)
+        link = open_link(self._settings, server, deadline, silence=sentinels.PATIENCE)
         try:
             replies = link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
         finally:

@@ -23,7 +23,7 @@ class SyncSentinels:
         failure: AttemptError | None = None
         for sentinel in self._servers:
             try:
-                master = self._ask(sentinel, sentinels.share(deadline))
+                master = self._ask(sentinel, deadline)
             except AttemptError as error:
                 failure = error
                 self._servers = [*self._without(sentinel), sentinel]
@@ -41,7 +41,9 @@ class SyncSentinels:
 
     def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)
-        link = open_link(self._settings, sentinel, deadline, sentinel=True)
+        link = open_link(
+            self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
+        )
         try:
             (reply,) = link.exchange(wire.pack(batch), 1, deadline)
         finally:

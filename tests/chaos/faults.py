@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from redis_state.keys import place
 from tests.chaos.load import Load
 from tests.support.clusters import Cluster, Migration, slot_of
-from tests.support.nodes import Node, wait_until
+from tests.support.nodes import Node
 from tests.support.ports import Ports
 from tests.support.proxy import DOWN, UP, Proxy, Weather
 from tests.support.replicated import SERVICE, SentinelTrio
+from tests.support.waiting import wait_until
 
 # It keeps all that it acknowledges, so nothing explains a loss.
 _KEEPS_ALL = ("--appendonly", "yes", "--appendfsync", "always")

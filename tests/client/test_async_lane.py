@@ -14,14 +14,16 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import async_link
+from redis_state.client import async_opening
 from redis_state.client.async_link import AsyncLink
-from redis_state.client.attempts import BrokenError, SilenceError
+from redis_state.client.attempts import BrokenError, LateError, SilenceError, UnsentError
 from redis_state.settings import Settings
 from redis_state.url import Server
 from tests.client.waiting import PATIENCE, reached
 from tests.support import peers
+from tests.support.inside import async_node_of
 from tests.support.peers import Parrot
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 NAMES = [str(number) for number in range(40)]
@@ -47,7 +49,7 @@ def port(peer: Parrot) -> Iterator[int]:
 
 @pytest.fixture
 async def parroted(port: int) -> AsyncIterator[RedisStateBackend]:
-    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", budget=20.0, timeout=20.0)
+    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
     assert await backend.aget(TASK, "first") == "first"
     yield backend
     await backend.aclose()
@@ -56,7 +58,7 @@ async def parroted(port: int) -> AsyncIterator[RedisStateBackend]:
 @pytest.fixture
 async def link(port: int) -> AsyncIterator[AsyncLink]:
     server = Server("127.0.0.1", port)
-    link = await async_link.open_link(Settings(), server, time.monotonic() + 5, shared=True)
+    link = await async_opening.open_link(Settings(), server, time.monotonic() + 5, shared=True)
     yield link
     link.close()
 
@@ -91,29 +93,71 @@ async def test_many_calls_of_one_tick_leave_fifty_at_a_time(
     assert peer.connections == 1
 
 
-async def test_a_call_with_little_time_ends_with_it_and_ends_the_silent_connection(
+async def test_a_call_with_little_time_ends_with_it_and_the_others_wait_on(
     link: AsyncLink, peer: Parrot
 ) -> None:
     with peer.holding(b"HGET"):
-        patient = [link.exchange(hget(name), 1, time.monotonic() + 30) for name in NAMES]
-        with pytest.raises(SilenceError):
+        first = link.exchange(hget("first"), 1, time.monotonic() + 30)
+        with pytest.raises(LateError):
             await link.exchange(hget("hasty"), 1, time.monotonic() + 0.2)
-        outcomes = await asyncio.gather(*patient, return_exceptions=True)
+        last = link.exchange(hget("last"), 1, time.monotonic() + 30)
+    assert (await first)[0].endswith(b"first")
+    assert (await last)[0].endswith(b"last")
+
+
+async def test_a_connection_that_stays_silent_ends_for_all(link: AsyncLink, peer: Parrot) -> None:
+    link.silence = 0.2
+    with peer.holding(b"HGET"):
+        calls = [link.exchange(hget(name), 1, time.monotonic() + 30) for name in NAMES]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [SilenceError] * len(NAMES)
     assert len({id(outcome) for outcome in outcomes}) == len(NAMES)
     with pytest.raises(SilenceError):
         link.exchange(hget("late"), 1, time.monotonic() + 30)
 
 
+async def test_what_was_not_sent_in_time_goes_another_way_as_far_as_there_is_room(
+    link: AsyncLink, peer: Parrot
+) -> None:
+    link.room, link.leaves_before = lambda: 0, 29.9
+    large = b"*3\r\n$4\r\nHGET\r\n$1\r\np\r\n$60000\r\n%b\r\n" % (b"x" * 60_000)
+    with peer.holding(b"HGET"):
+        calls = [link.exchange(large, 1, time.monotonic() + 30) for _ in range(400)]
+        await reached(lambda: link._is_full)
+        link.room = lambda: 3
+        await reached(lambda: any(call.done() for call in calls))
+        ended = [call.exception() for call in calls if call.done()]
+        assert [type(each) for each in ended] == [UnsentError] * 3
+        link.room = lambda: 0
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(each, (list, UnsentError)) for each in outcomes)
+    assert sum(isinstance(each, list) for each in outcomes) > 300
+    assert peer.connections == 1
+
+
+async def test_tasks_wait_for_the_lane_that_is_opened_where_the_pool_has_no_room(
+    port: int, peer: Parrot
+) -> None:
+    url = f"redis://127.0.0.1:{port}"
+    backend = RedisStateBackend(url=url, pool_size=1, budget=20.0, timeout=20.0, breaker_after=20.0)
+    with peer.holding(b"COMMAND"):
+        calls = asyncio.gather(*(backend.aget(TASK, name) for name in NAMES))
+        await reached(lambda: peer.connections == 2)
+    assert await calls == NAMES
+    # One opened the lane and one took the pool; the others travelled together.
+    assert max(map(len, peer.reads())) >= len(NAMES) - 2
+    await backend.aclose()
+
+
 async def test_a_call_that_came_later_with_less_time_is_watched_too(
     link: AsyncLink, peer: Parrot
 ) -> None:
-    for seconds in (30.0, 0.3, 20.0):
+    for seconds in (30.0, 10.0, 20.0):
         with peer.holding(b"HGET"):
             first = link.exchange(hget("first"), 1, time.monotonic() + seconds)
             await reached(lambda: bool(peer.reads()))
         assert (await first)[0].endswith(b"first")
-    with peer.holding(b"HGET"), pytest.raises(SilenceError):
+    with peer.holding(b"HGET"), pytest.raises(LateError):
         await link.exchange(hget("hasty"), 1, time.monotonic() + 0.2)
 
 
@@ -146,7 +190,9 @@ async def test_a_cancelled_call_whose_reply_comes_late_shifts_none(
         for call in calls[::3]:
             call.cancel()
         late = [asyncio.create_task(parroted.aget(TASK, f"late {name}")) for name in NAMES]
-        await asyncio.sleep(0.02)
+        lane = async_node_of(parroted)._lane
+        assert lane is not None
+        await reached(lambda: len(lane._waiting) == 2 * len(NAMES))
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes[::3])
     assert outcomes[1::3] == NAMES[1::3]
@@ -158,8 +204,9 @@ async def test_a_cancelled_call_whose_reply_comes_late_shifts_none(
 async def test_a_cancelled_call_that_is_never_answered_ends_the_connection(
     link: AsyncLink, peer: Parrot
 ) -> None:
+    link.silence = 0.2
     with peer.holding(b"HGET"):
-        link.exchange(hget("cancelled"), 1, time.monotonic() + 0.2).cancel()
+        link.exchange(hget("cancelled"), 1, time.monotonic() + 30).cancel()
         with pytest.raises(SilenceError):
             await link.exchange(hget("waiting"), 1, time.monotonic() + 30)
 
@@ -176,7 +223,7 @@ async def test_a_reply_that_nobody_asked_for_ends_the_lane_and_costs_no_call() -
         closed.append(connection)
 
     with peers.listener(behave) as port:
-        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}")
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
         assert await backend.aget(TASK, "a") == "a"
         connections[0].sendall(b"$5\r\nwrong\r\n")
         await reached(lambda: closed == connections)
@@ -191,6 +238,7 @@ async def test_bytes_that_are_no_reply_fail_what_is_under_way(
 ) -> None:
     with peer.holding(b"HGET"):
         calls = [link.exchange(hget(name), 1, time.monotonic() + 30) for name in NAMES]
+        await reached(lambda: len(peer.reads()) > 0)
         link.data_received(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [BrokenError] * len(NAMES)

@@ -41,7 +41,7 @@ PATIENT: dict[str, Any] = {
     "timeout": 6.0,
     "budget": 10.0,
 }
-HASTY: dict[str, Any] = {"durability": "replicas:1", "durability_timeout": 0.05}
+HASTY: dict[str, Any] = PATIENT | {"durability_timeout": 0.05}
 WITH_WAITAOF = (*(name for name in FETCHED if name != "redis62"), "valkey91")
 WITHOUT_WAITAOF = (*FETCHED[:1], *(("path",) if ON_PATH else ()))
 NOT_CONFIRMED = "The write was made, but 0 of 1 replicas confirmed it"
@@ -49,7 +49,7 @@ NOT_CONFIRMED = "The write was made, but 0 of 1 replicas confirmed it"
 Make: TypeAlias = Callable[..., Verbs]
 Write: TypeAlias = Callable[[Verbs], Awaitable[None]]
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(params=COLOURS)
@@ -60,7 +60,8 @@ def colour(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def verbs_at(colour: str) -> Make:
     def make(url: str, **options: Any) -> Verbs:
-        return Verbs(RedisStateBackend(url=url, **options), colour)
+        defaults = {"budget": 30.0, "timeout": 10.0}
+        return Verbs(RedisStateBackend(url=url, **defaults | options), colour)
 
     return make
 
@@ -120,6 +121,8 @@ async def prepare(verbs: Verbs, url: str) -> None:
     worker = RedisWorkerBackend(url=url)
     reference = worker.serialize_asset_state_store_to_ref(value=1, key="key", scope=BY_NAME)
     await verbs.set(ASSET, "referred", json.dumps({"__airflow_state_ref__": reference}))
+    worker.serialize_asset_state_store_to_ref(value=1, key="key", scope=BY_NAME)
+    worker.serialize_task_state_store_to_ref(value=1, key="key", scope=TASK)
     worker.close()
 
 
@@ -216,7 +219,7 @@ async def test_a_replica_that_hangs_confirms_nothing_and_the_value_stands(
 async def test_more_replicas_than_there_are_cannot_confirm(
     replicated: Replicated, replica: Node, verbs_at: Make
 ) -> None:
-    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=1.5)
+    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=2.0)
     with pytest.raises(DurabilityError, match="1 of 2 replicas confirmed it"):
         await verbs.set(TASK, "key", "1")
     assert await verbs.get(TASK, "key") == "1"
@@ -226,19 +229,19 @@ async def test_more_replicas_than_there_are_cannot_confirm(
 async def test_a_server_that_has_lost_the_scripts_is_waited_for_once(
     replicated: Replicated, verbs_at: Make
 ) -> None:
-    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=1.5)
+    verbs = verbs_at(replicated.url, durability="replicas:2", durability_timeout=2.0)
     replicated.master.ask("SCRIPT", "FLUSH")
     with pytest.raises(DurabilityError, match="replicas confirmed it"):
         await verbs.set(TASK, "key", "1")
     await close(verbs)
 
 
-@pytest.mark.parametrize("budget", [1.2, 2.5])
+@pytest.mark.parametrize("budget", [4.0, 8.0])
 async def test_the_wait_ends_within_the_budget_so_that_the_error_says_what_is_missing(
     replicated: Replicated, replica: Node, verbs_at: Make, budget: float
 ) -> None:
     replicated.break_replication()
-    verbs = verbs_at(replicated.url, durability="replicas:1", timeout=2.0, budget=budget)
+    verbs = verbs_at(replicated.url, durability="replicas:1", timeout=6.0, budget=budget)
     with pytest.raises(DurabilityError, match=NOT_CONFIRMED):
         await verbs.set(TASK, "key", "1")
     await close(verbs)
@@ -248,7 +251,8 @@ async def test_others_go_on_while_a_write_waits(
     replicated: Replicated, written: None, verbs_at: Make
 ) -> None:
     replicated.break_replication()
-    verbs = verbs_at(replicated.url, **PATIENT | {"durability_timeout": PATIENCE, "budget": 20.0})
+    long = {"durability_timeout": 2 * PATIENCE, "budget": 3 * PATIENCE}
+    verbs = verbs_at(replicated.url, **PATIENT | long)
     with ThreadPoolExecutor(1) as threads:
         write = asyncio.ensure_future(in_background(threads, verbs))
         await reached(lambda: blocked(replicated.master) == 1)
@@ -291,7 +295,7 @@ async def test_a_write_that_has_ended_is_on_the_disk(
 
 async def test_a_disk_that_is_never_waited_for_confirms_nothing(verbs_at: Make) -> None:
     with servers.server(FIELD_FORM, "--appendonly", "yes", "--appendfsync", "no") as running:
-        verbs = verbs_at(running.url, durability="aof", durability_timeout=0.1)
+        verbs = verbs_at(running.url, **HASTY | {"durability": "aof"})
         with pytest.raises(DurabilityError, match="The write was made.*on disk"):
             await verbs.set(TASK, "key", "1")
         assert await verbs.get(TASK, "key") == "1"

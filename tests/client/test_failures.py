@@ -20,8 +20,10 @@ from redis_state import (
 )
 from redis_state.testing import EmbeddedServer
 from tests.support import peers
+from tests.support.freezing import freeze
 from tests.support.servers import FIELD_FORM, HASH_FORM, raw_client, server
 from tests.support.verbs import COLOURS, Verbs
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 BUDGET = 0.8
@@ -128,7 +130,7 @@ async def test_what_the_server_refuses_is_told_with_a_remedy(
     verbs_at: Make, reply: str, error: type[Exception], says: str
 ) -> None:
     with peers.listener(peers.answer(f"-{reply}\r\n".encode())) as port:
-        verbs = verbs_at(url_of(port))
+        verbs = verbs_at(url_of(port), budget=2.0)
         await fails_once(verbs, error, says)
 
 
@@ -146,7 +148,7 @@ async def test_a_user_who_may_not_ask_is_served_in_the_form_that_all_have(verbs_
         raw.execute_command(
             "ACL", "SETUSER", "airflow", "on", f">{SECRET}", "~airflow:*", "+@all", "-command"
         )
-        verbs = verbs_at(running.url, username="airflow", password=SECRET)
+        verbs = verbs_at(running.url, username="airflow", password=SECRET, **PATIENT)
         await verbs.set(TASK, "key", "1")
         assert await verbs.get(TASK, "key") == "1"
         assert raw.hkeys("airflow:t:{dag/run/task}:-1") == [b"key"]
@@ -155,15 +157,15 @@ async def test_a_user_who_may_not_ask_is_served_in_the_form_that_all_have(verbs_
 
 async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Make) -> None:
     with server(FIELD_FORM, "--requirepass", SECRET) as running:
-        right = verbs_at(running.url, password=SECRET)
+        right = verbs_at(running.url, password=SECRET, **PATIENT)
         await right.set(TASK, "key", "1")
         assert await right.get(TASK, "key") == "1"
         await close(right)
-        without = verbs_at(running.url)
+        without = verbs_at(running.url, **PATIENT)
         with pytest.raises(MisconfiguredError, match="asks for a password"):
             await without.get(TASK, "key")
         await close(without)
-        wrong = verbs_at(running.tcp_url, username="airflow", password=f"not {SECRET}")
+        wrong = verbs_at(running.tcp_url, username="airflow", password=f"not {SECRET}", **PATIENT)
         with pytest.raises(MisconfiguredError, match="refused the user or password") as caught:
             await wrong.get(TASK, "key")
         assert SECRET not in chain(caught.value)
@@ -171,7 +173,7 @@ async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Ma
 
 async def test_a_password_that_no_one_asked_for_is_told_so(verbs_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.url, password=SECRET)
+        verbs = verbs_at(running.url, password=SECRET, **PATIENT)
         with pytest.raises(MisconfiguredError, match="asks for no password") as caught:
             await verbs.get(TASK, "key")
         assert SECRET not in chain(caught.value)
@@ -182,14 +184,14 @@ async def test_a_database_beyond_the_last_is_told(verbs_at: Make) -> None:
         server(FIELD_FORM) as running,
         pytest.raises(MisconfiguredError, match="no database of that number"),
     ):
-        await verbs_at(f"redis://127.0.0.1:{running.port}/99").get(TASK, "key")
+        await verbs_at(f"redis://127.0.0.1:{running.port}/99", **PATIENT).get(TASK, "key")
 
 
 async def test_a_replica_s_refusal_is_tried_again_until_the_budget_ends(
     verbs_at: Make, server_name: str
 ) -> None:
     with server(server_name, "--replicaof", "127.0.0.1", "1") as replica:
-        verbs = verbs_at(replica.url)
+        verbs = verbs_at(replica.url, budget=2.5)
         with pytest.raises(UnavailableError, match="within the budget.*(READONLY|MASTERDOWN)"):
             await verbs.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
         await close(verbs)
@@ -197,7 +199,7 @@ async def test_a_replica_s_refusal_is_tried_again_until_the_budget_ends(
 
 async def test_a_full_server_is_told_with_a_remedy(verbs_at: Make, server_name: str) -> None:
     with server(server_name, "--maxmemory", "1") as full:
-        verbs = verbs_at(full.url)
+        verbs = verbs_at(full.url, **PATIENT)
         with pytest.raises(UnavailableError, match="at its maxmemory"):
             await verbs.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
         assert await verbs.get(TASK, "key") is None
@@ -247,7 +249,7 @@ async def test_an_error_of_a_value_keeps_its_connection(
 
 async def test_a_restarted_server_is_found_again(verbs_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.tcp_url, budget=5.0)
+        verbs = verbs_at(running.tcp_url, **PATIENT)
         await verbs.set(TASK, "key", "1")
         running.kill()
         running.start()
@@ -268,9 +270,9 @@ async def test_connections_that_the_server_closed_cost_no_call(
 
 async def test_a_frozen_server_is_a_timeout_and_usable_when_it_wakes(verbs_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.url, **HASTY)
+        verbs = verbs_at(running.url, budget=3.0, timeout=1.0)
         await verbs.set(TASK, "key", "1")
-        running.pause()
+        freeze(running)
         with pytest.raises(OperationTimeoutError):
             await verbs.get(TASK, "key")
         running.resume()
@@ -296,7 +298,7 @@ async def test_an_upgraded_server_is_noticed(verbs_at: Make) -> None:
     assert HASH_FORM is not None
     deadline = datetime.now(UTC) + timedelta(hours=1)
     with server(HASH_FORM) as old:
-        verbs = verbs_at(old.tcp_url, budget=5.0)
+        verbs = verbs_at(old.tcp_url, **PATIENT)
         await verbs.set(TASK, "key", "1", expires_at=deadline)
         port = old.port
     new = server(FIELD_FORM)

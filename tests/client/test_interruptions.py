@@ -16,6 +16,7 @@ from redis_state import RedisStateBackend, TaskScope
 from tests.client.waiting import PATIENCE, on_the_lane, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 NAMES = [str(number) for number in range(30)]
@@ -78,7 +79,7 @@ def peer() -> Parrot:
 @pytest.fixture
 def parroted(peer: Parrot) -> Iterator[RedisStateBackend]:
     with peers.listener(peer) as port:
-        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", budget=20.0, timeout=20.0)
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
         assert backend.get(TASK, "first") == "first"
         yield backend
         backend.close()

@@ -14,6 +14,7 @@ from tests.client.waiting import reached
 from tests.support import peers
 from tests.support.servers import FIELD_FORM, Servers
 from tests.support.verbs import COLOURS
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 # A map index makes the verbs take scripts, on servers of each form.
@@ -36,8 +37,7 @@ def colour(request: pytest.FixtureRequest) -> str:
 def crowd_at(colour: str, fast_lane: bool) -> Make:
     def make(port: int, **options: Any) -> Crowd:
         url = f"redis://127.0.0.1:{port}"
-        defaults = {"budget": 20.0, "timeout": 20.0, "connect_timeout": 20.0}
-        return Crowd(RedisStateBackend(url=url, fast_lane=fast_lane, **defaults | options), colour)
+        return Crowd(RedisStateBackend(url=url, fast_lane=fast_lane, **PATIENT | options), colour)
 
     return make
 
@@ -70,7 +70,7 @@ async def test_every_call_to_a_server_that_falls_silent_ends_with_its_budget(
 ) -> None:
     peer = peers.Parrot()
     with peers.listener(peer) as port:
-        crowd = crowd_at(port, budget=1.5, timeout=0.4, breaker_after=0)
+        crowd = crowd_at(port, budget=5.0, timeout=1.2, breaker_after=0)
         assert await crowd.run("get", READS[:1]) == NAMES[:1]
         with peer.holding(b"HGET"):
             outcomes = await crowd.run("get", READS)

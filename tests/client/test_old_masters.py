@@ -16,6 +16,7 @@ from redis_state.testing import EmbeddedServer
 from tests.support import peers
 from tests.support.servers import FIELD_FORM, server
 from tests.support.verbs import COLOURS, Verbs
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 
@@ -49,7 +50,7 @@ def sentinel() -> Iterator[Sentinel]:
 def verbs(request: pytest.FixtureRequest, sentinel: Sentinel, fast_lane: bool) -> Iterator[Verbs]:
     with peers.listener(sentinel) as port:
         url = f"redis+sentinel://127.0.0.1:{port}/service/0"
-        backend = RedisStateBackend(url=url, namespace="old", fast_lane=fast_lane)
+        backend = RedisStateBackend(url=url, namespace="old", fast_lane=fast_lane, **PATIENT)
         yield Verbs(backend, request.param)
         backend.close()
 

@@ -37,7 +37,9 @@ from tests.support.verbs import COLOURS, Verbs
 TASK = TaskScope("dag", "run", "task")
 PAGE = keys.place("airflow", TASK).page
 HOST = "127.0.0.1"
+# Of what is to fail, and of what is to succeed.
 BUDGET = 1.0
+ENOUGH = 30.0
 # Where nobody listens.
 NOWHERE = f"{HOST}:1"
 # So many slots that each master of a small cluster has some of their pages.
@@ -178,7 +180,7 @@ async def test_a_slot_that_moves_on_is_found_again_and_remembered(
     other = Script({b"COMMAND": always(ABLE), b"HGET": always(NO_VALUE)})
     with peers.listener(other) as elsewhere:
         script.commands[b"HGET"] = always(moved(elsewhere))
-        verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
+        verbs = verbs_at(f"redis+cluster://{HOST}:{port}", budget=ENOUGH)
         for _ in range(3):
             assert await verbs.get(TASK, "key") is None
         await close(verbs)
@@ -206,7 +208,7 @@ async def test_a_node_that_does_not_know_its_address_is_where_it_was_asked(
     verbs_at: Make, script: Script, port: int, host: bytes
 ) -> None:
     script.commands[b"CLUSTER"] = always(all_slots(port, host))
-    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
+    verbs = verbs_at(f"redis+cluster://{HOST}:{port}", budget=ENOUGH)
     assert await verbs.get(TASK, "key") is None
     await close(verbs)
 
@@ -215,7 +217,7 @@ async def test_a_url_of_one_server_that_meets_a_cluster_is_told_the_other_form(
     verbs_at: Make, cluster: Cluster
 ) -> None:
     stranger = next(node for node in cluster.masters if node is not cluster.owner(PAGE))
-    verbs = verbs_at(f"redis://{stranger.address}")
+    verbs = verbs_at(f"redis://{stranger.address}", budget=ENOUGH)
     await fails(verbs, MisconfiguredError, r"node of a cluster \(MOVED.*write redis\+cluster://")
 
 
@@ -223,7 +225,7 @@ async def test_a_url_of_a_cluster_that_meets_one_server_is_told_the_other_form(
     verbs_at: Make,
 ) -> None:
     with servers.server(FIELD_FORM) as running:
-        verbs = verbs_at(f"redis+cluster://{HOST}:{running.port}")
+        verbs = verbs_at(f"redis+cluster://{HOST}:{running.port}", budget=ENOUGH)
         await fails(verbs, MisconfiguredError, "is no node of a cluster: write redis://")
 
 
@@ -246,13 +248,13 @@ async def works_everywhere(verbs: Verbs) -> None:
 
 async def test_a_cluster_is_found_by_any_of_its_nodes(verbs_at: Make, cluster: Cluster) -> None:
     for node in cluster.nodes:
-        verbs = verbs_at(f"redis+cluster://{node.address}", budget=2.5)
+        verbs = verbs_at(f"redis+cluster://{node.address}", budget=ENOUGH)
         await works_everywhere(verbs)
         await close(verbs)
 
 
 async def test_a_seed_that_is_down_is_passed_over(verbs_at: Make, cluster: Cluster) -> None:
-    verbs = verbs_at(f"redis+cluster://{NOWHERE},{cluster.nodes[0].address}", budget=2.5)
+    verbs = verbs_at(f"redis+cluster://{NOWHERE},{cluster.nodes[0].address}", budget=ENOUGH)
     await works_everywhere(verbs)
     await close(verbs)
 
@@ -261,7 +263,7 @@ async def test_seeds_that_hang_are_passed_over(verbs_at: Make, cluster: Cluster)
     with ExitStack() as stack:
         mute = [stack.enter_context(peers.listener(peers.mute)) for _ in range(2)]
         seeds = ",".join([*(f"{HOST}:{port}" for port in mute), cluster.nodes[0].address])
-        verbs = verbs_at(f"redis+cluster://{seeds}", budget=2.5)
+        verbs = verbs_at(f"redis+cluster://{seeds}", budget=ENOUGH)
         await works_everywhere(verbs)
         await close(verbs)
 
@@ -283,7 +285,7 @@ async def test_a_node_that_hangs_costs_its_own_slots_alone(
 ) -> None:
     hung = cluster.owner(PAGE)
     with frozen(hung):
-        verbs = verbs_at(cluster.url)
+        verbs = verbs_at(cluster.url, budget=ENOUGH)
         await fails(verbs_at(cluster.url), OperationTimeoutError, "did not answer within")
         for scope in TASKS:
             if cluster_owner(cluster, scope, hung) is not hung:
@@ -351,7 +353,7 @@ def naming(node: EmbeddedServer) -> bytes:
 
 
 async def test_the_master_is_who_the_sentinels_say(verbs_at: Make, trio: SentinelTrio) -> None:
-    verbs = verbs_at(trio.url, budget=2.5)
+    verbs = verbs_at(trio.url, budget=ENOUGH)
     await verbs.set(TASK, "key", "1")
     assert trio.master.ask("HLEN", PAGE) == 1
     await close(verbs)
@@ -362,7 +364,9 @@ async def test_a_sentinel_that_hangs_and_one_that_is_down_are_passed_over(
 ) -> None:
     well = trio.sentinels[0].address
     with peers.listener(peers.mute) as hung:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{hung},{NOWHERE},{well}/{SERVICE}", budget=2.5)
+        verbs = verbs_at(
+            f"redis+sentinel://{HOST}:{hung},{NOWHERE},{well}/{SERVICE}", budget=ENOUGH
+        )
         await verbs.set(TASK, "key", "1")
         assert await verbs.get(TASK, "key") == "1"
         await close(verbs)
@@ -374,7 +378,7 @@ async def test_one_of_many_sentinels_that_is_well_is_found(
     with ExitStack() as stack:
         hung = [stack.enter_context(peers.listener(peers.mute)) for _ in range(5)]
         where = ",".join([*(f"{HOST}:{port}" for port in hung), trio.sentinels[0].address])
-        verbs = verbs_at(f"redis+sentinel://{where}/{SERVICE}", budget=5.0)
+        verbs = verbs_at(f"redis+sentinel://{where}/{SERVICE}", budget=ENOUGH)
         await verbs.set(TASK, "key", "1")
         await close(verbs)
 
@@ -383,7 +387,9 @@ async def test_a_service_that_no_sentinel_knows_is_a_misconfiguration(
     verbs_at: Make, trio: SentinelTrio
 ) -> None:
     url = trio.url.replace(f"/{SERVICE}/", "/other/")
-    await fails(verbs_at(url), MisconfiguredError, "No sentinel of .* knows .* 'other'")
+    await fails(
+        verbs_at(url, budget=ENOUGH), MisconfiguredError, "No sentinel of .* knows .* 'other'"
+    )
 
 
 async def test_sentinels_that_are_all_down_are_unavailable_and_named(verbs_at: Make) -> None:
@@ -408,7 +414,7 @@ async def test_sentinels_that_name_a_replica_are_asked_again_until_they_name_the
         return naming(named.pop(0) if len(named) > 1 else named[0])
 
     with peers.listener(Script({b"SENTINEL": next_one})) as sentinel:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}", budget=2.5)
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}", budget=ENOUGH)
         # A replica would answer a read, too, and perhaps with what is long gone.
         assert await verbs.get(TASK, "key") is None
         assert named == [master]
@@ -429,7 +435,7 @@ async def test_a_sentinel_that_refuses_is_passed_over(verbs_at: Make, trio: Sent
     refusal = always(b"-IDONTKNOW I have enough to do\r\n")
     with peers.listener(Script({b"SENTINEL": refusal})) as sentinel:
         well = trio.sentinels[0].address
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel},{well}/{SERVICE}", budget=2.5)
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel},{well}/{SERVICE}", budget=ENOUGH)
         await verbs.set(TASK, "key", "1")
         await close(verbs)
 

@@ -11,14 +11,15 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client import sync_link
-from redis_state.client.attempts import BrokenError, SilenceError
+from redis_state.client.attempts import LateError, SilenceError, UnsentError
 from redis_state.client.sync_lane import SyncLane
 from redis_state.operations import Capabilities
 from redis_state.settings import Settings
 from redis_state.url import Server
-from tests.client.waiting import PATIENCE, on_the_lane, wait_for
+from tests.client.waiting import PATIENCE, on_the_lane, queued, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 NAMES = [str(number) for number in range(30)]
@@ -44,7 +45,7 @@ def port(peer: Parrot) -> Iterator[int]:
 
 @pytest.fixture
 def parroted(port: int) -> Iterator[RedisStateBackend]:
-    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", budget=20.0, timeout=20.0)
+    backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **PATIENT)
     assert backend.get(TASK, "first") == "first"
     yield backend
     backend.close()
@@ -80,9 +81,7 @@ def test_calls_made_while_another_is_under_way_leave_in_one_write(
         first = threads.submit(parroted.get, TASK, "leads")
         wait_for(lambda: peer.reads()[-1] == [b"leads"])
         others = [threads.submit(parroted.get, TASK, name) for name in NAMES]
-        wait_for(lambda: on_the_lane() == 1 + len(NAMES))
-        # The last one may have come to the lane and not stand in its queue yet.
-        time.sleep(0.05)
+        wait_for(lambda: queued(parroted) == len(NAMES))
     assert first.result(PATIENCE) == "leads"
     assert [other.result(PATIENCE) for other in others] == NAMES
     assert sorted(peer.reads()[-1]) == sorted(name.encode() for name in NAMES)
@@ -97,7 +96,7 @@ def test_a_call_with_little_time_leaves_the_queue_and_the_others_wait_on(
         wait_for(lambda: bool(peer.reads()))
         second = threads.submit(lane.exchange, hget("second"), 1, in_seconds(30))
         wait_for(lambda: on_the_lane() == 2)
-        with pytest.raises(SilenceError):
+        with pytest.raises(LateError):
             lane.exchange(hget("hasty"), 1, in_seconds(0.2))
         assert not first.done()
         assert not second.done()
@@ -106,7 +105,7 @@ def test_a_call_with_little_time_leaves_the_queue_and_the_others_wait_on(
     assert [b"hasty"] not in peer.reads()
 
 
-def test_the_calls_that_left_with_one_of_little_time_end_with_it_and_typed(
+def test_calls_that_queue_behind_one_that_breaks_the_lane_go_another_way(
     lane: SyncLane, peer: Parrot, threads: ThreadPoolExecutor
 ) -> None:
     with peer.holding(b"HGET"):
@@ -116,8 +115,51 @@ def test_the_calls_that_left_with_one_of_little_time_end_with_it_and_typed(
         with pytest.raises(SilenceError):
             hasty.result(PATIENCE)
         for call in patient:
-            with pytest.raises(BrokenError):
+            with pytest.raises(UnsentError):
                 call.result(PATIENCE)
+
+
+def test_a_leader_whose_time_is_over_leaves_the_rest_to_the_next(
+    lane: SyncLane, peer: Parrot, threads: ThreadPoolExecutor
+) -> None:
+    hset = b"*4\r\n$4\r\nHSET\r\n$1\r\np\r\n$1\r\nf\r\n$1\r\nv\r\n"
+    with peer.holding(b"HSET"):
+        with peer.holding(b"HGET", b"HSET"):
+            first = threads.submit(lane.exchange, hget("first"), 1, in_seconds(30))
+            wait_for(lambda: bool(peer.reads()))
+            # It stands first in the queue, so it leads next.
+            hasty = threads.submit(lane.exchange, hset, 1, in_seconds(3))
+            wait_for(lambda: on_the_lane() == 2)
+            names = NAMES[2:]
+            others = [threads.submit(lane.exchange, hget(n), 1, in_seconds(30)) for n in names]
+            wait_for(lambda: on_the_lane() == 2 + len(names))
+        assert first.result(PATIENCE)[0].endswith(b"first")
+        with pytest.raises(LateError):
+            hasty.result(PATIENCE)
+        assert not any(other.done() for other in others)
+    for other, name in zip(others, names, strict=True):
+        assert other.result(PATIENCE)[0].endswith(name.encode())
+    assert lane.exchange(hget("again"), 1, in_seconds(30))[0].endswith(b"again")
+    assert peer.connections == 1
+
+
+def test_a_call_stays_in_the_queue_where_there_is_no_other_way(
+    lane: SyncLane, peer: Parrot, threads: ThreadPoolExecutor
+) -> None:
+    rooms = [False]
+    lane._queues, lane._has_room = 0.1, lambda: rooms[0]
+    with peer.holding(b"HGET"):
+        first = threads.submit(lane.exchange, hget("first"), 1, in_seconds(30))
+        wait_for(lambda: bool(peer.reads()))
+        stays = threads.submit(lane.exchange, hget("stays"), 1, in_seconds(30))
+        with pytest.raises(LateError):
+            lane.exchange(hget("hasty"), 1, in_seconds(0.4))
+        assert not stays.done()
+        rooms[0] = True
+        with pytest.raises(UnsentError):
+            stays.result(PATIENCE)
+    assert first.result(PATIENCE)[0].endswith(b"first")
+    assert lane.failure is None
 
 
 def test_a_lone_caller_of_many_busy_ones_is_served_among_them(

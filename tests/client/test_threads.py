@@ -9,12 +9,14 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import redis
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
+from tests.client.waiting import wait_for
 from tests.support import peers
 from tests.support.inside import node_of
 
@@ -51,7 +53,14 @@ def test_a_pool_that_stays_busy_is_an_error_that_names_the_remedy(
     with pytest.raises(UnavailableError, match="stayed busy.*pool_size"):
         backend.get(TASK, "key")
     node_of(backend)._free.release()
-    assert backend.get(TASK, "key") is None
+    # With so little time, one that is given back may be needed twice.
+    wait_for(lambda: succeeds(backend))
+
+
+def succeeds(backend: RedisStateBackend) -> bool:
+    with suppress(UnavailableError):
+        return backend.get(TASK, "key") is None
+    return False
 
 
 def test_a_closed_backend_opens_again(backend: RedisStateBackend) -> None:
@@ -124,7 +133,7 @@ def test_a_fork_in_mid_use_disturbs_neither_side(backend: RedisStateBackend) -> 
         thread.start()
 
     def child() -> None:
-        signal.alarm(20)
+        signal.alarm(60)
         for number in range(100, 110):
             scope = TaskScope("dag", "run", "task", number)
             backend.set(scope, "key", str(number))

@@ -1,35 +1,27 @@
-"""Waits until something happens, from a thread or in a loop; what never does fails the test."""
+"""Waits of the client's suite: those of all tests, and one for the lane of threads."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import time
-from collections.abc import Callable
 from types import FrameType
 
+from redis_state import RedisStateBackend
 from redis_state.client import sync_lane
+from tests.support.inside import node_of
+from tests.support.waiting import PATIENCE, reached, wait_for
 
-PATIENCE = 10.0
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
-
-
-async def reached(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        await asyncio.sleep(0.005)
+__all__ = ["PATIENCE", "on_the_lane", "queued", "reached", "wait_for"]
 
 
 def on_the_lane() -> int:
     """Count the threads that are in a call of a lane now."""
     return sum(map(_is_on_the_lane, sys._current_frames().values()))
+
+
+def queued(backend: RedisStateBackend) -> int:
+    """Count the calls that stand in the queue of a backend's lane for threads."""
+    lane = node_of(backend)._lane
+    return len(lane._queue._calls) if lane is not None else 0
 
 
 def _is_on_the_lane(frame: FrameType | None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +9,9 @@ import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
 from tests.support.verbs import Verbs
+from tests.support.waiting import passed_by
 
+NOW = timedelta(0)
 SOON = timedelta(milliseconds=150)
 LATER = timedelta(hours=1)
 TASK = TaskScope("dag", "run", "task")
@@ -21,15 +22,21 @@ def in_(delta: timedelta) -> datetime:
 
 
 async def pass_(delta: timedelta) -> None:
-    await asyncio.sleep(delta.total_seconds() + 0.02)
+    """Wait until what was written just now with that deadline has to be gone."""
+    await passed_by(in_(delta))
 
 
 async def test_a_value_is_there_until_its_deadline_and_not_after(
     verbs: Verbs, scope: StateScope
 ) -> None:
-    await verbs.set(scope, "key", "1", expires_at=in_(SOON))
-    assert await verbs.get(scope, "key") == "1"
-    await pass_(SOON)
+    await verbs.set(scope, "key", "0", expires_at=in_(LATER))
+    assert await verbs.get(scope, "key") == "0"
+    await verbs.set(scope, "key", "1", expires_at=(deadline := in_(SOON)))
+    asked = in_(NOW)
+    while await verbs.get(scope, "key") == "1":
+        assert asked < deadline
+        asked = in_(NOW)
+    assert in_(NOW) >= deadline
     assert await verbs.get(scope, "key") is None
     assert await verbs.get_many(scope, ["key"]) == {}
     assert await verbs.entries(scope) == {}
@@ -67,8 +74,10 @@ async def test_writing_with_a_deadline_ends_a_permanent_value(
     verbs: Verbs, scope: StateScope
 ) -> None:
     await verbs.set(scope, "key", "1")
-    await verbs.set(scope, "key", "2", expires_at=in_(SOON))
+    await verbs.set(scope, "key", "2", expires_at=in_(LATER))
     assert await verbs.get(scope, "key") == "2"
+    await verbs.set(scope, "key", "3")
+    await verbs.set(scope, "key", "4", expires_at=in_(SOON))
     await pass_(SOON)
     assert await verbs.get(scope, "key") is None
 

@@ -5,7 +5,6 @@ The namespaces are prefixes of each other, and look like parts of each other's k
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +17,7 @@ from redis_state import StateScope, TaskScope, keys
 from tests.support import topologies
 from tests.support.servers import NAMES
 from tests.support.verbs import Verbs
+from tests.support.waiting import passed_by
 
 ENDINGS = ("", ":t", ":a", "b")
 MAPPED = [TaskScope("dag", "run", "task", index) for index in (-1, 0, 128)]
@@ -118,8 +118,9 @@ async def test_what_expires_for_one_stays_for_the_others(
 ) -> None:
     await fill(airflows, scope)
     before = await state(airflows, scope)
-    await airflows[""].set(scope, "a", '"short"', expires_at=datetime.now(UTC) + LIFE)
-    await asyncio.sleep(LIFE.total_seconds() + 0.02)
+    deadline = datetime.now(UTC) + LIFE
+    await airflows[""].set(scope, "a", '"short"', expires_at=deadline)
+    await passed_by(deadline)
     assert await state(airflows, scope) == before | {"": {"b": '"b"'}}
 
 

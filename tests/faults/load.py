@@ -26,7 +26,7 @@ from tests.faults.history import (
     broken_promises,
     linearizability,
 )
-from tests.support.nodes import wait_until
+from tests.support.waiting import wait_until
 
 COLOURS = ("sync", "async")
 BUDGET = 1.0

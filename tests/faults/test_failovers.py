@@ -21,8 +21,9 @@ import pytest
 
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
 from tests.faults.load import PATIENT, Load
-from tests.support.nodes import Node, wait_until
+from tests.support.nodes import Node
 from tests.support.replicated import SERVICE, SentinelTrio
+from tests.support.waiting import wait_until
 
 FAILOVERS = int(os.environ.get("REDIS_STATE_TEST_FAILOVERS", "20"))
 WRITERS = 8

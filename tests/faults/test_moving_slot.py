@@ -13,9 +13,10 @@ from redis_state.keys import place
 from tests.support.clusters import Cluster, Migration, slot_of
 from tests.support.servers import ONE_OF_EACH_FORM
 from tests.support.verbs import Verbs
+from tests.support.waiting import PATIENT
 
 MAPPED = [TaskScope("faults", "run", "mapped", index) for index in range(12)]
-Call: TypeAlias = Callable[[TaskScope], Awaitable[None]]
+Call: TypeAlias = Callable[[Verbs, TaskScope], Awaitable[None]]
 
 
 @pytest.fixture(params=ONE_OF_EACH_FORM, scope="module")
@@ -27,7 +28,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 @pytest.fixture
 def half_moved(cluster: Cluster) -> Iterator[Migration]:
     """Write a mapped task, and move half of its pages to another master."""
-    backend = RedisStateBackend(url=cluster.url)
+    backend = RedisStateBackend(url=cluster.url, **PATIENT)
     for scope in MAPPED:
         backend.set_many(scope, {"a": str(scope.map_index), "b": "b"})
     backend.close()
@@ -44,7 +45,7 @@ def half_moved(cluster: Cluster) -> Iterator[Migration]:
 
 
 async def test_every_verb_works_amid_the_move_of_a_slot(half_moved: Migration, colour: str) -> None:
-    verbs = Verbs(RedisStateBackend(url=half_moved.cluster.url), colour)
+    verbs = Verbs(RedisStateBackend(url=half_moved.cluster.url, **PATIENT), colour)
     for scope in MAPPED:
         index = str(scope.map_index)
         assert await verbs.get(scope, "a") == index
@@ -66,8 +67,8 @@ async def test_what_needs_all_pages_of_a_task_waits_for_the_end_of_the_move(
     hasty = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=0.3), either_colour)
     with pytest.raises(UnavailableError, match="TRYAGAIN|ASK"):
         await hasty.clear(MAPPED[0], all_map_indices=True)
-    assert await hasty.get(MAPPED[0], "a") == "0"
-    patient = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=30.0), either_colour)
+    patient = Verbs(RedisStateBackend(url=half_moved.cluster.url, **PATIENT), either_colour)
+    assert await patient.get(MAPPED[0], "a") == "0"
     ending = threading.Timer(0.3, half_moved.finish)
     ending.start()
     await patient.clear(MAPPED[0], all_map_indices=True)
@@ -81,21 +82,23 @@ async def test_what_needs_all_pages_of_a_task_waits_for_the_end_of_the_move(
 async def test_a_delete_or_a_clear_amid_the_move_is_whole_or_fails(
     half_moved: Migration, either_colour: str
 ) -> None:
-    verbs = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=0.3), either_colour)
+    hasty = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=0.3), either_colour)
+    verbs = Verbs(RedisStateBackend(url=half_moved.cluster.url, **PATIENT), either_colour)
     calls: list[tuple[TaskScope, Call, set[str]]] = [
-        *((scope, lambda scope: verbs.delete(scope, "a"), {"b"}) for scope in MAPPED[:4]),
-        *((scope, verbs.clear, set()) for scope in MAPPED[4:8]),
+        *((scope, lambda by, scope: by.delete(scope, "a"), {"b"}) for scope in MAPPED[:4]),
+        *((scope, lambda by, scope: by.clear(scope), set()) for scope in MAPPED[4:8]),
     ]
     for scope, call, after in calls:
         try:
-            await call(scope)
+            await call(hasty, scope)
         except UnavailableError:
             assert set(await verbs.entries(scope)) == {"a", "b"}
         else:
             assert set(await verbs.entries(scope)) == after
     half_moved.finish()
     for scope, call, after in calls:
-        await call(scope)
+        await call(verbs, scope)
         assert set(await verbs.entries(scope)) == after
-    await verbs.backend.aclose()
-    verbs.backend.close()
+    for each in (hasty, verbs):
+        await each.backend.aclose()
+        each.backend.close()

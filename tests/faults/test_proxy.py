@@ -55,7 +55,7 @@ def test_in_fair_weather_bytes_come_as_they_were_sent(client: socket.socket) -> 
 
 
 def test_trickling_bytes_come_a_few_at_a_time(proxy: Proxy, client: socket.socket) -> None:
-    with proxy.weather(Weather(trickle=2, pause=0.02, ways=(DOWN,))):
+    with proxy.weather(Weather(trickle=2, pause=0.5, ways=(DOWN,))):
         client.sendall(b"abcdef")
         first = client.recv(100)
         assert len(first) < 6

@@ -14,11 +14,14 @@ from redis_state import RedisStateBackend, TaskScope
 from redis_state.keys import SUMMARY
 from redis_state.operations import Capabilities
 from tests.support.inside import node_of
+from tests.support.lapsing import lapse
 from tests.support.servers import NAMES
+from tests.support.waiting import pass_by, wait_for
 
 TASK = TaskScope("dag", "run", "task")
 HOUR = timedelta(hours=1)
 SHORT = timedelta(milliseconds=60)
+BLUR = timedelta(milliseconds=50)
 
 
 @pytest.fixture(params=[name for name in NAMES if name in ("redis62", "valkey81", "path")])
@@ -36,8 +39,11 @@ def in_(delta: timedelta) -> datetime:
 
 
 def ends_at(raw: redis.Redis, page: str, deadline: datetime) -> bool:
-    remaining: Any = raw.pttl(page)
-    return abs(in_(timedelta(milliseconds=remaining)) - deadline) < timedelta(milliseconds=50)
+    # The server has looked at its clock some time between these two.
+    before = datetime.now(UTC)
+    told: Any = raw.pttl(page)
+    remaining, after = timedelta(milliseconds=told), datetime.now(UTC)
+    return told > 0 and before + remaining - BLUR < deadline < after + remaining + BLUR
 
 
 def test_a_page_ends_with_its_latest_value(
@@ -102,8 +108,8 @@ def test_lapsed_values_are_removed_by_the_next_write(
 ) -> None:
     backend.set(TASK, "permanent", "1")
     for number in range(5):
-        backend.set(TASK, f"short{number}", "1", expires_at=in_(SHORT))
-    time.sleep(0.1)
+        backend.set(TASK, f"short{number}", "1", expires_at=in_(HOUR))
+    lapse(raw, page, *(f"short{number}" for number in range(5)))
     assert raw.hlen(page) == 7
     backend.set(TASK, "permanent", "2")
     assert raw.hkeys(page) == [b"permanent"]
@@ -114,8 +120,8 @@ def test_lapsed_values_are_removed_by_the_next_delete_too(
 ) -> None:
     backend.set(TASK, "permanent", "1")
     backend.set(TASK, "other", "1")
-    backend.set(TASK, "short", "1", expires_at=in_(SHORT))
-    time.sleep(0.1)
+    backend.set(TASK, "short", "1", expires_at=in_(HOUR))
+    lapse(raw, page, "short")
     backend.delete(TASK, "other")
     assert raw.hkeys(page) == [b"permanent"]
 
@@ -140,9 +146,9 @@ def test_nothing_is_left_when_the_last_value_goes(
 def test_the_page_of_an_expired_scope_is_gone_by_itself(
     backend: RedisStateBackend, raw: redis.Redis, page: str
 ) -> None:
-    backend.set(TASK, "a", "1", expires_at=in_(SHORT))
-    time.sleep(0.1)
-    assert raw.exists(page) == 0
+    backend.set(TASK, "a", "1", expires_at=(deadline := in_(SHORT)))
+    wait_for(lambda: raw.exists(page) == 0)
+    assert datetime.now(UTC) >= deadline
 
 
 def test_a_write_does_not_look_at_every_value(
@@ -156,17 +162,60 @@ def test_a_write_does_not_look_at_every_value(
     assert hgetall_calls(raw) == calls
 
 
+@pytest.mark.parametrize("lasts", [None, HOUR], ids=["permanent", "expiring"])
+def test_what_goes_from_among_many_alike_does_not_look_at_every_value(
+    backend: RedisStateBackend, raw: redis.Redis, page: str, lasts: timedelta | None
+) -> None:
+    ends = in_(lasts) if lasts else None
+    backend.set_many(TASK, {str(number): "1" for number in range(1000)}, expires_at=ends)
+    calls = hgetall_calls(raw)
+    for number in range(20):
+        backend.delete(TASK, str(number))
+        backend.set(TASK, str(20 + number), "2", expires_at=in_(timedelta(minutes=1)))
+    assert hgetall_calls(raw) == calls
+    assert ends_at(raw, page, ends) if ends else raw.pttl(page) == -1
+
+
+def test_the_few_that_decide_a_large_page_are_found(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    early, late = in_(HOUR), in_(2 * HOUR)
+    backend.set_many(TASK, {str(number): "1" for number in range(2000)}, expires_at=early)
+    backend.set_many(TASK, {"late": "1", "as late": "1"}, expires_at=late)
+    backend.set_many(TASK, {"permanent": "1", "as permanent": "1"})
+    for gone in ("permanent", "as permanent"):
+        assert raw.pttl(page) == -1
+        backend.delete(TASK, gone)
+    for gone in ("late", "as late"):
+        assert ends_at(raw, page, late)
+        backend.delete(TASK, gone)
+    assert ends_at(raw, page, early)
+
+
+def test_a_value_that_ends_sooner_is_noted_where_others_decide(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set_many(TASK, {"a": "1", "b": "1"})
+    backend.set(TASK, "expiring", "1", expires_at=in_(HOUR))
+    soon = in_(timedelta(minutes=1))
+    backend.set(TASK, "a", "2", expires_at=soon)
+    noted: Any = raw.hget(page, SUMMARY)
+    assert abs(int(noted) / 1000 - soon.timestamp()) < 1
+
+
 def test_short_lives_in_a_large_page_do_not_make_every_write_look_at_all(
     backend: RedisStateBackend, raw: redis.Redis
 ) -> None:
     backend.set_many(TASK, {f"permanent{number}": "1" for number in range(500)})
     for number in range(20):
         backend.set(TASK, f"short{number}", "1", expires_at=in_(timedelta(milliseconds=number)))
-    time.sleep(0.03)
-    calls = hgetall_calls(raw)
+    pass_by(in_(timedelta(milliseconds=30)))
+    calls, begun = hgetall_calls(raw), time.monotonic()
     for _ in range(20):
-        backend.set(TASK, "other", "1", expires_at=in_(timedelta(microseconds=1500)))
-    assert hgetall_calls(raw) - calls < 20
+        backend.set(TASK, "other", "1", expires_at=(deadline := in_(timedelta(milliseconds=1))))
+        pass_by(deadline)
+    # Every second write sees that the one before has lapsed, and a look lasts for half a second.
+    assert hgetall_calls(raw) - calls <= 11 + (time.monotonic() - begun) / 0.5
 
 
 def test_values_that_are_not_ours_are_never_dropped(
@@ -174,8 +223,8 @@ def test_values_that_are_not_ours_are_never_dropped(
 ) -> None:
     foreign: dict[Any, Any] = {b"text": b"of someone else's", b"short": b"1"}
     raw.hset(page, mapping=foreign)
-    backend.set(TASK, "a", "1", expires_at=in_(SHORT))
-    time.sleep(0.1)
+    backend.set(TASK, "a", "1", expires_at=in_(HOUR))
+    lapse(raw, page, "a")
     backend.set(TASK, "a", "1", expires_at=in_(-HOUR))
     assert raw.hgetall(page) == foreign
     raw.unlink(page)

@@ -12,6 +12,7 @@ import redis
 from redis_state import RedisStateBackend, RedisWorkerBackend
 from redis_state.testing import EmbeddedServer
 from tests.support.servers import ONE_OF_EACH_FORM
+from tests.support.waiting import PATIENT
 
 FIRST, SECOND, THIRD = (base64.urlsafe_b64encode(bytes([byte] * 32)).decode() for byte in (1, 2, 3))
 
@@ -40,7 +41,9 @@ def make_worker(
 
     def make(*keys: str, **options: Any) -> RedisWorkerBackend:
         own = {"encryption": "own", "encryption_keys": ",".join(keys)} if keys else {}
-        made.append(RedisWorkerBackend(url=server.url, namespace=namespace, **own, **options))
+        made.append(
+            RedisWorkerBackend(url=server.url, namespace=namespace, **PATIENT, **own, **options)
+        )
         return made[-1]
 
     yield make

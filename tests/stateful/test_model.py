@@ -26,6 +26,7 @@ from redis_state.testing import EmbeddedServer
 from tests.support.inside import node_of
 from tests.support.leaks import check_leaks
 from tests.support.servers import Servers, raw_client
+from tests.support.waiting import PATIENT
 
 # Few names, so that verbs meet each other; two map indices share a page.
 SCOPES: list[StateScope] = [
@@ -38,8 +39,6 @@ SCOPES: list[StateScope] = [
     AssetScope(name="d/r"),
 ]
 KEYS = ["a", "b", "\0", "1:a", ""]
-# A reader may come this much before or after a deadline without being asked what it saw.
-BLUR = timedelta(milliseconds=30)
 
 scopes = st.sampled_from(SCOPES)
 keys = st.sampled_from(KEYS)
@@ -68,11 +67,13 @@ class StoreMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.namespace = f"model-{uuid4().hex[:12]}"
-        self.backend = RedisStateBackend(url=self.server.url, namespace=self.namespace)
+        self.backend = RedisStateBackend(url=self.server.url, namespace=self.namespace, **PATIENT)
+        self.asked = datetime.now(UTC)
         self.loop = asyncio.new_event_loop()
         self.model: Model = {}
 
     def call(self, verb: str, is_async: bool, *args: Any, **options: Any) -> Any:
+        self.asked = datetime.now(UTC)
         if is_async:
             return self.loop.run_until_complete(getattr(self.backend, f"a{verb}")(*args, **options))
         return getattr(self.backend, verb)(*args, **options)
@@ -142,12 +143,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     def compare(self, scope: StateScope, key: str, seen: str | None) -> None:
         value, expires_at = self.model.get((scope, key), (None, None))
-        if expires_at is not None:
-            left = expires_at - datetime.now(UTC)
-            if abs(left) <= BLUR:
-                return
-            if left < timedelta(0):
-                value = None
+        if expires_at is not None and expires_at <= self.asked:
+            value = None
+        # Between the question and now, a value may have been seen or not.
+        elif expires_at is not None and expires_at <= datetime.now(UTC) and seen is None:
+            return
         assert seen == value
 
     @invariant()

@@ -11,8 +11,9 @@ from typing import NamedTuple, Self
 import redis
 from redis.crc import key_slot
 
-from tests.support.nodes import Node, wait_until
+from tests.support.nodes import Node
 from tests.support.ports import HOST, Ports
+from tests.support.waiting import wait_until
 
 SLOTS = 16_384
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +9,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from redis_state.testing import EmbeddedServer
 from tests.support import servers
 from tests.support.ports import HOST
 
-PATIENCE = 30.0
 
-
-class Node(EmbeddedServer):
+class Node(servers.OpenServer):
     """A server on a port that is its own, whether it runs or not."""
 
     def __init__(self, name: str, port: int, *options: str) -> None:
@@ -72,17 +67,3 @@ class Sentinel(Node):
             own += [f"unixsocket {self.socket_path}", "unixsocketperm 700"]
             file.write_text("\n".join([*own, *self._lines, ""]), encoding="utf-8")
         return [str(file), "--sentinel"]
-
-
-def wait_until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> float:
-    """Wait until a condition holds, whatever it raises before, and return how long that took."""
-    begun = time.monotonic()
-    said: object = "it was never so"
-    while time.monotonic() < begun + patience:
-        try:
-            if condition():
-                return time.monotonic() - begun
-        except (redis.RedisError, OSError, ConnectionError) as error:
-            said = error
-        time.sleep(0.01)
-    raise AssertionError(f"{what}: not within {patience:g} s ({said})")

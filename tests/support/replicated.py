@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from tests.support.nodes import Node, Sentinel, wait_until
+from tests.support.nodes import Node, Sentinel
 from tests.support.ports import HOST, Ports
+from tests.support.waiting import wait_until
 
 SERVICE = "state"
 # A Sentinel that has just followed a failover connects anew within a second: with less than that,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
@@ -17,6 +16,7 @@ import pytest
 from redis_state import AssetScope, RedisStateBackend, StateScope, TaskScope, keys
 from tests.support.older_version import OlderVersion, UnreadableError
 from tests.support.verbs import Verbs
+from tests.support.waiting import passed_by
 
 GOLDEN = json.loads(
     Path(__file__).parents[1].joinpath("unit/golden_envelopes.json").read_text(encoding="utf-8")
@@ -47,7 +47,8 @@ def ahead(delta: timedelta) -> tuple[datetime, int]:
 
 
 async def pass_(delta: timedelta) -> None:
-    await asyncio.sleep(delta.total_seconds() + 0.02)
+    """Wait until what was written just now with that deadline has to be gone."""
+    await passed_by(ahead(delta)[0])
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["name"])

@@ -156,7 +156,7 @@ async def test_attempts_that_are_made_again_are_counted(
     side: str, make: Callable[..., Any], statsd: Catch
 ) -> None:
     with listener(hang_up) as port:
-        backend = make(url=f"redis://127.0.0.1:{port}/0", budget=0.3)
+        backend = make(url=f"redis://127.0.0.1:{port}/0", budget=2.0)
         with pytest.raises(StateStoreError):
             backend.get(TASK, "key")
         with pytest.raises(StateStoreError):
@@ -188,7 +188,7 @@ def test_calls_that_are_turned_away_are_counted_and_the_breaker_tells_its_state(
             backend.get(TASK, "key")
 
     with EmbeddedServer() as hanging:
-        backend = make(url=hanging.url, breaker_after=0.1, budget=1.0)
+        backend = make(url=hanging.url, breaker_after=0.5, budget=3.0)
         backend.get(TASK, "key")
         assert gauges(statsd()) == []
         with frozen(hanging), ThreadPoolExecutor(10) as threads:

@@ -20,7 +20,7 @@ from airflow.api_fastapi.auth.tokens import JWTGenerator
 
 NAMESPACE = "airflow"
 _HOST = "127.0.0.1"
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 180.0
 _STOPS_WITHIN = 10.0
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import scoped_session
 from tests.with_airflow.server.airflow_home import Home, free_port
 from tests.with_airflow.server.metadata import Metadata
 
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 180.0
 
 
 class InsideServer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,13 +9,13 @@ import pytest
 import redis
 
 from redis_state import keys
+from tests.support.waiting import wait_for
 from tests.with_airflow.server.airflow_home import NAMESPACE
 from tests.with_airflow.server.tasks import MISSING, Task
 
 PERMANENT = -1
 ABSENT = -2
 SOON = timedelta(milliseconds=300)
-PATIENCE = 30.0
 NEPAL = timezone(timedelta(hours=5, minutes=45))
 
 
@@ -32,15 +30,8 @@ def milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
-    begun = time.monotonic()
-    while not happened():
-        assert time.monotonic() - begun < PATIENCE
-        time.sleep(0.02)
-
-
 def wait_until_gone(task: Task, key: str) -> None:
-    wait_until(lambda: task.get(key) is MISSING)
+    wait_for(lambda: task.get(key) is MISSING)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +84,7 @@ def test_a_value_is_gone_on_time_and_leaves_nothing_in_redis(
     task.set("key", "value", expires_at)
     wait_until_gone(task, "key")
     assert datetime.now(UTC) >= expires_at
-    wait_until(lambda: plain.dbsize() == 0)
+    wait_for(lambda: plain.dbsize() == 0)
 
 
 def test_a_value_that_expires_takes_no_sibling_with_it(task: Task) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 
 from redis_state.testing import EmbeddedServer
 from tests.support.freezing import frozen
-from tests.with_airflow.server.metadata import Instance, Metadata
+from tests.support.waiting import wait_for
+from tests.with_airflow.server.airflow_home import ApiServer, Home
+from tests.with_airflow.server.metadata import Metadata
 from tests.with_airflow.server.tasks import Task
 
 CALLS = 20
@@ -44,14 +47,24 @@ class Crowd:
         return self.bystander.http.get(f"dag-runs/{scope.dag_id}/{scope.run_id}/state")
 
 
+@pytest.fixture(scope="module")
+def patient(home: Home, metadata: Metadata) -> Iterator[ApiServer]:
+    """Run a server that waits for Redis longer than a busy machine needs for another request."""
+    with ApiServer(home, AIRFLOW__REDIS_STATE__BUDGET="8") as running:
+        yield running
+
+
 @pytest.fixture
-def crowd(metadata: Metadata, task_of: Callable[[Instance], Task]) -> Iterator[Crowd]:
+def crowd(home: Home, metadata: Metadata, patient: ApiServer, plain: Any) -> Iterator[Crowd]:
     dag_id = metadata.dag()
     metadata.run(dag_id)
-    tasks = [task_of(each) for each in metadata.instances(dag_id, *range(CALLS))]
-    bystander = task_of(metadata.instance())
-    with ThreadPoolExecutor(CALLS) as threads:
-        yield Crowd(tasks, bystander, threads)
+    instances = metadata.instances(dag_id, *range(CALLS))
+    with ExitStack() as stack:
+        *tasks, bystander = [
+            stack.enter_context(Task(home, patient.url, each))
+            for each in (*instances, metadata.instance())
+        ]
+        yield Crowd(tasks, bystander, stack.enter_context(ThreadPoolExecutor(CALLS)))
 
 
 def detail(call: Future[httpx.Response]) -> str:
@@ -67,7 +80,8 @@ def test_another_request_is_answered_before_the_calls_that_wait_for_redis(
     assert set(crowd.statuses("PUT")) == {httpx.codes.NO_CONTENT}
     with frozen(redis_server):
         calls = crowd.begin(method)
-        time.sleep(0.1)
+        # By then all the others have come, and some of them wait.
+        wait_for(lambda: any(call.done() for call in calls))
         answer = crowd.state_of_the_run()
         ended = [call for call in calls if call.done()]
         assert answer.json() == {"state": "running"}

@@ -1,0 +1,199 @@
+"""``python -m benchmarks.distant``: which calls fail at a server far away, and how slow they are.
+
+Each cell of the table is a backend that has not connected yet, and a crowd of threads or tasks that
+begin at once and make a few calls each, through a wire of that round trip. The wire is a process on
+the same machine, so what it can carry is measured first: where a crowd's values need more than the
+budget, no client can help, and the cell is not tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+
+from benchmarks.delayed_wire import delayed_wire
+from benchmarks.markdown import table
+from redis_state import RedisStateBackend, StateStoreError, TaskScope
+from redis_state.client import wire
+from redis_state.testing import EmbeddedServer
+
+BUDGET = 2.5
+_SIZES = {"10 B": 10, "1 kB": 1_000, "60 kB": 60_000, "1 MB": 1_000_000}
+_VERBS = ("set", "get")
+_HEADER = ("round trip", "callers", *(f"{verb} {size}" for size in _SIZES for verb in _VERBS))
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Callers that begin at once, and make so many calls each."""
+
+    callers: int
+    calls: int
+    is_async: bool = False
+
+    def __str__(self) -> str:
+        kind = "task" if self.is_async else "thread"
+        return f"{self.callers:,} {kind}{'s' * (self.callers > 1)}"
+
+
+_CROWDS = (Crowd(1, 10), Crowd(40, 10), Crowd(200, 10), Crowd(2_000, 2, is_async=True))
+_ROUND_TRIPS = (0.001, 0.02, 0.05, 0.1)
+
+
+@dataclass
+class Outcome:
+    """What became of the calls of a cell."""
+
+    errors: list[StateStoreError] = field(default_factory=list)
+    slowest: float = 0.0
+    calls: int = 0
+
+    def add(self, began: float, error: StateStoreError | None) -> None:
+        """Note the end of a call."""
+        self.calls += 1
+        self.slowest = max(self.slowest, time.perf_counter() - began)
+        if error is not None:
+            self.errors.append(error)
+
+    def __str__(self) -> str:
+        return f"{len(self.errors):,} / {self.calls:,}, {self.slowest:.2f} s"
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.distant")
+    parser.add_argument("--quick", action="store_true", help="50 ms only, and fewer calls")
+    parser.add_argument("--why", action="store_true", help="print an error of each cell with any")
+    parser.add_argument("--round-trip", type=float, action="append", help="in ms; repeatable")
+    parser.add_argument("--callers", type=int, action="append", help="of these only; repeatable")
+    options = parser.parse_args()
+    trips = tuple(each / 1000 for each in options.round_trip or ()) or _ROUND_TRIPS
+    crowds = [each for each in _CROWDS if each.callers in (options.callers or [each.callers])]
+    if options.quick:
+        trips = (0.05,)
+        crowds = [Crowd(each.callers, min(each.calls, 3), each.is_async) for each in crowds]
+    with ExitStack() as stack:
+        server = stack.enter_context(EmbeddedServer())
+        capacity = {verb: _capacity(server.port, verb) for verb in _VERBS}
+        rows = []
+        for trip in trips:
+            ports = (server.port, stack.enter_context(delayed_wire(server.port, trip)))
+            rows += [_row(ports, trip, crowd, capacity, why=options.why) for crowd in crowds]
+    print(table(_HEADER, rows, words=2))
+    told = ", ".join(f"{verb} {each / 1e6:,.0f} MB/s" for verb, each in capacity.items())
+    print(f"\nThe wire carries: {told}. A cell that needs more than {BUDGET} s is not tried.")
+
+
+def _row(
+    ports: tuple[int, int], trip: float, crowd: Crowd, capacity: dict[str, float], *, why: bool
+) -> tuple[str, ...]:
+    cells = []
+    for size, verb in itertools.product(_SIZES.values(), _VERBS):
+        # A call may have to wait for one round trip that is under way before its own.
+        needed = crowd.callers * size / capacity[verb] + 2 * trip
+        if needed > BUDGET:
+            cells.append(f"needs {needed:.1f} s")
+            continue
+        outcome = _measure(ports, crowd, verb, size)
+        cells.append(str(outcome))
+        if why and outcome.errors:
+            print(f"{trip} {crowd} {verb} {size}: {outcome}: {outcome.errors[-1]}", flush=True)
+    return (f"{trip * 1000:g} ms", str(crowd), *cells)
+
+
+def _capacity(port: int, verb: str) -> float:
+    """Return how many bytes a second go through a wire without delay, by plain sockets."""
+    size = _SIZES["1 MB"]
+    commands = [wire.pack([("SET", "capacity", "x" * size)]), wire.pack([("GET", "capacity")])]
+    with delayed_wire(port, 0.0) as end, closing(socket.create_connection(("127.0.0.1", end))) as s:
+        s.sendall(commands[0])
+        assert s.recv(100) == b"+OK\r\n"
+        best = 0.0
+        for _ in range(5):
+            began, many = time.perf_counter(), 40
+            sender = threading.Thread(target=s.sendall, args=(commands[_VERBS.index(verb)] * many,))
+            sender.start()
+            left = many * (5 if verb == "set" else size + len(f"${size}\r\n\r\n"))
+            while left:
+                left -= len(s.recv(left))
+            sender.join()
+            best = max(best, many * size / (time.perf_counter() - began))
+    return best
+
+
+def _measure(ports: tuple[int, int], crowd: Crowd, verb: str, size: int) -> Outcome:
+    near, far = (f"redis://127.0.0.1:{port}" for port in ports)
+    value, outcome = "x" * size, Outcome()
+    scopes = [TaskScope("dag", "run", "task", number) for number in range(crowd.callers)]
+    if verb == "get":
+        with closing(RedisStateBackend(url=near)) as filling:
+            for scope in scopes:
+                filling.set(scope, "key", value)
+    arguments = ("key", value) if verb == "set" else ("key",)
+    backend = RedisStateBackend(url=far, budget=BUDGET)
+    if crowd.is_async:
+        asyncio.run(_in_tasks(backend, f"a{verb}", scopes, arguments, crowd.calls, outcome))
+    else:
+        _in_threads(backend, verb, scopes, arguments, crowd.calls, outcome)
+    return outcome
+
+
+def _in_threads(
+    backend: RedisStateBackend,
+    verb: str,
+    scopes: list[TaskScope],
+    arguments: tuple[str, ...],
+    calls: int,
+    outcome: Outcome,
+) -> None:
+    ready = threading.Barrier(len(scopes))
+    call: Callable[..., object] = getattr(backend, verb)
+
+    def work(scope: TaskScope) -> None:
+        ready.wait()
+        for _ in range(calls):
+            began, failure = time.perf_counter(), None
+            try:
+                call(scope, *arguments)
+            except StateStoreError as error:
+                failure = error
+            outcome.add(began, failure)
+
+    with ThreadPoolExecutor(len(scopes)) as threads:
+        list(threads.map(work, scopes))
+    backend.close()
+
+
+async def _in_tasks(
+    backend: RedisStateBackend,
+    verb: str,
+    scopes: list[TaskScope],
+    arguments: tuple[str, ...],
+    calls: int,
+    outcome: Outcome,
+) -> None:
+    call: Callable[..., Awaitable[object]] = getattr(backend, verb)
+
+    async def work(scope: TaskScope) -> None:
+        for _ in range(calls):
+            began, failure = time.perf_counter(), None
+            try:
+                await call(scope, *arguments)
+            except StateStoreError as error:
+                failure = error
+            outcome.add(began, failure)
+
+    await asyncio.gather(*(work(scope) for scope in scopes))
+    await backend.aclose()
+
+
+if __name__ == "__main__":
+    main()
