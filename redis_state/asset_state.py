@@ -38,7 +38,7 @@ from redis_state.references import MARK
 from redis_state.writes import fields_of, gone, sealed_by
 
 # The most fields that one step of a clear removes: a few milliseconds of the server.
-_FIELDS = 5000
+_FIELDS = 1000
 # A write takes up no more of what others left.
 _LEFT = 50
 

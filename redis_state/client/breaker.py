@@ -23,6 +23,7 @@ from redis_state.client.attempts import (
     UnsentError,
 )
 from redis_state.client.budget import Budget
+from redis_state.client.permits import Permit, Permits
 from redis_state.client.pulse import Pulse
 
 # Seconds in which the call that tries may still bring the others good news.
@@ -56,8 +57,8 @@ class Breaker:
         "_observer",
         "_pulse",
         "_reason",
-        "_trying",
         "_trying_since",
+        "_turns",
         "is_open",
     )
 
@@ -67,10 +68,11 @@ class Breaker:
         self._observer = observer
         self._pulse = pulse
         self._failing_since: float | None = None
-        self._lock = threading.Lock()
+        # A signal's handler may make calls, too.
+        self._lock = threading.RLock()
         self._reason = ""
-        self._trying = 0
         self._trying_since = 0.0
+        self._turns = Permits(_MOST_TRYING)
         self.is_open = False
 
     @property
@@ -122,20 +124,11 @@ class Breaker:
         self._after = float("inf")
         self.answered()
 
-    def take_turn(self) -> bool:
+    def take_turn(self, held: list[Permit]) -> bool:
         """Become one of the calls that try, unless there are enough."""
-        with self._lock:
-            if self._trying == _MOST_TRYING:
-                return False
-            if self._trying == 0:
-                self._trying_since = time.monotonic()
-            self._trying += 1
-            return True
-
-    def end_turn(self) -> None:
-        """Let another call try."""
-        with self._lock:
-            self._trying -= 1
+        if self._turns.held == 0:
+            self._trying_since = time.monotonic()
+        return self._turns.take_at_once(held)
 
     def turn_away(self) -> TurnedAwayError:
         """Note that a call ends without having tried; return why."""
@@ -148,24 +141,27 @@ class Breaker:
         with self._lock:
             if self.is_open == is_open:
                 return
-            self.is_open = is_open
             if self._observer is not None:
+                # If this is interrupted, the next one tells it.
                 self._observer.breaker_changed(is_open=is_open)
+            self.is_open = is_open
 
 
 class Turn:
     """A call's part in this: it is its turn to try, or it waits a moment, or it has to end."""
 
-    __slots__ = ("_breaker",)
+    __slots__ = ("_breaker", "held")
 
     def __init__(self) -> None:
         self._breaker: Breaker | None = None
+        # At its end, the call gives back what is here.
+        self.held: list[Permit] = []
 
     def may_try(self, breaker: Breaker, budget: Budget) -> bool:
         """Tell whether to make an attempt now; if not, ask again in a moment."""
         if self._breaker is not breaker:
             self.end()
-            if breaker.is_open and breaker.take_turn():
+            if breaker.is_open and breaker.take_turn(self.held):
                 self._breaker = breaker
         if self._breaker is breaker or not breaker.is_open:
             return True
@@ -175,6 +171,8 @@ class Turn:
 
     def end(self) -> None:
         """Let another call try."""
-        if self._breaker is not None:
-            self._breaker.end_turn()
-            self._breaker = None
+        self._breaker = None
+        if self.held:
+            permit = self.held[0]
+            del self.held[0]
+            permit.give_back(permit)

@@ -1,7 +1,7 @@
 -- Removes fields of an asset; the answer is what is to be removed of payloads.
 -- ARGV, then: how many answers at most, the fields
-turn_to(KEYS[1])
+page = KEYS[1]
 local fields = rest_of(ARGV, 3)
 for _, field in ipairs(fields) do supersede(field) end
-if #fields > 0 then remove(fields) end
+take_out(fields)
 return superseded(tonumber(ARGV[2]))

@@ -11,14 +11,3 @@ local function mark_of(envelope)
   local drawn = string.sub(envelope, HEADER - 3, HEADER)
   return drawn ~= '\0\0\0\0' and drawn or string.sub(envelope, 4, 7)
 end
-
--- Where nothing expires, nothing has to be looked at.
-local function take_out(fields)
-  if #fields == 0 then return end
-  if redis.call('HEXISTS', page, SUMMARY) == 1 then
-    turn_to(page)
-    remove(fields)
-  else
-    for _, field in ipairs(fields) do redis.call('HDEL', page, field) end
-  end
-end

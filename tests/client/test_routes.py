@@ -325,6 +325,7 @@ async def test_the_breaker_of_a_master_that_is_no_more_does_not_stay_open(
     client.run(find)
     routes: Any = client._routes
     node = routes.known(find)
+    node._pulse.heard_at = 0.0
     node.breaker.note(SilenceError("no answer in time"), 0.0)
     assert notes.states == [True]
     masters = routes._map.masters()

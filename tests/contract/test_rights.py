@@ -24,10 +24,9 @@ from redis_state import (
 from redis_state.testing import EmbeddedServer
 from tests.support.freezing import frozen
 from tests.support.inside import node_of
-from tests.support.nodes import wait_until
 from tests.support.rights import PASSWORD, documented, make_user, refusals
 from tests.support.servers import FIELD_FORM, NAMES
-from tests.support.waiting import PATIENT
+from tests.support.waiting import PATIENT, wait_until
 
 TASK = TaskScope("dag", "run", "task")
 MAPPED = TaskScope("dag", "run", "task", 300)

@@ -13,8 +13,9 @@ import pytest
 from redis_state import RedisStateBackend, TaskScope
 from tests.faults.history import READ, WRITE, History, broken_promises, linearizability
 from tests.faults.load import COLOURS
-from tests.support.nodes import PATIENCE, Node, wait_until
+from tests.support.nodes import Node
 from tests.support.proxy import DOWN, Proxy, Weather
+from tests.support.waiting import PATIENCE, wait_until
 
 TASK = TaskScope("faults", "run", "task")
 KEY = "key"

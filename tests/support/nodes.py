@@ -11,6 +11,7 @@ from redis.retry import Retry
 
 from tests.support import servers
 from tests.support.ports import HOST
+from tests.support.waiting import PATIENCE
 
 
 class Node(servers.OpenServer):
@@ -35,7 +36,7 @@ class Node(servers.OpenServer):
             unix_socket_path=str(self.socket_path),
             protocol=2,
             decode_responses=True,
-            socket_timeout=5.0,
+            socket_timeout=PATIENCE,
             retry=Retry(NoBackoff(), 0),
         ) as client:
             client.response_callbacks.clear()

@@ -16,7 +16,7 @@ import redis
 
 from redis_state import MisconfiguredError, RedisStateBackend, TaskScope
 from redis_state.testing import EmbeddedServer
-from tests.support.nodes import wait_until
+from tests.support.waiting import wait_until
 
 TASK = TaskScope("dag", "run", "task")
 OWNER = """

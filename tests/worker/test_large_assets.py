@@ -71,7 +71,7 @@ def left(raw: Any, backend: RedisStateBackend) -> tuple[set[bytes], set[bytes]]:
     return state, others[0] | others[1]
 
 
-@pytest.mark.parametrize(("references", "most"), [(600, 5), (6_000, 40)])
+@pytest.mark.parametrize(("references", "most"), [(600, 5), (3_000, 40)])
 def test_a_clear_takes_few_round_trips(
     backend: RedisStateBackend,
     worker: RedisWorkerBackend,
@@ -93,9 +93,9 @@ def test_each_clear_that_is_cut_short_leaves_less_and_no_key_without_its_payload
     namespace: str,
     steps: Steps,
 ) -> None:
-    fill(raw, backend, worker, 6_000)
+    fill(raw, backend, worker, 3_000)
     backend.set(ASSET, "plain", "1")
-    before = 6_001
+    before = 3_001
     for _ in range(before):
         steps.run(backend._builder.clear(None, ASSET, False), most=5)
         state, payloads = left(raw, backend)
