@@ -18,7 +18,7 @@ _FETCHED = Path(__file__).parents[1] / ".servers"
 def open_others() -> Iterator[Target]:
     """Start one after the other, and stop each before the next one."""
     for executable in _executables():
-        with EmbeddedServer(executable=executable) as server:
+        with EmbeddedServer(executable=executable, tcp=True) as server:
             yield Target(server.tcp_url, f"benchmark-{secrets.token_hex(6)}", is_own=True)
 
 

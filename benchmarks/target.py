@@ -56,7 +56,7 @@ def open_target(url: str | None) -> Iterator[Target]:
     """Start an embedded server, or borrow the one at ``url`` and leave it as it was."""
     namespace = f"benchmark-{secrets.token_hex(6)}"
     if url is None:
-        with EmbeddedServer() as server:
+        with EmbeddedServer(tcp=True) as server:
             yield Target(server.tcp_url, namespace, is_own=True)
         return
     target = Target(url, namespace, is_own=False)

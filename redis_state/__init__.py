@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from redis_state.backend import RedisStateBackend
     from redis_state.contract import AssetScope, BaseStateBackend, Entry, StateScope, TaskScope
     from redis_state.errors import (
+        ConflictError,
         CorruptValueError,
         DurabilityError,
         InvalidInputError,
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AssetScope": "contract",
     "BaseStateBackend": "contract",
+    "ConflictError": "errors",
     "CorruptValueError": "errors",
     "DurabilityError": "errors",
     "Entry": "contract",
@@ -61,6 +63,7 @@ _HOMES = {
 __all__ = [
     "AssetScope",
     "BaseStateBackend",
+    "ConflictError",
     "CorruptValueError",
     "DurabilityError",
     "Entry",

@@ -8,16 +8,18 @@ from typing import Any
 
 from redis_state import envelope, keys, named, references
 from redis_state import rotation as rotating
-from redis_state.airflow import sessions
+from redis_state.airflow import assets, sessions
 from redis_state.airflow.responses import answered
 from redis_state.airflow.statistics import SERVER
+from redis_state.asset_payloads import Asset
+from redis_state.asset_state import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
 from redis_state.contract import Entry, StateScope
 from redis_state.errors import MisconfiguredError
 from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_value, checked_values
 from redis_state.named import GetNamed
 from redis_state.operations import Operation
-from redis_state.payloads import Forget, WriteAssetDocument, WriteTaskDocument
+from redis_state.payloads import WriteTaskDocument
 from redis_state.reads import Get
 from redis_state.rotation import OnProgress, Rotation, RotationReport
 from redis_state.sealing.sealer import Sealer
@@ -95,13 +97,13 @@ class _StateBuilder:
         place = keys.place(self._settings.namespace, scope)
         incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
         deadline = self._deadline(scope, expires_at)
+        if not keys.is_task(scope):
+            return self._set_asset(session, scope, key, document, deadline)
         reference = references.referred(value)
         if reference is None:
             if self._sealer is None:
                 return Write(place, {key: document}, deadline, incarnation)
             return named.write(place, {key: document}, deadline, incarnation, self._sealer)
-        if not keys.is_task(scope):
-            return WriteAssetDocument(place, key, document, self._find, self._sealer, self._names)
         both, own = (place, self._payload_place(scope)), reference == references.refer(scope, key)
         return WriteTaskDocument(
             both,
@@ -119,18 +121,21 @@ class _StateBuilder:
     ) -> Operation[None]:
         place, checked = self._place(scope), checked_values(self._settings, values)
         deadline, incarnation = self._deadline(scope, expires_at), _incarnation(session, scope)
+        if not keys.is_task(scope):
+            return WriteAsset(self._asset(place), checked, deadline)
         return named.write(place, checked, deadline, incarnation, self._opener)
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
         place, key = self._place(scope), checked_key(self._settings, key)
         if keys.is_task(scope):
             return Delete((place, self._payload_place(scope)), key, self._names)
-        return Forget(place, key, self._find, self._names)
+        asset = self._asset(place)
+        return DeleteAsset(asset, asset.fields(key))
 
     def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if not keys.is_task(scope):
-            return Forget(place, None, self._find, self._names)
+            return ClearAsset(self._asset(place))
         if all_map_indices:
             namespace = self._settings.namespace
             pages = keys.task_pages(namespace, scope)
@@ -146,12 +151,28 @@ class _StateBuilder:
     def _payload_place(self, scope: StateScope) -> Place:
         return keys.place(self._settings.namespace, scope, payloads=True)
 
+    def _set_asset(
+        self, session: Any, scope: StateScope, key: str, document: bytes, deadline: int
+    ) -> Operation[None]:
+        asset = self._asset(self._place(scope))
+        text = document.decode("utf-8", "surrogatepass")
+        found = references.resolve_document(text)
+        # What somebody wrote by hand may name the payload of another key or asset, or of a task.
+        if found is not None and not keys.is_task(found[0]) and found[1] == key:
+            is_own = assets.is_same(session, scope, found[0])
+            if is_own is not False:
+                payload = self._payload_place(found[0]), key
+                return WriteAssetDocument(
+                    asset, key, document, deadline, payload, is_own=bool(is_own)
+                )
+        return WriteAsset(asset, {key: document}, deadline)
+
+    def _asset(self, place: Place) -> Asset:
+        return Asset(place, self._find, self._opener)
+
     def _find(self, document: str) -> tuple[Place, str] | None:
-        found = references.resolve(references.referred(document) or "")
-        # What a task wrote as an asset's state is never allowed to reach another task's.
-        if found is None or keys.is_task(found[0]):
-            return None
-        return self._payload_place(found[0]), found[1]
+        found = references.resolve_document(document)
+        return None if found is None else (self._payload_place(found[0]), found[1])
 
     def _deadline(self, scope: StateScope, expires_at: datetime | None) -> int:
         retention = self._settings.default_retention

@@ -7,6 +7,9 @@
 | 8 | expires_at, microseconds since 1970; 0 for never |
 | 4 | the incarnation of the run, told from others of the same run id; 0 for unknown |
 
+The payload of an asset has a number of its own for its incarnation, and while a document refers to
+it, a deadline that never comes: it is bound to the asset.
+
 All integers are unsigned and big-endian. The header is as small as it is because Redis stores a
 hash whose values have at most 64 bytes in much less memory. The first byte can start neither
 a text nor a JSON document, so foreign bytes are told from ours.
@@ -14,6 +17,7 @@ a text nor a JSON document, so foreign bytes are told from ours.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import time
 from datetime import UTC, datetime, timedelta
@@ -33,6 +37,11 @@ _WITH_FLAGS = tuple(FORMAT | flags for flags in range(1, (COMPRESSED | ENCRYPTED
 _FUTURE_FORMATS = (0x80, 0x90, 0xA0)
 _HEADER = struct.Struct(">BHIQI")
 SIZE = _HEADER.size
+# The incarnation of an asset's document is the *mark* of its payload: it tells which write of it.
+MARK_SIZE = 4
+# The deadline of a payload that is bound to an asset begins with these bytes, in the year 9997.
+_BOUND = 0x038400
+_BOUND_BITS = 40
 # Where the deadline stands in it.
 _DEADLINE = slice(7, 15)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -153,6 +162,17 @@ def live_text(
 def deadline_bytes(expires_at: int) -> bytes:
     """Return a deadline as it stands in an envelope."""
     return expires_at.to_bytes(8, "big")
+
+
+def bound_to(asset: str) -> int:
+    """Return the deadline of a payload that is bound to an asset."""
+    digest = hashlib.sha1(asset.encode(), usedforsecurity=False).digest()
+    return _BOUND << _BOUND_BITS | int.from_bytes(digest[: _BOUND_BITS // 8])
+
+
+def is_bound(expires_at: int) -> bool:
+    """Tell whether a payload of an asset with such a deadline is bound."""
+    return expires_at >> _BOUND_BITS == _BOUND
 
 
 def now() -> int:

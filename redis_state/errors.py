@@ -10,6 +10,7 @@
     │   ├── InvalidKeyError         not a text, or longer than the limit
     │   ├── InvalidValueError       not a text, or an expiry that is not a datetime
     │   └── TooLargeError           a value beyond the limit
+    ├── ConflictError               a deletion came between the two steps of a write: write again
     └── CorruptValueError           what Redis holds under a key is not ours to read
 
 Errors of redis-py are always the ``__cause__``, never what a caller has to catch. Each error also
@@ -58,6 +59,10 @@ class InvalidValueError(InvalidInputError, TypeError):
 
 class TooLargeError(InvalidInputError):
     """The value is larger than the limit."""
+
+
+class ConflictError(StateStoreError):
+    """The value that a document refers to is not there any more: it has to be set again."""
 
 
 class CorruptValueError(StateStoreError):

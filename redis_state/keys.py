@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote
 from uuid import UUID
 
 from redis_state import resp
 from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
 from redis_state.errors import InvalidScopeError
+from redis_state.escapes import escape, unescape
 
 PAGES = 128
 UNMAPPED = -1
@@ -28,14 +28,12 @@ SUMMARY = b"\0"
 # What a field begins with whose state key is encrypted; no text does.
 SEALED_NAME = b"\xb2"
 
-# Printable ASCII that stays as it is; "%", "/", "{" and "}" give the key its structure.
-_PLAIN = " !\"#$&'()*+,-.:;<=>?@[\\]^_`|~"
-
 _TASK_PAGE = re.compile(
     r"tw?:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
 )
 # Python refuses to read numbers of thousands.
 _MOST_DIGITS = 100
+_LARGEST = 10**_MOST_DIGITS
 _ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]{1,100}\})|name|uri):([^/{}]*)\}")
 
 
@@ -89,7 +87,7 @@ def place(namespace: str, scope: Any, *, payloads: bool = False) -> Place:
             return found
     except (AttributeError, TypeError):
         pass  # an asset's, or one that lacks something, or has something that no key can have
-    if hasattr(scope, "dag_id"):
+    if is_task(scope):
         found = _task_place(namespace, scope, payloads=payloads)
         if known is not None:
             if len(_places) >= _MOST_PLACES:
@@ -98,6 +96,11 @@ def place(namespace: str, scope: Any, *, payloads: bool = False) -> Place:
         return found
     if hasattr(scope, "asset_id"):
         return Place(_asset_page(namespace, scope, payloads=payloads))
+    if hasattr(scope, "dag_id"):
+        raise InvalidScopeError(
+            f"A {type(scope).__name__} is a dag run's: redis-state keeps the state of tasks and "
+            "assets. Use a task's scope, or another backend."
+        )
     raise InvalidScopeError(
         f"A {type(scope).__name__} is no scope: pass a TaskScope or an AssetScope."
     )
@@ -111,7 +114,7 @@ def task_pages(namespace: str, scope: object, *, payloads: bool = False) -> list
 
 def is_task(scope: object) -> bool:
     """Tell whether the scope is a task's."""
-    return hasattr(scope, "dag_id")
+    return hasattr(scope, "task_id")
 
 
 def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] | None:
@@ -205,6 +208,8 @@ def _asset_page(namespace: str, scope: object, *, payloads: bool) -> str:
     if asset_id is not None:
         if not isinstance(asset_id, int) or isinstance(asset_id, bool):
             raise InvalidScopeError(f"asset_id is an int, not {type(asset_id).__name__}.")
+        if abs(asset_id) >= _LARGEST:
+            raise InvalidScopeError(f"asset_id has at most {_MOST_DIGITS} digits.")
         return f"{start}:{{id:{asset_id}}}"
     for kind in ("name", "uri"):
         if getattr(scope, kind, None) is not None:
@@ -217,7 +222,9 @@ def _map_index(scope: object) -> int:
     if not isinstance(index, int) or isinstance(index, bool):
         raise InvalidScopeError(f"map_index is an int, not {type(index).__name__}.")
     if index < UNMAPPED:
-        raise InvalidScopeError(f"map_index is -1 for a task that is not mapped, never {index}.")
+        raise InvalidScopeError("map_index is -1 for a task that is not mapped, never below.")
+    if index >= _LARGEST:
+        raise InvalidScopeError(f"map_index has at most {_MOST_DIGITS} digits.")
     return index
 
 
@@ -233,13 +240,3 @@ def _name(scope: object, part: str) -> str:
     if not isinstance(name, str):
         raise InvalidScopeError(f"{part} is a str, not {type(name).__name__}.")
     return name
-
-
-def escape(name: str) -> str:
-    """Escape what has a meaning in keys and references, and all that is not printable ASCII."""
-    return quote(name, safe=_PLAIN, errors="surrogatepass")
-
-
-def unescape(text: str) -> str:
-    """Undo `escape`."""
-    return unquote(text, errors="surrogatepass")

@@ -110,7 +110,7 @@ class Entries(Operation[dict[str, Entry]]):
         now, page, prefix, found = envelope.now(), self._place.page, self._place.prefix, {}
         for key, raw in self._by_key(replies[0]).items():
             if envelope.read_header(raw, page, key).is_live(now, self._incarnation):
-                found[key] = _entry(envelope.unseal(raw, page, key, self._opener, prefix))
+                found[key] = _entry(envelope.unseal(raw, page, key, self._opener, prefix), page)
         return dict(sorted(found.items()))
 
     def _by_key(self, flat: list[bytes]) -> dict[str, bytes]:
@@ -135,8 +135,10 @@ def key_of(place: Place, field: bytes) -> str | None:
         ) from error
 
 
-def _entry(sealed: envelope.Envelope) -> Entry:
-    never = sealed.expires_at == envelope.NEVER
+def _entry(sealed: envelope.Envelope, page: str) -> Entry:
+    # The payload of an asset; no namespace has braces.
+    is_bound = ":aw:{" in page and envelope.is_bound(sealed.expires_at)
+    never = sealed.expires_at == envelope.NEVER or is_bound
     return Entry(
         sealed.text,
         envelope.to_datetime(sealed.updated_at),

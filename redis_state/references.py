@@ -18,11 +18,13 @@ from typing import Any
 from uuid import UUID
 
 from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
-from redis_state.keys import escape, is_task, unescape
+from redis_state.escapes import escape, unescape
+from redis_state.keys import is_task
 
 _PREFIX = "redis-state:"
 # Python refuses to read numbers of thousands of digits.
 _NUMBER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
+_INDEX = re.compile(r"-1|[0-9]{1,100}", re.ASCII)
 _FIELD = "__airflow_state_ref__"
 _DOCUMENT = f'{{"{_FIELD}": "'
 
@@ -65,10 +67,10 @@ def resolve(reference: str) -> tuple[StateScope, str] | None:
 
 def _spelled_out(reference: str) -> tuple[StateScope, str] | None:
     match reference.removeprefix(_PREFIX).split("/"):
-        case ["task", dag_id, run_id, task_id, map_index, region, key]:
+        case ["task", dag_id, run_id, task_id, index, region, key] if _INDEX.fullmatch(index):
             names = (unescape(dag_id), unescape(run_id), unescape(task_id))
             region_id = UUID(hex=region) if region else ZERO_REGION
-            return TaskScope(*names, int(map_index), region_id), unescape(key)
+            return TaskScope(*names, int(index), region_id), unescape(key)
         case ["asset", "name", name, key]:
             return AssetScope(name=unescape(name)), unescape(key)
         case ["asset", "uri", uri, key]:
@@ -81,8 +83,13 @@ def _spelled_out(reference: str) -> tuple[StateScope, str] | None:
 
 def names_payload(document: bytes) -> bool:
     """Tell whether a document is nothing but a reference of ours."""
-    reference = referred(document.decode("utf-8", "surrogatepass"))
-    return reference is not None and is_reference(reference) and resolve(reference) is not None
+    return resolve_document(document.decode("utf-8", "surrogatepass")) is not None
+
+
+def resolve_document(document: str) -> tuple[StateScope, str] | None:
+    """Return scope and key of the payload that a document is about, or None if there is none."""
+    reference = referred(document)
+    return resolve(reference) if reference is not None and is_reference(reference) else None
 
 
 def referred(document: str) -> str | None:

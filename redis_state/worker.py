@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from secrets import randbelow
+from typing import Any, TypeAlias
 
 from redis_state import envelope, keys, named, references
 from redis_state.airflow.statistics import WORKER
+from redis_state.asset_payloads import Release
 from redis_state.contract import Entry, StateScope
 from redis_state.errors import (
     CorruptValueError,
+    InvalidInputError,
     InvalidValueError,
     StateStoreError,
 )
@@ -27,8 +30,9 @@ from redis_state.operations import Operation
 from redis_state.sealing.sealer import Sealer
 from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
-from redis_state.writes import Clear, ClearPages, Delete
+from redis_state.writes import Clear, ClearPages, Delete, fields_of
 
+_Serialize: TypeAlias = Callable[..., str | None]
 _log = logging.getLogger(__name__)
 
 
@@ -43,17 +47,20 @@ class RedisWorkerBackend(Verbs):
         settings = load(WORKER, **options)
         super().__init__(settings, _PayloadBuilder(settings), WORKER)
 
-    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> str:
-        return self._keep(value, key, scope)
+    # They return a text, as Airflow 3.3 types it, or None, where that means inline.
+    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> Any:
+        base = getattr(super(), "serialize_task_state_store_to_ref", None)
+        return self._keep(value, key, scope, base)
 
     def deserialize_task_state_store_from_ref(self, stored: str) -> Any:
-        return self._fetch(stored)
+        return self._fetch(stored, of_task=True)
 
-    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> str:
-        return self._keep(value, key, scope)
+    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> Any:
+        base = getattr(super(), "serialize_asset_state_store_to_ref", None)
+        return self._keep(value, key, scope, base)
 
     def deserialize_asset_state_store_from_ref(self, stored: str) -> Any:
-        return self._fetch(stored)
+        return self._fetch(stored, of_task=False)
 
     def clear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
@@ -71,23 +78,40 @@ class RedisWorkerBackend(Verbs):
         except StateStoreError as error:
             _forgive(scope, error)
 
-    def _keep(self, value: Any, key: str, scope: StateScope) -> str:
+    def _keep(self, value: Any, key: str, scope: StateScope, base: _Serialize | None) -> str | None:
         try:
             text = json.dumps(value)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidValueError(f"The value of {key!r} is no JSON: {error}.") from error
         if len(text) < self.settings.worker_inline_bytes:
-            return text
+            self._check(scope, key)
+            # What Airflow's own base class does with a value is what this version calls inline: its
+            # JSON in the reference's place, or, in later ones, no reference at all.
+            is_told_by_none = base is not None and base(value=value, key=key, scope=scope) is None
+            return None if is_told_by_none else text
         self.set(scope, key, text)
         return references.refer(scope, key)
 
-    def _fetch(self, stored: str) -> Any:
+    def _check(self, scope: StateScope, key: str) -> None:
+        keys.place(self.settings.namespace, scope, payloads=True)
+        checked_key(self.settings, key)
+
+    def _fetch(self, stored: str, *, of_task: bool) -> Any:
         if not references.is_reference(stored):
             return _read_inline(stored)
         found = references.resolve(stored)
         if found is None:
             raise CorruptValueError(f"The reference {stored!r} cannot be read.")
-        text = self.get(*found)
+        if keys.is_task(found[0]) is not of_task:
+            whose, where = ("an asset", "a task") if of_task else ("a task", "an asset")
+            raise CorruptValueError(
+                f"The reference {stored!r} is {whose}'s, and stands in the state of {where}: "
+                "somebody wrote it by hand."
+            )
+        try:
+            text = self.get(*found)
+        except InvalidInputError as error:
+            raise CorruptValueError(f"The reference {stored!r} cannot be read. {error}") from error
         if text is None:
             _log.warning(
                 "The payload of %s is gone from %s: it was removed there, or its retention ended "
@@ -126,15 +150,22 @@ class _PayloadBuilder:
     ) -> Operation[None]:
         checked = checked_values(self._settings, values)
         deadline = self._deadline(scope, expires_at)
-        return named.write(self._place(scope), checked, deadline, envelope.UNKNOWN, self._opener)
+        # A number of its own tells this write of an asset's payload from all others.
+        drawn = envelope.UNKNOWN if keys.is_task(scope) else 1 + randbelow(2**32 - 1)
+        return named.write(self._place(scope), checked, deadline, drawn, self._opener)
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
         key = checked_key(self._settings, key)
-        return Delete((self._place(scope),), key, self._opener.names)
+        place = self._place(scope)
+        if keys.is_task(scope):
+            return Delete((place,), key, self._opener.names)
+        return Release(place, fields_of(place, key, self._opener.names))
 
     def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
-        if all_map_indices and keys.is_task(scope):
+        if not keys.is_task(scope):
+            return Release(place)
+        if all_map_indices:
             pages = keys.task_pages(self._settings.namespace, scope, payloads=True)
             return ClearPages(pages)
         return Clear((place,))
@@ -174,7 +205,7 @@ def _read_inline(stored: str) -> Any:
 
 def _forgive(scope: StateScope, error: StateStoreError) -> None:
     # Airflow clears a task's state when the task has succeeded, and would fail it for this.
-    if not keys.is_task(scope):
+    if not keys.is_task(scope) or isinstance(error, InvalidInputError):
         raise error
     _log.warning(
         "The payloads of %s were not cleared, and go with their retention. %s", scope, error

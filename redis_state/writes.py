@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from redis_state import envelope, resp, scripts
+from redis_state.errors import ConflictError
 from redis_state.keys import SUMMARY, Place
 from redis_state.operations import (
     Argument,
@@ -44,6 +45,14 @@ def sealed_by(
     if sealer is None:
         return envelope.seal(text, *times, incarnation)
     return sealer.seal(text, times, incarnation, place, key)
+
+
+def gone(key: str) -> ConflictError:
+    """Return the error about a document whose payload is not there."""
+    return ConflictError(
+        f"The value of {key!r} is not there any more: it was deleted or cleared while it was being "
+        "set, or the worker side keeps it on another server, database or namespace. Set it again."
+    )
 
 
 class Write(Operation[None]):

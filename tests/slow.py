@@ -33,7 +33,15 @@ BESIDE_THE_NEXT = (*BESIDE_THE_SDK, "test_metrics.py", "server")
 # Threads, event loops, TLS, and who logs in.
 CONNECTIONS = [
     f"tests/client/test_{name}.py"
-    for name in ("connecting", "credentials", "failures", "loops", "threads", "tls")
+    for name in [
+        "connecting",
+        "credentials",
+        "failures",
+        "interruptions",
+        "loops",
+        "threads",
+        "tls",
+    ]
 ]
 TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
 # What waits, expires, gives up, or is interrupted.
@@ -56,6 +64,7 @@ def main() -> int:
         "chaos": lambda: run(
             sys.executable, "-m", "tests.chaos", "--minutes", "0.5", "--seed", "5"
         ),
+        "interruptions": interruptions,
         "fuzz": fuzz,
         "under load": under_load,
         "minimal rights": minimal_rights,
@@ -103,6 +112,12 @@ def failovers() -> None:
     suite = [f"tests/faults/{name}" for name in slow]
     # Two at a time: each has many servers of its own.
     pytest(sys.executable, *suite, "-k", FIELD_FORM, environment=environment, at_a_time=2)
+
+
+def interruptions() -> None:
+    # As `make test` makes four hundred of, on each path.
+    for path in ("lane", "pool", "opening", "durable"):
+        run(sys.executable, "-m", "tests.client.interrupting", path, "--times", "10000")
 
 
 def fuzz() -> None:

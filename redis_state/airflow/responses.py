@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from redis_state.errors import (
+    ConflictError,
     CorruptValueError,
     InvalidInputError,
     StateStoreError,
@@ -22,6 +23,7 @@ from redis_state.errors import (
 _STATUSES: dict[type[StateStoreError], int] = {
     TooLargeError: 413,
     InvalidInputError: 422,
+    ConflictError: 409,
     CorruptValueError: 409,
     StateStoreError: 503,
 }

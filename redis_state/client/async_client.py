@@ -109,7 +109,8 @@ class AsyncClient:
                 except AttemptError as error:
                     failure = error
         finally:
-            turn.end()
+            if turn.held:
+                turn.held[0].give_back(turn.held[0])
 
     async def _attempt(
         self,

@@ -146,7 +146,7 @@ class AsyncNode:
 
     async def _await_lane(self, begun: float) -> AsyncLink | None:
         if self._opening is not None and self._room() == 0:
-            left = begun + first_attempt(self._settings) - time.monotonic()
+            left = begun + self._settings.budget - time.monotonic()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._opening.wait()
@@ -196,10 +196,13 @@ class AsyncNode:
             raise ExhaustedError from None
 
     async def _link(self, budget: Budget) -> tuple[AsyncLink, bool]:
-        # What was given up is closed by a new one, before anything else is sent.
-        while self._idle and not self._orphans:
+        # One that idles goes first, or is closed: a new one beside it might be one too many.
+        while self._idle:
             link = self._idle.pop()
             if link.server == self.server:
+                if self._orphans:
+                    # So it has them closed, before anything else is sent.
+                    link.capabilities = None
                 return link, False
             # It came back after there was another server.
             link.close()

@@ -24,6 +24,7 @@ from redis_state.client.attempts import (
     UnsentError,
 )
 from redis_state.client.budget import Budget
+from redis_state.client.permits import Permit, Permits
 from redis_state.client.pulse import Pulse
 
 # Seconds in which the call that tries may still bring the others good news.
@@ -63,8 +64,8 @@ class Breaker:
         "_observer",
         "_pulse",
         "_reason",
-        "_trying",
         "_trying_since",
+        "_turns",
         "is_open",
     )
 
@@ -75,10 +76,11 @@ class Breaker:
         self._pulse = pulse
         self._failed_at = 0.0
         self._failing_since: float | None = None
-        self._lock = threading.Lock()
+        # A signal's handler may make calls, too.
+        self._lock = threading.RLock()
         self._reason = ""
-        self._trying = 0
         self._trying_since = 0.0
+        self._turns = Permits(_MOST_TRYING)
         self.is_open = False
 
     @property
@@ -140,20 +142,11 @@ class Breaker:
         self._after = float("inf")
         self.answered()
 
-    def take_turn(self) -> bool:
+    def take_turn(self, held: list[Permit]) -> bool:
         """Become one of the calls that try, unless there are enough."""
-        with self._lock:
-            if self._trying == _MOST_TRYING:
-                return False
-            if self._trying == 0:
-                self._trying_since = time.monotonic()
-            self._trying += 1
-            return True
-
-    def end_turn(self) -> None:
-        """Let another call try."""
-        with self._lock:
-            self._trying -= 1
+        if self._turns.held == 0:
+            self._trying_since = time.monotonic()
+        return self._turns.take_at_once(held)
 
     def turn_away(self) -> TurnedAwayError:
         """Note that a call ends without having tried; return why."""
@@ -166,9 +159,10 @@ class Breaker:
         with self._lock:
             if self.is_open == is_open:
                 return
-            self.is_open = is_open
             if self._observer is not None:
+                # If this is interrupted, the next one tells it.
                 self._observer.breaker_changed(is_open=is_open)
+            self.is_open = is_open
 
 
 class Turn:
@@ -177,11 +171,13 @@ class Turn:
     ``is_blocking``: while it waits, nothing else goes on in its thread.
     """
 
-    __slots__ = ("_breaker", "_is_blocking")
+    __slots__ = ("_breaker", "_is_blocking", "held")
 
     def __init__(self, *, is_blocking: bool = False) -> None:
         self._breaker: Breaker | None = None
         self._is_blocking = is_blocking
+        # At its end, the call gives back what is here.
+        self.held: list[Permit] = []
 
     def may_try(self, breaker: Breaker, budget: Budget) -> bool:
         """Tell whether to make an attempt now; if not, ask again in a moment."""
@@ -189,7 +185,7 @@ class Turn:
             raise budget.give_up(breaker.turn_away()) from budget.reason
         if self._breaker is not breaker:
             self.end()
-            if breaker.is_open and breaker.take_turn():
+            if breaker.is_open and breaker.take_turn(self.held):
                 self._breaker = breaker
         if self._breaker is breaker or not breaker.is_open:
             return True
@@ -199,6 +195,8 @@ class Turn:
 
     def end(self) -> None:
         """Let another call try."""
-        if self._breaker is not None:
-            self._breaker.end_turn()
-            self._breaker = None
+        self._breaker = None
+        if self.held:
+            permit = self.held[0]
+            del self.held[0]
+            permit.give_back(permit)

@@ -7,7 +7,9 @@ close its end of such a connection: what arrives there later goes nowhere.
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections import deque
 from typing import Any, NamedTuple
 
 from redis_state.operations import Batch
@@ -36,30 +38,32 @@ def read_identity(reply: Any, server: Server) -> Identity | None:
 class Orphans:
     """Those of one node that are still to be closed."""
 
-    __slots__ = ("_identities",)
+    __slots__ = ("_identities", "add")
 
     def __init__(self) -> None:
-        self._identities: dict[Identity, None] = {}
+        self._identities: deque[Identity | None] = deque(maxlen=_MOST)
+        # Notes a connection that was given up: a call of C, which is not interrupted.
+        self.add = self._identities.append
 
     def __bool__(self) -> bool:
         return bool(self._identities)
 
-    def add(self, identity: Identity | None) -> None:
-        """Note a connection that was given up."""
-        if identity is not None and len(self._identities) < _MOST:
-            self._identities[identity] = None
-
     def at(self, server: Server) -> list[Identity]:
         """List those of a server; nobody asks those of another one any more."""
-        found = [identity for identity in list(self._identities) if identity.server == server]
+        noted = dict.fromkeys(list(self._identities))
+        found = [each for each in noted if each is not None and each.server == server]
         if not found:
             self._identities.clear()
         return found
 
     def gone(self, identities: list[Identity]) -> None:
         """Note that the server has closed them."""
-        for identity in identities:
-            self._identities.pop(identity, None)
+        noted = list(self._identities)
+        for each in noted:
+            if each is None or each in identities:
+                # Another thread was there; if that is in vain, it is told once more.
+                with contextlib.suppress(ValueError, IndexError):
+                    self._identities.remove(each)
 
 
 def closing(identities: list[Identity]) -> Batch:

@@ -108,7 +108,8 @@ class SyncClient:
                 except AttemptError as error:
                     failure = error
         finally:
-            turn.end()
+            if turn.held:
+                turn.held[0].give_back(turn.held[0])
 
     def _attempt(
         self,

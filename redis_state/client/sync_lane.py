@@ -13,7 +13,6 @@ room for it.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,8 +24,8 @@ from redis_state.client.attempts import (
     SilenceError,
     UnsentError,
 )
+from redis_state.client.sync_call import Call, move_first, withdraw
 from redis_state.client.sync_link import Link, close_link
-from redis_state.client.sync_queue import Call, Queue, fail
 from redis_state.operations import Capabilities, Replies
 
 # More than this takes a connection of its own: others would have to wait for it.
@@ -38,6 +37,12 @@ _MOST_TOGETHER = 1_000
 _LEAST_TRIP = 0.005
 # Seconds after which a call that is not sent looks again whether there is room elsewhere.
 _LOOKS_AGAIN = 0.05
+# Seconds after which one that waits looks whether the lead was laid down without a word to it, as
+# by one that was interrupted time and again.
+_LOOKS_FOR_LEAD = 0.25
+_LEAD = "lead"
+# Whatever it was, the replies may be under way still.
+_INTERRUPTED = BrokenError("it was interrupted")
 
 
 class SyncLane:
@@ -62,8 +67,9 @@ class SyncLane:
         self._link = link
         self._queues = queues
         self._has_room = has_room
-        self._lead = threading.Lock()
-        self._queue = Queue()
+        # Who has the lead: nobody, or one. Who was about to take it can be asked afterwards.
+        self._lead: dict[str, Call] = {}
+        self._queue: deque[Call] = deque()
         # Those that were sent, in their order; also those that have given up, as replies will come.
         self._sent: deque[Call] = deque()
         self._heir: Call | None = None
@@ -73,142 +79,128 @@ class SyncLane:
         """Send packed commands and return their replies, or break off at the deadline."""
         if len(payload) > _LARGEST:
             raise CrowdedError
-        if not self._lead.acquire(blocking=False):
-            call = Call(payload, count, deadline)
-            if self._wait(call):
-                self._lead_with(call)
-            return call.outcome()
-        if self._queue:
-            call = Call(payload, count, deadline)
-            call.claim.acquire()
-            self._lead_with(call)
-            return call.outcome()
+        call = Call(payload, count, deadline)
         try:
-            return self._link.exchange(payload, count, deadline)
-        except BaseException as error:
-            # Its reply may be under way still: nobody may use the connection again.
-            if self.failure is not None and isinstance(error, BrokenError):
-                raise UnsentError(str(self.failure)) from error
-            broken = self._break(error)
-            if isinstance(error, BrokenError):
-                raise broken from error
-            raise
+            if self._lead.setdefault(_LEAD, call) is call or self._wait(call):
+                return self._lead_with(call)
+            return call.outcome()
         finally:
-            self._pass_on()
+            # The lead is passed on, or laid down, without any call on the way to the last one:
+            # an interruption comes before all of it or after, see `permits`.
+            call.is_over = True
+            if _LEAD in self._lead and self._lead[_LEAD] is call:
+                heir, self._heir = self._heir, None
+                if (heir is None or heir.is_over) and self._queue:
+                    heir = self._queue[0]
+                if heir is None or heir.is_over:
+                    del self._lead[_LEAD]
+                else:
+                    self._lead[_LEAD] = heir
+                    heir.wake.release()
+            elif call.replies is None:
+                withdraw(call, self._queue)
+            if self._retired:
+                self._close_unused()
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Tell whether a call was interrupted whose reply may be under way still."""
+        return self.failure is _INTERRUPTED
 
     def retire(self) -> None:
         """Close the connection, as soon as nobody uses it."""
         self._retired = True
-        if self._lead.acquire(blocking=False):
-            self._pass_on()
+        self._close_unused()
+
+    def _close_unused(self) -> None:
+        closing = Call(b"", 0, 0.0)
+        try:
+            if self._lead.setdefault(_LEAD, closing) is closing:
+                close_link(self._link)
+        finally:
+            if _LEAD in self._lead and self._lead[_LEAD] is closing:
+                del self._lead[_LEAD]
 
     def abandon(self) -> None:
         """Leave the connection to the parent of a fork."""
         self._link.abandon()
 
     def _wait(self, call: Call) -> bool:
-        """Wait until the call is answered, or has the lead."""
-        self._queue.add(call)
-        if self._lead.acquire(blocking=False):
-            # It was laid down just before the call stood in the queue.
-            self._pass_on()
-        try:
-            left = call.deadline - time.monotonic()
-            if call.wake.acquire(timeout=max(0.0, min(left, self._queues))):
-                return call.leads
-            return self._wait_on(call)
-        except BaseException:
-            if not self._leave(call):
-                self._pass_on()
-            raise
-
-    def _wait_on(self, call: Call) -> bool:
-        """Wait for longer than usual: not sent only where the pool has no room, sent to the end."""
-        while (left := call.deadline - time.monotonic()) > 0:
+        """Wait until the call is answered, or has the lead; tell whether it is to lead."""
+        wake, waits_until = call.begin_to_wait(), time.monotonic() + self._queues
+        self._queue.append(call)
+        # The lead may have been laid down just before the call stood in the queue.
+        while self._lead.setdefault(_LEAD, call) is not call:
+            now = time.monotonic()
+            if now >= call.deadline:
+                call.failure = LateError("no answer in time")
+                return False
+            looks_at = now + _LOOKS_FOR_LEAD
             if not call.is_taken_up:
-                if self._has_room() and self._queue.withdraw(call):
-                    if self._link.is_silent():
-                        # Its leader is about to say so.
-                        self.failure = self.failure or SilenceError("no answer in time")
-                    call.failure = UnsentError("it waited for others")
-                    return False
-                left = min(left, _LOOKS_AGAIN)
-            if call.wake.acquire(timeout=left):
-                return call.leads
-        if self._leave(call):
-            call.failure = LateError("no answer in time")
+                if now >= waits_until:
+                    if self._goes_another_way(call):
+                        return False
+                    looks_at = now + _LOOKS_AGAIN
+                else:
+                    looks_at = min(looks_at, waits_until)
+            if wake.acquire(timeout=max(0.0, min(looks_at, call.deadline) - now)):
+                break
+        return call.replies is None and call.failure is None
+
+    def _goes_another_way(self, call: Call) -> bool:
+        """Give up a call that was not sent for longer than usual, if the pool has room."""
+        if not self._has_room() or not withdraw(call, self._queue):
             return False
-        return call.leads
+        if self._link.is_silent():
+            # Its leader is about to say so.
+            self.failure = self.failure or SilenceError("no answer in time")
+        call.failure = UnsentError("it waited for others")
+        return True
 
-    def _leave(self, call: Call) -> bool:
-        """Give a call up; if that is too late it has the lead."""
-        if self._queue.withdraw(call) or call.claim.acquire(blocking=False):
-            return True
-        if not call.leads:
-            call.wake.acquire()
-        return False
-
-    def _pass_on(self) -> None:
-        """Give the lead to the call that has waited longest, or lay it down."""
-        while True:
-            heir = self._next_leader()
-            if heir is not None:
-                heir.leads = True
-                heir.wake.release()
-                return
-            retired = self._retired
-            if retired:
-                close_link(self._link)
-            self._lead.release()
-            # What came just now, a call or the end, found the lead taken.
-            if not self._queue and retired == self._retired:
-                return
-            if not self._lead.acquire(blocking=False):
-                return
-
-    def _next_leader(self) -> Call | None:
-        heir, self._heir = self._heir, None
-        if heir is not None:
-            return heir
-        while (call := self._queue.take()) is not None:
-            if call.claim.acquire(blocking=False):
-                return call
-        return None
-
-    def _lead_with(self, own: Call) -> None:
+    def _lead_with(self, own: Call) -> Replies:
+        if own.waits:
+            withdraw(own, self._queue)
+        failure = self.failure
+        if failure is not None:
+            raise type(failure)(str(failure)) if own.is_taken_up else UnsentError(str(failure))
+        if own.waits and own.deadline <= time.monotonic():
+            raise LateError("no answer in time")
         try:
-            if own.is_taken_up:
-                self._receive_until(own)
-            elif self.failure is not None:
-                own.failure = UnsentError(str(self.failure))
-            elif own.deadline <= time.monotonic():
-                own.failure = LateError("no answer in time")
-            else:
+            if not self._queue and not self._sent:
+                return self._link.exchange(own.payload, own.count, own.deadline)
+            if not own.is_taken_up:
                 self._send_with(own)
-                self._receive_until(own)
+            self._receive_until(own)
         except BaseException as error:
             # Replies may be under way still: nobody may use the connection again.
-            fail(self._sent, self._break(error), own)
+            if self.failure is None:
+                self.failure = _INTERRUPTED
+            broken = self._break(error)
+            own.fail(broken)
+            while self._sent:
+                self._sent.popleft().fail(broken)
             if not isinstance(error, BrokenError):
                 raise
-        finally:
-            self._pass_on()
+        return own.outcome()
 
     def _send_with(self, own: Call) -> None:
         """Send a call, and what waits behind it."""
-        payloads, size, now = [own.payload], 0, time.monotonic()
-        own.is_taken_up = True
-        self._sent.append(own)
+        payloads, size, now, sent = [own.payload], 0, time.monotonic(), self._sent
+        own.is_taken_up, own.arrived = True, []
+        sent.append(own)
         while (
-            size < _MOST_BYTES and len(payloads) < _MOST_TOGETHER and (call := self._queue.take())
+            size < _MOST_BYTES
+            and len(payloads) < _MOST_TOGETHER
+            and self._queue
+            and move_first(self._queue, sent)
         ):
-            call.is_taken_up = True
-            if call.deadline <= now:
+            call = sent[-1]
+            call.is_taken_up, call.arrived = True, []
+            if call.is_over or call.deadline <= now:
                 # It is about to leave.
-                call.failure = LateError("no answer in time")
-                call.wake.release()
+                call.fail(LateError("no answer in time"))
+                sent.pop()
                 continue
-            self._sent.append(call)
             payloads.append(call.payload)
             size += len(call.payload)
         self._link.send(b"".join(payloads) if size else own.payload, own.deadline)
@@ -228,15 +220,15 @@ class SyncLane:
                 now = time.monotonic()
                 ends = min(ends, now + max(now - begun, _LEAST_TRIP))
         except SilenceError:
-            if self._link.is_silent() or not self._find_heir():
+            if self._link.is_silent() or not self._find_heir(own):
                 raise
             if own.replies is None:
                 own.failure = LateError("no answer in time")
 
-    def _find_heir(self) -> bool:
+    def _find_heir(self, own: Call) -> bool:
         """Find who goes on reading among those that were sent."""
         for call in self._sent:
-            if call.claim.acquire(blocking=False):
+            if call is not own and not call.is_over:
                 self._heir = call
                 return True
         return False
@@ -244,7 +236,7 @@ class SyncLane:
     def _break(self, error: BaseException) -> BrokenError:
         """Close the connection, and return what broke it first: that it is closed says nothing."""
         close_link(self._link)
-        if self.failure is None:
-            interrupted = BrokenError("it was interrupted")
-            self.failure = error if isinstance(error, BrokenError) else interrupted
-        return type(self.failure)(str(self.failure))
+        if self.failure is _INTERRUPTED and isinstance(error, BrokenError):
+            self.failure = error
+        failure = self.failure or _INTERRUPTED
+        return type(failure)(str(failure))

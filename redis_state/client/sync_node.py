@@ -6,8 +6,6 @@ What an operation meets on the lane that is no result, the pool meets again with
 from __future__ import annotations
 
 import os
-import threading
-import time
 import weakref
 from collections.abc import Callable
 from typing import TypeVar
@@ -23,6 +21,7 @@ from redis_state.client.breaker import Breaker, Observer
 from redis_state.client.budget import Budget, first_attempt
 from redis_state.client.login import questions, renewal
 from redis_state.client.orphans import Orphans
+from redis_state.client.permits import Permit, Permits
 from redis_state.client.pulse import Pulse
 from redis_state.client.sync_exchange import ask, exchange, renew_login
 from redis_state.client.sync_lane import SyncLane
@@ -55,9 +54,9 @@ class SyncNode:
     def _start_afresh(self) -> None:
         self._orphans = Orphans()
         self._idle: list[Link] = []
-        self._free = threading.Semaphore(self._settings.pool_size)
+        self._free = Permits(self._settings.pool_size)
         self._lane: SyncLane | None = None
-        self._opening = threading.Lock()
+        self._opening = Permits(1)
 
     def lane(self, begun: float) -> SyncLane | None:
         """Return the lane, opened if need be; None if it is off, or another thread is about to.
@@ -83,7 +82,18 @@ class SyncNode:
         self, operation: Operation[T], budget: Budget, *, is_asking: bool = False
     ) -> T | Operation[T]:
         """Send an operation on a connection of its own."""
-        self._reserve(budget)
+        held: list[Permit] = []
+        try:
+            if not self._free.take(held, budget.deadline):
+                raise ExhaustedError
+            return self._on_link(operation, budget, is_asking=is_asking)
+        finally:
+            if held:
+                held[0].give_back(held[0])
+
+    def _on_link(
+        self, operation: Operation[T], budget: Budget, *, is_asking: bool
+    ) -> T | Operation[T]:
         link, fresh = None, True
         try:
             link, fresh = self._link(budget)
@@ -99,22 +109,22 @@ class SyncNode:
         except (AttemptError, StateStoreError):
             # The replies were read to the end: the link is sound, whatever they say.
             if link is not None:
-                self._idle.append(link)
-                link = None
+                sound, link = link, None
+                self._idle.append(sound)
             raise
         else:
-            self._idle.append(link)
-            link = None
+            # In this order: once it is there, it may be another's.
+            sound, link = link, None
+            self._idle.append(sound)
             return result
         finally:
             # What is left of a link here may still have a reply under way.
             if link is not None:
                 self._orphans.add(link.identity)
                 close_link(link)
-            self._free.release()
 
     def _give_up(self, lane: SyncLane, failure: BrokenError) -> None:
-        if isinstance(failure, SilenceError):
+        if isinstance(failure, SilenceError) or lane.was_interrupted:
             self._orphans.add(lane.identity)
         if self._lane is lane:
             # What idles beside it is as old, and most likely broken as well.
@@ -148,9 +158,10 @@ class SyncNode:
         self._start_afresh()
 
     def _open_lane(self, begun: float) -> SyncLane | None:
-        if not self._settings.fast_lane or not self._opening.acquire(blocking=False):
-            return None
+        held: list[Permit] = []
         try:
+            if not self._settings.fast_lane or not self._opening.take_at_once(held):
+                return None
             if self._lane is None:
                 budget = Budget(self._settings, begun)
                 link = self._open(budget)
@@ -163,14 +174,18 @@ class SyncNode:
                     raise
             return self._lane
         finally:
-            self._opening.release()
+            if held:
+                held[0].give_back(held[0])
 
     def _await_lane(self, begun: float) -> SyncLane | None:
         if not self._settings.fast_lane or self._has_room():
             return self._lane
-        left = begun + first_attempt(self._settings) - time.monotonic()
-        if self._opening.acquire(timeout=max(0.0, left)):
-            self._opening.release()
+        held: list[Permit] = []
+        try:
+            self._opening.take(held, begun + self._settings.budget)
+        finally:
+            if held:
+                held[0].give_back(held[0])
         return self._lane
 
     def _open(self, budget: Budget) -> Link:
@@ -179,20 +194,19 @@ class SyncNode:
         return open_link(self._settings, self.server, ends, silence=silence, pulse=self._pulse)
 
     def _has_room(self) -> bool:
-        return self._free._value > 0  # noqa: SLF001
-
-    def _reserve(self, budget: Budget) -> None:
-        if not self._free.acquire(timeout=max(0.0, budget.deadline - time.monotonic())):
-            raise ExhaustedError
+        return self._free.left > 0
 
     def _link(self, budget: Budget) -> tuple[Link, bool]:
-        # What was given up is closed by a new one, before anything else is sent.
-        while self._idle and not self._orphans:
+        # One that idles goes first, or is closed: a new one beside it might be one too many.
+        while self._idle:
             try:
                 link = self._idle.pop()
             except IndexError:
                 break
             if link.server == self.server:
+                if self._orphans:
+                    # So it has them closed, before anything else is sent.
+                    link.capabilities = None
                 return link, False
             # It came back after there was another server.
             close_link(link)

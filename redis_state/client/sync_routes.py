@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 import weakref
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from redis_state.client.attempts import (
 from redis_state.client.breaker import Observer, on_a_loop
 from redis_state.client.budget import Budget
 from redis_state.client.failures import check, not_followed
+from redis_state.client.permits import Permit, Permits
 from redis_state.client.slots import SlotMap
 from redis_state.client.sync_link import close_link, open_link
 from redis_state.client.sync_node import SyncNode
@@ -136,7 +136,7 @@ class ClusterRoutes:
         self._nodes: dict[Server, SyncNode] = {}
         self._map: SlotMap | None = None
         self._news = slots.News(settings.breaker_after)
-        self._asking = threading.Lock()
+        self._asking = Permits(1)
         _clusters.add(self)
 
     def known(self, operation: Operation[Any]) -> SyncNode | None:
@@ -179,8 +179,8 @@ class ClusterRoutes:
             node.close()
 
     def after_fork_in_child(self) -> None:
-        """Leave a lock to the parent that one of its threads may have held."""
-        self._asking = threading.Lock()
+        """Leave to the parent what one of its threads may have held."""
+        self._asking = Permits(1)
 
     def _owner(self, operation: Operation[Any]) -> Server | None:
         known = self._map
@@ -188,22 +188,23 @@ class ClusterRoutes:
 
     def _learn(self, budget: Budget, failed: Server | None) -> None:
         """Ask the cluster who serves what, unless that was just done or another thread is at it."""
-        if not self._asking.acquire(blocking=False):
-            if self._map is None and self._news.are_overdue():
-                raise budget.give_up(TurnedAwayError("no node tells who serves what"))
-            return
+        held: list[Permit] = []
         try:
+            if not self._asking.take_at_once(held):
+                if self._map is None and self._news.are_overdue():
+                    raise budget.give_up(TurnedAwayError("no node tells who serves what"))
+                return
             if self._map is None or self._news.are_old():
                 self._map = self._ask_around(budget, failed)
                 self._let_go_of_strangers()
         finally:
-            self._asking.release()
+            if held:
+                held[0].give_back(held[0])
 
     def _spare_loops(self, budget: Budget) -> None:
         """End a call that holds up a loop, as the breaker of a node would do."""
-        is_late = self._map is None and self._news.are_overdue(budget.begun)
-        just_now = budget.attempts > 0 or self._news.were_missed_within(self._settings.budget)
-        if is_late and just_now and on_a_loop():
+        call = (budget.begun, budget.attempts, self._settings.budget)
+        if self._map is None and self._news.spare_loops(*call) and on_a_loop():
             raise budget.give_up(TurnedAwayError("no node tells who serves what"))
 
     def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:

@@ -31,8 +31,10 @@ def _pack(item: Command | ScriptCall, *, with_text: bool) -> bytes:
     if isinstance(item, bytes):
         return item
     command = _evaluate(item, with_text=with_text) if isinstance(item, ScriptCall) else item
+    # An int is made text here: where that is interrupted inside of hiredis, it ends the process.
+    texts = tuple([str(each) if isinstance(each, int) else each for each in command])
     # hiredis takes a tuple of any length; its types know of one.
-    packed: bytes = pack_command(command)  # type: ignore[arg-type]
+    packed: bytes = pack_command(texts)  # type: ignore[arg-type]
     return packed
 
 

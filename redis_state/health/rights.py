@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 _FIELD = "no such field"
 _NO_SCRIPT = "0" * 40
+# No connection has this number.
+_NOBODY = 0
+# They close connections that were given up; nothing but that needs them.
+_GUARD = ("CLIENT INFO", "CLIENT KILL")
 # A node of a cluster sends most calls elsewhere; of so many, one falls into its own slots.
 _TRIES_IN_CLUSTER = 24
 
@@ -62,6 +66,8 @@ def needed(settings: Settings, server: Capabilities, *, worker: bool) -> list[Ri
         found += [Right("HGET", ("HGET", page, _FIELD), pattern)]
         found += [Right("HSET", _write(page), pattern)]
     found.append(Right("COMMAND INFO", _probe(), vital=False))
+    calls = (("CLIENT", "INFO"), ("CLIENT", "KILL", "ID", _NOBODY))
+    found += [Right(name, call, vital=False) for name, call in zip(_GUARD, calls, strict=True)]
     deployment = settings.deployment
     if deployment.db:
         found.append(Right("SELECT", ("SELECT", deployment.db)))
@@ -77,7 +83,8 @@ def needed(settings: Settings, server: Capabilities, *, worker: bool) -> list[Ri
 
 def _on_page(page: str, server: Capabilities) -> Iterator[tuple[str, *tuple[Argument, ...]]]:
     yield from (("HGET", page, _FIELD), ("HMGET", page, _FIELD), ("HEXISTS", page, _FIELD))
-    yield from (("HGETALL", page), ("HKEYS", page), ("PTTL", page), ("PERSIST", page))
+    yield from (("HGETALL", page), ("HKEYS", page), ("HSCAN", page, 0))
+    yield from (("PTTL", page), ("PERSIST", page))
     yield from (("HDEL", page, _FIELD), ("UNLINK", page), ("PEXPIREAT", page, 1))
     yield from (("EVALSHA", _NO_SCRIPT, 1, page), ("EVAL", "return 0", 1, page))
     yield _write(page)
@@ -105,9 +112,11 @@ def _probe() -> tuple[Argument, ...]:
 
 def examine(of: Answers) -> Iterator[Finding]:
     """Tell which rights the user lacks, and which commands the server."""
-    missing = [right for right, reply in of.tried if _is_unknown(reply)]
-    denied = [right for right, reply in of.tried if _is_denied(reply) and not _about_keys(reply)]
-    keyless = [right for right, reply in of.tried if _about_keys(reply)]
+    yield from _guard(of)
+    tried = [each for each in of.tried if each[0].command not in _GUARD]
+    missing = [right for right, reply in tried if _is_unknown(reply)]
+    denied = [right for right, reply in tried if _is_denied(reply) and not _about_keys(reply)]
+    keyless = [right for right, reply in tried if _about_keys(reply)]
     if missing:
         yield of.finding(
             "commands",
@@ -124,12 +133,28 @@ def examine(of: Answers) -> Iterator[Finding]:
             f"the user {of.user} lacks {' '.join(lacking)}",
             f"ACL SETUSER {of.user} {' '.join(lacking)}",
         )
-    elif not of.tried or any(code_of(reply) in _UNHEARD for _, reply in of.tried):
+    elif not tried or any(code_of(reply) in _UNHEARD for _, reply in tried):
         yield of.finding(
             "rights", "unknown", "the server did not look at them", "Ask again when it serves."
         )
     else:
         yield of.finding("rights", "ok", f"the user {of.user} has all that are needed")
+
+
+def _guard(of: Answers) -> Iterator[Finding]:
+    tried = [(right, reply) for right, reply in of.tried if right.command in _GUARD]
+    denied = " ".join(right.grant for right, reply in tried if _is_denied(reply))
+    missing = _names(right.command for right, reply in tried if _is_unknown(reply))
+    if denied or missing:
+        lacks = f"the user {of.user} lacks {denied}" if denied else f"no {missing} here"
+        yield of.finding(
+            "abandoned",
+            "warning",
+            f"{lacks}: a write that a network holds back may arrive over a newer one",
+            f"ACL SETUSER {of.user} {denied}" if denied else "Take away rename-command for CLIENT.",
+        )
+    elif tried and not any(code_of(reply) in _UNHEARD for _, reply in tried):
+        yield of.finding("abandoned", "ok", "connections that are given up can be closed")
 
 
 # What is answered before the rights are looked at.

@@ -13,6 +13,7 @@ from redis_state.settings import Settings
 from redis_state.url import Server
 
 _REFUSED = ("NOPERM", "NOAUTH")
+_NEEDED = "+sentinel|get-master-addr-by-name +sentinel|ckquorum"
 
 
 class AskSentinel(Operation[Replies]):
@@ -47,10 +48,13 @@ def examine(settings: Settings, answers: Mapping[Server, object]) -> Iterator[Fi
         match answer:
             case [[host, port], quorum]:
                 masters[f"{plain(host)}:{plain(port)}"] = None
-                yield _quorum(sentinel, quorum)
+                yield _quorum(settings, sentinel, quorum)
             case [reply, _]:
                 found = refusal(reply) or f"knows no service {settings.deployment.service!r}"
-                yield _wrong(sentinel, found, "Let it watch the service, or correct the url.")
+                remedy = "Let it watch the service, or correct the url."
+                if code_of(reply) == "NOPERM":
+                    remedy = f"At this sentinel: ACL SETUSER {_user(settings)} {_NEEDED}"
+                yield _wrong(sentinel, found, remedy)
             case StateStoreError():
                 yield _wrong(sentinel, *told(answer))
     if len(masters) > 1:
@@ -67,7 +71,11 @@ def _wrong(sentinel: Server, found: str, remedy: str) -> Finding:
     return Finding("sentinel", str(sentinel), "warning", found, remedy)
 
 
-def _quorum(sentinel: Server, reply: object) -> Finding:
+def _user(settings: Settings) -> str:
+    return settings.sentinel_username or "default"
+
+
+def _quorum(settings: Settings, sentinel: Server, reply: object) -> Finding:
     said = refusal(reply)
     if not said:
         return Finding("sentinel", str(sentinel), "ok", plain(reply).removeprefix("OK "))
@@ -77,7 +85,7 @@ def _quorum(sentinel: Server, reply: object) -> Finding:
             str(sentinel),
             "unknown",
             f"whether it could replace the master ({said})",
-            "ACL SETUSER for its user, with +sentinel|ckquorum, lets it be known.",
+            f"At this sentinel: ACL SETUSER {_user(settings)} +sentinel|ckquorum lets it be known.",
         )
     return Finding(
         "sentinel",

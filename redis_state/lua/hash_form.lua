@@ -1,7 +1,7 @@
 -- The hash form, for servers that expire whole keys only: the page carries the latest deadline of
 -- its values, or none if one of them is permanent. The summary field remembers the earliest
 -- deadline, so that a write looks at every value only when one has lapsed, or when the value that
--- decided the page's deadline goes.
+-- decided the page's deadline goes and none like it is found at once.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local ttl  -- -2: no page, -1: a permanent value in it
@@ -18,13 +18,26 @@ end
 -- PTTL and TIME are read a moment apart.
 local SLACK = 2
 
--- Does the value of this field decide the page's deadline?
-local function decides(field)
-  local envelope = redis.call('HGET', page, field)
-  if not envelope then return false end
-  local deadline = deadline_of(envelope)
+-- Does a value with this deadline decide the page's?
+local function decides(deadline)
   if ttl == -1 then return deadline == 0 end
   return deadline >= latest - SLACK
+end
+
+local function is_decided_by(field)
+  local envelope = redis.call('HGET', page, field)
+  return envelope and decides(deadline_of(envelope))
+end
+
+-- So many values, or all of a compact page, are looked at for one that decides the deadline, too.
+local SAMPLE = 100
+
+local function is_still_decided()
+  local sample = redis.call('HSCAN', page, 0, 'COUNT', SAMPLE)[2]
+  for i = 1, #sample, 2 do
+    if sample[i] ~= SUMMARY and decides(deadline_of(sample[i + 1])) then return true end
+  end
+  return false
 end
 
 -- Look at every value: drop the lapsed, and give page and summary their exact deadlines.
@@ -37,19 +50,13 @@ local function settle()
       -- not a value
     elseif deadline ~= 0 and deadline <= now then
       redis.call('HDEL', page, field)
+    elseif deadline == 0 then
+      permanent, count = true, count + 1
     else
-      count = count + 1
-      if deadline == 0 then
-        permanent = true
-      else
-        first, last = math.min(first, deadline), math.max(last, deadline)
-      end
+      first, last, count = math.min(first, deadline), math.max(last, deadline), count + 1
     end
   end
-  if count == 0 then
-    redis.call('UNLINK', page)
-    return
-  end
+  if count == 0 then return redis.call('UNLINK', page) end
   if last == 0 then
     redis.call('HDEL', page, SUMMARY)
   else
@@ -64,10 +71,10 @@ local function settle()
 end
 
 local function remove(fields)
-  local due = lapsed
+  local has_decided = false
   for _, field in ipairs(fields) do
-    due = decides(field) or due
+    has_decided = is_decided_by(field) or has_decided
     redis.call('HDEL', page, field)
   end
-  if due then settle() end
+  if lapsed or (has_decided and not is_still_decided()) then settle() end
 end

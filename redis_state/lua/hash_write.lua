@@ -1,6 +1,5 @@
 -- `values` is field, envelope, ... from `first` on; they share the deadline in ms (0: never).
 local function write(deadline, values, first)
-  local due = lapsed
   if deadline ~= 0 and deadline <= now then
     local fields = {}
     for i = first, #values, 2 do fields[#fields + 1] = values[i] end
@@ -8,13 +7,13 @@ local function write(deadline, values, first)
     return
   end
 
-  local outlives = deadline == 0 or (ttl >= 0 and deadline >= latest)
+  local outlives, has_decided = deadline == 0 or (ttl >= 0 and deadline >= latest), false
   for i = first, #values, 2 do
-    if not outlives then due = decides(values[i]) or due end
+    if not outlives then has_decided = is_decided_by(values[i]) or has_decided end
     redis.call('HSET', page, values[i], values[i + 1])
   end
 
-  if due then
+  if lapsed or (has_decided and not is_still_decided()) then
     settle()
   elseif deadline == 0 then
     if ttl >= 0 then redis.call('PERSIST', page) end

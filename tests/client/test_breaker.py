@@ -38,6 +38,7 @@ from redis_state.client.attempts import (
 )
 from redis_state.client.breaker import Breaker, Turn
 from redis_state.client.budget import Budget
+from redis_state.client.permits import Permit
 from redis_state.client.pulse import Pulse
 from redis_state.client.sync_client import SyncClient
 from redis_state.reads import Get
@@ -500,7 +501,7 @@ async def test_of_calls_that_find_the_server_failing_no_more_than_a_few_wait(
     first = await failing(backend, colour)
     crowd = asyncio.create_task(outcomes(backend, colour))
     breaker = await breaker_of(backend, colour)
-    await reached(lambda: breaker._trying == MOST and time.monotonic() > breaker.patience_ends)
+    await reached(lambda: breaker._turns.held == MOST and time.monotonic() > breaker.patience_ends)
     await asyncio.sleep(0.2)
     running.resume()
     ended = await crowd
@@ -514,7 +515,7 @@ async def failing(backend: RedisStateBackend, colour: str) -> asyncio.Task[list[
     """Begin a call that waits for a frozen server, and return when the breaker is open."""
     first = asyncio.create_task(outcomes(backend, colour, 1))
     breaker = await breaker_of(backend, colour)
-    await reached(lambda: breaker.is_open and breaker._trying == 1)
+    await reached(lambda: breaker.is_open and breaker._turns.held == 1)
     return first
 
 
@@ -694,8 +695,9 @@ def test_a_fork_begins_without_it(running: EmbeddedServer, fast_lane: bool) -> N
     breaker = node_of(backend).breaker
     breaker._pulse.heard_at = 0.0
     breaker.note(SilenceError("no answer in time"), time.monotonic() - 60)
+    held: list[Permit] = []
     for _ in range(MOST):
-        assert breaker.take_turn()
+        assert breaker.take_turn(held)
     assert breaker.is_open
 
     def child() -> None:
@@ -713,8 +715,8 @@ def test_a_fork_begins_without_it(running: EmbeddedServer, fast_lane: bool) -> N
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert breaker.is_open
-    for _ in range(MOST):
-        breaker.end_turn()
+    for permit in held:
+        permit.give_back(permit)
     assert backend.get(TASK, "key") is None
     backend.close()
 

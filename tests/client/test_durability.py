@@ -121,6 +121,8 @@ async def prepare(verbs: Verbs, url: str) -> None:
     worker = RedisWorkerBackend(url=url)
     reference = worker.serialize_asset_state_store_to_ref(value=1, key="key", scope=BY_NAME)
     await verbs.set(ASSET, "referred", json.dumps({"__airflow_state_ref__": reference}))
+    worker.serialize_asset_state_store_to_ref(value=1, key="key", scope=BY_NAME)
+    worker.serialize_task_state_store_to_ref(value=1, key="key", scope=TASK)
     worker.close()
 
 

@@ -21,18 +21,17 @@ from tests.client.waiting import wait_for
 from tests.support import servers as known
 from tests.support.clusters import Cluster
 from tests.support.replicated import SERVICE, SentinelTrio
+from tests.support.rights import documented
 from tests.support.topologies import Deployments
 from tests.support.verbs import COLOURS
 
 PASSWORD = "a-password-that-is-told-to-nobody"
 PATIENT: dict[str, Any] = {"budget": 30.0, "timeout": 20.0, "connect_timeout": 20.0}
 HASTY: dict[str, Any] = {"budget": 0.3, "timeout": 0.3, "connect_timeout": 0.3}
-# Both sides of what the documentation says of an ACL user.
-MINIMAL = (
-    "+hget +hmget +hgetall +hkeys +hexists +hset +hdel +unlink +persist +pexpireat +pttl +time "
-    "+eval +evalsha +command|info"
-)
-FIELD_COMMANDS = "+hpexpireat +hsetex"
+# What the documentation grants an ACL user, and which of it is for what alone.
+RULES = [rule for rule in documented("airflow-state") if rule.startswith("+")]
+FIELD_COMMANDS = ("+hpexpireat", "+hsetex")
+GUARD = ("+client|info", "+client|kill")
 
 Look = Callable[..., Awaitable[Health]]
 Start = Callable[..., EmbeddedServer]
@@ -299,7 +298,7 @@ async def test_each_right_that_is_missing_is_named_and_the_remedy_grants_it(
     look: Look, start: Start, server_name: str
 ) -> None:
     server = start()
-    granted = minimal(server_name)
+    granted = [rule for rule in minimal(server_name) if rule not in GUARD]
     add_user(server, "~here:*", *granted)
     as_bob = {"username": "bob", "password": PASSWORD}
     for right in granted:
@@ -309,6 +308,22 @@ async def test_each_right_that_is_missing_is_named_and_the_remedy_grants_it(
         assert right in finding.found.split()
         obey(server, finding.remedy)
     assert found(await look(server.tcp_url, **as_bob), "rights").verdict == "ok"
+
+
+@pytest.mark.parametrize("lacking", [GUARD, GUARD[:1], GUARD[1:]])
+async def test_who_may_not_close_what_was_given_up_is_told_so(
+    look: Look, start: Start, server_name: str, lacking: tuple[str, ...]
+) -> None:
+    server = start()
+    add_user(server, "~here:*", *(rule for rule in minimal(server_name) if rule not in lacking))
+    as_bob = {"username": "bob", "password": PASSWORD}
+    health = await look(server.tcp_url, **as_bob)
+    finding = found(health, "abandoned")
+    assert finding.verdict == "warning"
+    assert f"lacks {' '.join(lacking)}: a write that a network holds back" in finding.found
+    assert found(health, "rights").verdict == "ok"
+    obey(server, finding.remedy)
+    assert found(await look(server.tcp_url, **as_bob), "abandoned").verdict == "ok"
 
 
 @pytest.mark.parametrize(
@@ -483,8 +498,8 @@ def follow(master: EmbeddedServer) -> tuple[str, ...]:
 
 
 def minimal(server_name: str) -> list[str]:
-    more = FIELD_COMMANDS if server_name in known.FIELD_EXPIRY else ""
-    return f"{MINIMAL} {more}".split()
+    unknown = () if server_name in known.FIELD_EXPIRY else FIELD_COMMANDS
+    return [rule for rule in RULES if rule not in unknown]
 
 
 def add_user(server: EmbeddedServer, *rules: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import random
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +15,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope
+from tests.client import interrupting
 from tests.client.waiting import PATIENCE, on_the_lane, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot
@@ -178,3 +181,37 @@ def test_interruptions_at_any_moment_neither_hang_nor_mix_up_the_others(
     assert [backend.get(TASK, name) for name in NAMES] == NAMES
     backend.close()
     gc.collect()
+
+
+PACKS = """
+import signal
+from redis_state.client import wire
+
+class InterruptionError(BaseException):
+    pass
+
+def interrupt(*_):
+    raise InterruptionError
+
+signal.signal(signal.SIGALRM, interrupt)
+for number in range(100):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005 + number * 1e-6)
+        while True:
+            wire.pack([("DEL", *range(2000))])
+    except InterruptionError:
+        pass
+"""
+
+
+def test_an_interruption_while_a_command_is_packed_does_not_end_the_process() -> None:
+    subprocess.run([sys.executable, "-c", PACKS], check=True, timeout=50)
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("path", interrupting.PATHS)
+def test_interruptions_cost_neither_the_pool_nor_the_lane_nor_the_time_limits(path: str) -> None:
+    # By themselves in a process, which may hang; ten thousand of them are in `make test-slow`.
+    command = [sys.executable, "-m", "tests.client.interrupting", path, "--times", "400"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,13 @@ async def use(backend: RedisStateBackend, number: int) -> None:
         assert await backend.aget(scope, "key") == str(turn)
 
 
+def loops_of(backend: RedisStateBackend) -> list[asyncio.AbstractEventLoop]:
+    """List the loops that have a client."""
+    clients = backend._loop_clients
+    known = [reference() for reference in clients._loops]
+    return [loop for loop in known if loop is not None and hasattr(loop, clients._name)]
+
+
 def own_connections(raw: redis.Redis) -> int:
     return len(raw.client_list())
 
@@ -43,7 +51,7 @@ def test_three_loops_one_after_another_leave_nothing(
     before = own_connections(raw)
     for number in range(3):
         asyncio.run(use(backend, number))
-        assert backend._loop_clients._clients == {}
+        assert loops_of(backend) == []
     wait_for(lambda: own_connections(raw) == before)
 
 
@@ -73,11 +81,39 @@ def test_a_loop_closed_without_good_order_is_let_go_by_the_next(
     loop = asyncio.new_event_loop()
     loop.run_until_complete(use(backend, 1))
     loop.close()
-    assert len(backend._loop_clients._clients) == 1
+    assert loops_of(backend) == [loop]
     asyncio.run(use(backend, 2))
-    assert backend._loop_clients._clients == {}
+    assert loops_of(backend) == []
     wait_for(lambda: own_connections(raw) == before)
     gc.collect()
+
+
+# Who drops a loop that is open is warned by asyncio.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_fifty_loops_dropped_without_being_closed_leave_nothing(
+    backend: RedisStateBackend, raw: redis.Redis
+) -> None:
+    gc.collect()
+    connections, descriptors = own_connections(raw), open_descriptors()
+    for number in range(50):
+        asyncio.new_event_loop().run_until_complete(use_once(backend, number))
+    # What finalizers bring to life is collected once more.
+    gc.collect()
+    gc.collect()
+    assert len(backend._loop_clients._loops) == 0
+    assert open_descriptors() <= descriptors
+    wait_for(lambda: own_connections(raw) == connections)
+    asyncio.run(use_once(backend, 50))
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def use_once(backend: RedisStateBackend, number: int) -> None:
+    await backend.aset(TASK, "key", str(number))
+    assert await backend.aget(TASK, "key") == str(number)
 
 
 async def test_a_hundred_tasks_share_the_pool(

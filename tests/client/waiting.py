@@ -21,7 +21,7 @@ def on_the_lane() -> int:
 def queued(backend: RedisStateBackend) -> int:
     """Count the calls that stand in the queue of a backend's lane for threads."""
     lane = node_of(backend)._lane
-    return len(lane._queue._calls) if lane is not None else 0
+    return len(lane._queue) if lane is not None else 0
 
 
 def _is_on_the_lane(frame: FrameType | None) -> bool:

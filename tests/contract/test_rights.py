@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,9 +22,11 @@ from redis_state import (
     TaskScope,
 )
 from redis_state.testing import EmbeddedServer
+from tests.support.freezing import frozen
+from tests.support.inside import node_of
 from tests.support.rights import PASSWORD, documented, make_user, refusals
 from tests.support.servers import FIELD_FORM, NAMES
-from tests.support.waiting import PATIENT
+from tests.support.waiting import PATIENT, wait_until
 
 TASK = TaskScope("dag", "run", "task")
 MAPPED = TaskScope("dag", "run", "task", 300)
@@ -31,7 +34,11 @@ ASSET = AssetScope(asset_id=7)
 USER = "limited"
 # Who may not ask what the server can do is served in the form that all servers have.
 QUESTION = "+command|info"
-RULES = [rule for rule in documented("airflow-state") if rule.startswith("+") and rule != QUESTION]
+# Without these, nothing fails at once: see `test_with_its_rights_what_was_given_up_is_closed`.
+GUARD = ("+client|info", "+client|kill")
+MAY_BE_REFUSED = (QUESTION, *GUARD)
+GRANTED = [rule for rule in documented("airflow-state") if rule.startswith("+")]
+RULES = [rule for rule in GRANTED if rule not in MAY_BE_REFUSED]
 
 
 @pytest.fixture(params=NAMES)
@@ -106,7 +113,7 @@ def keep_some(backend: RedisStateBackend) -> None:
 
 
 def use_payloads(worker: RedisWorkerBackend) -> str:
-    reference = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
+    reference: str = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
     worker.set(TASK, "ends", "1", expires_at=in_an_hour())
     assert worker.deserialize_task_state_store_from_ref(reference) == [1]
     assert set(worker.get_many(TASK, ["rows", "ends"])) == {"rows", "ends"}
@@ -127,6 +134,14 @@ def test_the_rights_of_the_server_side_are_enough_for_payloads(user: User) -> No
     state.set(TASK, "rows", json.dumps({"__airflow_state_ref__": reference}))
     state.delete(TASK, "rows")
     state.clear(TASK)
+    worker = user.worker()
+    for key in ("a", "b", "c"):
+        for by in (AssetScope(name="orders"), AssetScope(uri="s3://b")):
+            reference = worker.serialize_asset_state_store_to_ref(value=1, key=key, scope=by)
+            state.set(ASSET, key, json.dumps({"__airflow_state_ref__": reference}))
+    state.set(ASSET, "a", "1")
+    state.delete(ASSET, "b")
+    state.clear(ASSET)
     assert not refusals(user.raw, USER)
 
 
@@ -135,6 +150,10 @@ def test_the_rights_of_the_worker_side_are_enough(user: User) -> None:
     worker = user.worker()
     use_payloads(worker)
     worker.clear(TASK)
+    by_name = AssetScope(name="orders")
+    worker.serialize_asset_state_store_to_ref(value=1, key="a", scope=by_name)
+    worker.delete(by_name, "a")
+    worker.clear(by_name)
     assert not refusals(user.raw, USER)
     with pytest.raises(StateStoreError):
         user.backend().get(TASK, "key")
@@ -149,6 +168,37 @@ def test_keys_of_another_namespace_are_out_of_reach(user: User) -> None:
 def test_who_may_not_ask_what_the_server_can_do_is_served_all_the_same(user: User) -> None:
     user.may([rule for rule in documented("airflow-state") if rule != QUESTION])
     use_state(user.backend())
+
+
+# Older servers do not count what they refuse, or not for each subcommand.
+@pytest.mark.parametrize("server_name", [FIELD_FORM])
+@pytest.mark.parametrize("lacking", [None, "+client|kill"])
+def test_with_its_rights_what_was_given_up_is_closed(
+    user: User, server: EmbeddedServer, lacking: str | None
+) -> None:
+    user.may([rule for rule in documented("airflow-state") if rule != lacking])
+    user.raw.config_resetstat()
+    backend = user.backend(budget=30.0, timeout=0.3, breaker_after=0, fast_lane=False)
+    backend.set(TASK, "key", "1")
+    with frozen(server), ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(backend.get, TASK, "key")
+        wait_until(lambda: node_of(backend)._orphans, "the connection is given up")
+        server.resume()
+        assert answer.result() == "1"
+    statistics: Any = user.raw.info("commandstats")
+    kills = statistics.get("cmdstat_client|kill", {"calls": 0, "rejected_calls": 0})
+    assert (kills["calls"] > 0) == (lacking is None)
+    assert (kills["rejected_calls"] > 0) == (lacking == "+client|kill")
+    backend.clear(TASK)
+
+
+@pytest.mark.parametrize("lacking", [None, "+client|info"])
+def test_with_its_rights_a_connection_knows_its_number(user: User, lacking: str | None) -> None:
+    user.may([rule for rule in documented("airflow-state") if rule != lacking])
+    backend = user.backend(fast_lane=False)
+    backend.clear(TASK)
+    (link,) = node_of(backend)._idle
+    assert (link.identity is None) == (lacking is not None)
 
 
 # On a server with both forms: one writes, then the other goes on.

@@ -2,12 +2,13 @@
 
 The promise, for each key by itself:
 
-* On one node: the key is a *linearizable* register. Each write that was acknowledged takes effect
-  at one moment between its call and its answer, each read returns the value of that moment. A write
-  that failed may take effect at one moment after its call, or never; it may do so long after its
-  error, because what was sent may still be under way. `linearizability` checks this for keys with
-  one writer at a time. A write that the client tries again may take effect twice within its call,
-  which only other writers of the same key at the same time can tell: for these the next holds.
+* On one node, with one writer at a time: the key is a *linearizable* register. Each write that was
+  acknowledged takes effect at one moment between its call and its answer, each read returns the
+  value of that moment. A write that failed may take effect at one moment after its call, or never;
+  it may do so long after its error, because what was sent may still be under way. `linearizability`
+  checks this. A write that the client tries again may take effect twice within its call, which only
+  other writers of the same key at the same time can tell: for these the next holds, and
+  `test_retries` shows it.
 * Always, and with any number of writers: a read returns a value that was written under that very
   key before the read ended, and not an *older* one: no write was acknowledged before the read began
   that itself began when the write of the returned value had been answered. `broken_promises`.

@@ -17,7 +17,7 @@ from uuid import UUID
 from hiredis import ReplyError
 from pydantic import SecretStr
 
-from redis_state import envelope, keys, references, settings, worker
+from redis_state import envelope, escapes, keys, references, settings, worker
 from redis_state.client import failures
 from redis_state.contract import AssetScope, StateScope, TaskScope
 from redis_state.errors import CorruptValueError, MisconfiguredError
@@ -149,8 +149,8 @@ def places(data: bytes) -> None:
             assert other == namespace or keys.parse(other, page, field) is None
         assert keys.is_task(scope) is (page.decode() in _all_pages(namespace, scope, payloads))
     names = parts[2], parts[_ENTRY + 2]
-    escaped = [keys.escape(name) for name in names]
-    assert [keys.unescape(text) for text in escaped] == list(names)
+    escaped = [escapes.escape(name) for name in names]
+    assert [escapes.unescape(text) for text in escaped] == list(names)
     assert (escaped[0] == escaped[1]) is (names[0] == names[1])
 
 

@@ -162,6 +162,47 @@ def test_a_write_does_not_look_at_every_value(
     assert hgetall_calls(raw) == calls
 
 
+@pytest.mark.parametrize("lasts", [None, HOUR], ids=["permanent", "expiring"])
+def test_what_goes_from_among_many_alike_does_not_look_at_every_value(
+    backend: RedisStateBackend, raw: redis.Redis, page: str, lasts: timedelta | None
+) -> None:
+    ends = in_(lasts) if lasts else None
+    backend.set_many(TASK, {str(number): "1" for number in range(1000)}, expires_at=ends)
+    calls = hgetall_calls(raw)
+    for number in range(20):
+        backend.delete(TASK, str(number))
+        backend.set(TASK, str(20 + number), "2", expires_at=in_(timedelta(minutes=1)))
+    assert hgetall_calls(raw) == calls
+    assert ends_at(raw, page, ends) if ends else raw.pttl(page) == -1
+
+
+def test_the_few_that_decide_a_large_page_are_found(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    early, late = in_(HOUR), in_(2 * HOUR)
+    backend.set_many(TASK, {str(number): "1" for number in range(2000)}, expires_at=early)
+    backend.set_many(TASK, {"late": "1", "as late": "1"}, expires_at=late)
+    backend.set_many(TASK, {"permanent": "1", "as permanent": "1"})
+    for gone in ("permanent", "as permanent"):
+        assert raw.pttl(page) == -1
+        backend.delete(TASK, gone)
+    for gone in ("late", "as late"):
+        assert ends_at(raw, page, late)
+        backend.delete(TASK, gone)
+    assert ends_at(raw, page, early)
+
+
+def test_a_value_that_ends_sooner_is_noted_where_others_decide(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    backend.set_many(TASK, {"a": "1", "b": "1"})
+    backend.set(TASK, "expiring", "1", expires_at=in_(HOUR))
+    soon = in_(timedelta(minutes=1))
+    backend.set(TASK, "a", "2", expires_at=soon)
+    noted: Any = raw.hget(page, SUMMARY)
+    assert abs(int(noted) / 1000 - soon.timestamp()) < 1
+
+
 def test_short_lives_in_a_large_page_do_not_make_every_write_look_at_all(
     backend: RedisStateBackend, raw: redis.Redis
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-from redis_state import AssetScope, RedisWorkerBackend, StateScope, TaskScope, references
+from redis_state import AssetScope, RedisWorkerBackend, StateScope, references
 from tests.stateful.test_model import StoreMachine, keys, lives, scopes, values
 from tests.support.waiting import PATIENT
 
@@ -29,11 +29,14 @@ class BothSidesMachine(StoreMachine):
         expires_at = (
             None if life is None or isinstance(scope, AssetScope) else (datetime.now(UTC) + life)
         )
-        reference = self.worker.serialize_task_state_store_to_ref(value=value, key=key, scope=scope)
+        of = "asset" if isinstance(scope, AssetScope) else "task"
+        keep = getattr(self.worker, f"serialize_{of}_state_store_to_ref")
+        fetch = getattr(self.worker, f"deserialize_{of}_state_store_from_ref")
+        reference = keep(value=value, key=key, scope=scope)
         document = json.dumps({"__airflow_state_ref__": reference})
         self.backend.set(scope, key, document, expires_at=expires_at)
         self.model[scope, key] = (document, expires_at)
-        found = self.worker.deserialize_task_state_store_from_ref(reference)
+        found = fetch(reference)
         if expires_at is None or expires_at > datetime.now(UTC):
             assert found == value
         return scope, key
@@ -46,8 +49,8 @@ class BothSidesMachine(StoreMachine):
             if references.referred(entry.value) is not None:
                 assert payloads[key].expires_at == entry.expires_at
 
-    @rule(scope=scopes.filter(lambda scope: isinstance(scope, TaskScope)))
-    def no_payload_is_left_without_its_task_s_state(self, scope: StateScope) -> None:
+    @rule(scope=scopes)
+    def no_payload_is_left_without_its_state(self, scope: StateScope) -> None:
         assert self.worker.entries(scope).keys() <= {key for at, key in self.model if at == scope}
 
     def teardown(self) -> None:

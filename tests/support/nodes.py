@@ -9,12 +9,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from redis_state.testing import EmbeddedServer
 from tests.support import servers
 from tests.support.ports import HOST
+from tests.support.waiting import PATIENCE
 
 
-class Node(EmbeddedServer):
+class Node(servers.OpenServer):
     """A server on a port that is its own, whether it runs or not."""
 
     def __init__(self, name: str, port: int, *options: str) -> None:
@@ -36,7 +36,7 @@ class Node(EmbeddedServer):
             unix_socket_path=str(self.socket_path),
             protocol=2,
             decode_responses=True,
-            socket_timeout=5.0,
+            socket_timeout=PATIENCE,
             retry=Retry(NoBackoff(), 0),
         ) as client:
             client.response_callbacks.clear()

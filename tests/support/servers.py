@@ -28,14 +28,22 @@ ALL_SERVERS = os.environ.get("REDIS_STATE_TEST_SERVERS") == "all"
 NAMES = ALL if ALL_SERVERS else ONE_OF_EACH_FORM
 
 
+class OpenServer(EmbeddedServer):
+    """A server that tests reach at a port, too; it has no password before they set one."""
+
+    def __init__(self, *options: str, executable: Path | str | None = None) -> None:
+        super().__init__(*options, executable=executable, tcp=True)
+        self.password = ""
+
+
 class Servers:
     """Hands out running servers by name, and stops them all at the end."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._running: dict[str, EmbeddedServer] = {}
+        self._running: dict[str, OpenServer] = {}
 
-    def __getitem__(self, name: str) -> EmbeddedServer:
+    def __getitem__(self, name: str) -> OpenServer:
         if name not in self._running:
             self._running[name] = self._stack.enter_context(server(name))
         return self._running[name]
@@ -44,14 +52,14 @@ class Servers:
         self._stack.close()
 
 
-def server(name: str, *options: str) -> EmbeddedServer:
+def server(name: str, *options: str) -> OpenServer:
     """Return a server that is not started yet; a missing one is an error, never a skip."""
     if name == "valkey91":
-        return EmbeddedServer(*options)
+        return OpenServer(*options)
     executable = ON_PATH if name == "path" else FOLDER / name
     if executable is None or not Path(executable).exists():
         raise FileNotFoundError(f"{executable} is missing: run `make .servers/ready`")
-    return EmbeddedServer(*options, executable=executable)
+    return OpenServer(*options, executable=executable)
 
 
 def raw_client(running: EmbeddedServer) -> redis.Redis:

@@ -409,6 +409,16 @@ def test_no_command_of_the_scripts_is_forgotten(fields: bool) -> None:
             assert called <= looked_for, name
 
 
+def test_a_server_without_the_command_that_closes_connections_is_told() -> None:
+    unknown = ReplyError("ERR unknown command 'CLIENT', with args beginning with: 'INFO'")
+    finding = found(look(FakeClient(CLIENT=unknown)), "abandoned")
+    assert (finding.verdict, finding.remedy) == (
+        "warning",
+        "Take away rename-command for CLIENT.",
+    )
+    assert finding.found.startswith("no CLIENT INFO, CLIENT KILL here: a write that")
+
+
 def test_a_cluster_that_hides_its_state_is_unknown() -> None:
     health = look(FakeClient(CLUSTER_INFO=NOT_PERMITTED), url="redis+cluster://here")
     assert found(health, "cluster").verdict == "unknown"

@@ -59,7 +59,7 @@ def test_a_fake_takes_options_and_shows_what_it_is() -> None:
 def test_a_server_is_gone_after_its_block() -> None:
     with EmbeddedServer() as server:
         folder = server.socket_path.parent
-        assert repr(server) == f"EmbeddedServer(port {server.port})"
+        assert repr(server) == f"EmbeddedServer({server.socket_path})"
         assert server.pid > 0
         assert "Ready to accept connections" in server.log()
     assert not folder.exists()

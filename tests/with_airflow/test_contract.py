@@ -64,6 +64,17 @@ def test_nothing_abstract_of_airflow_s_is_left_open(home: str) -> None:
     assert not RedisStateBackend.__abstractmethods__
 
 
+@pytest.mark.parametrize("home", HOMES)
+def test_an_inline_value_is_told_as_airflow_s_own_base_class_tells_it(home: str) -> None:
+    worker = RedisWorkerBackend(worker_inline_bytes=100)
+    for kind in ("task", "asset"):
+        hook = f"serialize_{kind}_state_store_to_ref"
+        theirs = getattr(import_module(home).BaseStoreBackend, hook)
+        scope = redis_state.TaskScope("d", "r", "t")
+        arguments = {"value": {"a": 1}, "key": "k", "scope": scope}
+        assert getattr(worker, hook)(**arguments) == theirs(worker, **arguments)
+
+
 def test_a_worker_keeps_values_for_scopes_of_every_family(
     server: Any, namespace: str, family: str
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from redis_state import (
     CorruptValueError,
     InvalidScopeError,
     InvalidValueError,
+    RedisStateBackend,
     RedisWorkerBackend,
     StateScope,
     TaskScope,
@@ -136,6 +138,72 @@ def test_values_below_the_threshold_stay_inline(
     long = worker.serialize_task_state_store_to_ref(value="12345678", key="k", scope=TASK)
     assert references.is_reference(long)
     assert worker.deserialize_task_state_store_from_ref(long) == "12345678"
+
+
+class ComingBase:
+    """Airflow's base class as it may be after 3.4: no reference means that a value stays inline."""
+
+    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: Any) -> None:
+        return None
+
+    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: Any) -> None:
+        return None
+
+
+class ComingWorker(RedisWorkerBackend, ComingBase):
+    """The backend on such a base class."""
+
+
+@pytest.mark.parametrize("scope", [TASK, AssetScope(name="orders")], ids=["task", "asset"])
+def test_where_no_reference_means_inline_none_is_given(
+    server: EmbeddedServer, namespace: str, scope: Any
+) -> None:
+    worker = ComingWorker(url=server.url, namespace=namespace, worker_inline_bytes=10)
+    of = "task" if scope is TASK else "asset"
+    keep = getattr(worker, f"serialize_{of}_state_store_to_ref")
+    assert keep(value="1234567", key="k", scope=scope) is None
+    assert worker.entries(scope) == {}
+    assert keep(value="12345678", key="k", scope=scope) == references.refer(scope, "k")
+    worker.close()
+
+
+@dataclass(frozen=True)
+class DagRunScope:
+    """A dag run's scope, as a coming Airflow may have it."""
+
+    dag_id: str = "dag"
+    run_id: str = "run"
+
+
+@pytest.mark.parametrize("inline", [0, 100])
+async def test_the_scope_of_a_dag_run_is_refused_by_every_method_of_both_sides(
+    make_worker: Callable[..., RedisWorkerBackend],
+    backend: RedisStateBackend,
+    inline: int,
+) -> None:
+    worker, scope = make_worker(worker_inline_bytes=inline), DagRunScope()
+    calls: dict[str, tuple[Any, ...]] = {
+        "get": ("k",),
+        "set": ("k", "1"),
+        "delete": ("k",),
+        "clear": (),
+        "get_many": (["k"],),
+        "set_many": ({"k": "1"},),
+        "entries": (),
+    }
+    for side in (worker, backend):
+        for verb, arguments in calls.items():
+            with pytest.raises(InvalidScopeError, match="DagRunScope is a dag run's"):
+                getattr(side, verb)(scope, *arguments)
+            with pytest.raises(InvalidScopeError, match="DagRunScope is a dag run's"):
+                await getattr(side, f"a{verb}")(scope, *arguments)
+        with pytest.raises(InvalidScopeError, match="DagRunScope is a dag run's"):
+            side.clear(scope, all_map_indices=True)  # type: ignore[arg-type]
+    for of in ("task", "asset"):
+        with pytest.raises(InvalidScopeError, match="DagRunScope is a dag run's"):
+            getattr(worker, f"serialize_{of}_state_store_to_ref")(value=1, key="k", scope=scope)
+    await worker.aclose()
+    await backend.aclose()
 
 
 def test_payloads_of_tasks_follow_the_retention_and_those_of_assets_stay(

@@ -7,6 +7,7 @@ document; a deletion reaches the server side first.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,15 +16,13 @@ import redis
 
 from redis_state import (
     AssetScope,
+    ConflictError,
     RedisStateBackend,
     RedisWorkerBackend,
     StateScope,
     TaskScope,
-    payloads,
 )
 from redis_state.contract import ZERO_REGION
-from redis_state.keys import place
-from redis_state.operations import Capabilities, ScriptCall
 from tests.support.verbs import Verbs
 from tests.support.waiting import PATIENT
 
@@ -51,6 +50,18 @@ def document(reference: str) -> str:
     return json.dumps({"__airflow_state_ref__": reference})
 
 
+def keep(worker: RedisWorkerBackend, scope: StateScope) -> Callable[..., str]:
+    if isinstance(scope, TaskScope):
+        return worker.serialize_task_state_store_to_ref
+    return worker.serialize_asset_state_store_to_ref
+
+
+def fetch(worker: RedisWorkerBackend, scope: StateScope) -> Callable[[str], object]:
+    if isinstance(scope, TaskScope):
+        return worker.deserialize_task_state_store_from_ref
+    return worker.deserialize_asset_state_store_from_ref
+
+
 def in_an_hour() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
@@ -64,7 +75,7 @@ async def store(
     expires_at: datetime | None = None,
     at: StateScope | None = None,
 ) -> str:
-    reference = worker.serialize_task_state_store_to_ref(value=value, key=key, scope=scope)
+    reference = keep(worker, scope)(value=value, key=key, scope=scope)
     await verbs.set(at or scope, key, document(reference), expires_at=expires_at)
     return reference
 
@@ -73,7 +84,7 @@ async def load(worker: RedisWorkerBackend, verbs: Verbs, scope: StateScope, key:
     stored = await verbs.get(scope, key)
     if stored is None:
         return None
-    return worker.deserialize_task_state_store_from_ref(json.loads(stored)["__airflow_state_ref__"])
+    return fetch(worker, scope)(json.loads(stored)["__airflow_state_ref__"])
 
 
 def keys_of(raw: redis.Redis, namespace: str) -> list[bytes]:
@@ -225,26 +236,6 @@ async def test_an_asset_written_by_name_and_then_by_uri_has_one_payload(
     assert await load(worker, verbs, ASSET, "key") == "again"
 
 
-@pytest.mark.parametrize("key", ["key", None], ids=["delete", "clear"])
-async def test_a_deletion_that_dies_before_the_payload_is_gone_can_begin_again(
-    worker: RedisWorkerBackend,
-    verbs: Verbs,
-    raw: redis.Redis,
-    namespace: str,
-    has_field_expiry: bool,
-    key: str | None,
-) -> None:
-    await store(worker, verbs, BY_NAME, "key", "value", at=ASSET)
-    server = Capabilities(field_expiry=has_field_expiry, hsetex=False)
-    forgetting = payloads.Forget(place(namespace, ASSET), key, lambda _: None)
-    for command in forgetting.begin(server):
-        assert isinstance(command, ScriptCall)
-        raw.eval(command.script.text, len(command.pages), *command.pages, *command.arguments)
-    assert await load(worker, verbs, ASSET, "key") == "value"
-    await verbs.delete(ASSET, "key")
-    assert keys_of(raw, namespace) == []
-
-
 @TASKS
 async def test_an_inline_value_takes_the_place_of_a_payload(
     worker: RedisWorkerBackend, verbs: Verbs, scope: TaskScope
@@ -300,3 +291,35 @@ async def test_a_region_has_payloads_of_its_own(worker: RedisWorkerBackend, verb
     assert await load(worker, verbs, PLAIN, "key") == "zero"
     await verbs.clear(PLAIN, all_map_indices=True)
     assert await load(worker, verbs, other, "key") == "other"
+
+
+@pytest.mark.parametrize("how", ["delete", "clear"])
+@pytest.mark.parametrize(
+    ("scope", "at"),
+    [(PLAIN, PLAIN), (MAPPED, MAPPED), (BY_NAME, ASSET), (BY_URI, ASSET)],
+    ids=["plain", "mapped", "name", "uri"],
+)
+async def test_a_document_whose_payload_went_is_refused_and_may_be_set_again(
+    worker: RedisWorkerBackend, verbs: Verbs, scope: StateScope, at: StateScope, how: str
+) -> None:
+    reference = keep(worker, scope)(value="lost", key="key", scope=scope)
+    # Another task's, which comes between the worker's payload and its document.
+    for side, of in ((verbs, at), (Verbs(worker, "sync"), scope)):
+        await (side.delete(of, "key") if how == "delete" else side.clear(of))
+    with pytest.raises(ConflictError, match="Set it again"):
+        await verbs.set(at, "key", document(reference))
+    assert await verbs.get(at, "key") is None
+    await store(worker, verbs, scope, "key", "value", at=at)
+    found = await verbs.get(at, "key")
+    assert found is not None
+    assert fetch(worker, scope)(reference) == "value"
+
+
+@TASKS
+async def test_a_reference_that_is_past_may_be_repeated(
+    worker: RedisWorkerBackend, verbs: Verbs, scope: TaskScope, raw: redis.Redis, namespace: str
+) -> None:
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    reference = await store(worker, verbs, scope, "key", "value", past)
+    await verbs.set(scope, "key", document(reference), expires_at=past)
+    assert keys_of(raw, namespace) == []

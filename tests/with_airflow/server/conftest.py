@@ -16,6 +16,7 @@ from tests.support.servers import raw_client
 from tests.with_airflow.conftest import HAS_CORE
 
 if TYPE_CHECKING or HAS_CORE:
+    from airflow.sdk.api import client
     from tenacity import wait_none
 
     from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
@@ -66,17 +67,19 @@ def api(home: Home, metadata: Metadata) -> Iterator[ApiServer]:
 @pytest.fixture
 def plain(redis_server: EmbeddedServer) -> Iterator[redis.Redis]:
     """Give an ordinary client of the Redis behind the API server, empty again after the test."""
-    with raw_client(redis_server) as client:
-        yield client
+    with raw_client(redis_server) as plain:
+        yield plain
         try:
-            check_leaks(client, NAMESPACE, field_form=True)
+            check_leaks(plain, NAMESPACE, field_form=True)
         finally:
-            client.flushall()
+            plain.flushall()
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RETRYING, "wait", wait_none())
+    # A busy machine is no server that is away.
+    monkeypatch.setattr(client, "API_TIMEOUT", 120.0)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 from airflow.sdk.api.client import ServerResponseError
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.context import AssetStateStoreAccessor, TaskStateStoreAccessor
 from tenacity import stop_after_attempt, wait_none
@@ -200,10 +202,16 @@ def test_redis_that_is_silent_is_told_before_the_client_gives_up(
     redis_server.pause()
     try:
         # A missing key would be the default; so would nothing else.
-        with supervised(task), pytest.raises(AirflowRuntimeError, match="503.*did not answer"):
+        with (
+            supervised(task),
+            pytest.raises(AirflowRuntimeError, match="503.*did not answer") as caught,
+        ):
             state.get("key", "default")
     finally:
         redis_server.resume()
+    told = re.search(r"within the budget of (\S+) s", str(caught.value))
+    assert told is not None
+    assert float(told[1]) <= conf.getfloat("workers", "execution_api_timeout") / 2
     assert task.get("key") is MISSING
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import redis
+from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time import context
 from airflow.sdk.execution_time.context import (
     NEVER_EXPIRE,
@@ -261,3 +262,59 @@ async def test_deletions_do_not_block_the_loop_of_the_triggerer(
         assert ticks > before
     ticking.cancel()
     await worker.aclose()
+
+
+@ON_REDIS
+@pytest.mark.parametrize("how", ["delete", "clear", "set"])
+def test_a_hand_written_reference_reaches_no_value_of_another_asset(
+    of_asset: AssetStateStoreAccessor,
+    task: Task,
+    asset: Asset,
+    metadata: Metadata,
+    worker: RedisWorkerBackend,
+    how: str,
+) -> None:
+    payroll = metadata.asset()
+    theirs = AssetStateStoreAccessor(name=payroll.name)
+    # The worst moment: their payload is there, and their document is not yet.
+    reference = worker.serialize_asset_state_store_to_ref(
+        value="theirs", key="wm", scope=AssetScope(name=payroll.name)
+    )
+    document = {"__airflow_state_ref__": reference}
+    task.on(asset).set("wm", document)
+    task.on(payroll).set("wm", document)
+    {"delete": of_asset.delete, "set": lambda key: of_asset.set(key, 1)}.get(
+        how, lambda _: of_asset.clear()
+    )("wm")
+    assert theirs.get("wm") == "theirs"
+    theirs.delete("wm")
+    assert worker.entries(AssetScope(name=payroll.name)) == {}
+
+
+@ON_REDIS
+@pytest.mark.parametrize("of", ["task", "asset"])
+def test_a_value_that_goes_while_it_is_set_is_told_to_the_task_which_may_set_it_again(
+    state: TaskStateStoreAccessor,
+    asset: Asset,
+    worker: RedisWorkerBackend,
+    plain: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    of: str,
+) -> None:
+    store = state if of == "task" else AssetStateStoreAccessor(name=asset.name)
+    hook = f"serialize_{of}_state_store_to_ref"
+    keep = getattr(worker, hook)
+
+    def keep_and_lose(**value: Any) -> Any:
+        reference = keep(**value)
+        plain.flushdb()
+        return reference
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, hook, keep_and_lose)
+        with pytest.raises(AirflowRuntimeError, match="Set it again") as refused:
+            store.set("key", "value")
+    assert "409" in str(refused.value)
+    assert store.get("key", "default") == "default"
+    store.set("key", "value")
+    assert store.get("key") == "value"
