@@ -175,9 +175,9 @@ class Turn:
 
     def __init__(self, *, is_blocking: bool = False) -> None:
         self._breaker: Breaker | None = None
-        self._is_blocking = is_blocking
         # At its end, the call gives back what is here.
         self.held: list[Permit] = []
+        self._is_blocking = is_blocking
 
     def may_try(self, breaker: Breaker, budget: Budget) -> bool:
         """Tell whether to make an attempt now; if not, ask again in a moment."""

@@ -93,10 +93,9 @@ class News:
         """Note that no node has answered."""
         self._missed_at = time.monotonic()
 
-    def spare_loops(self, begun: float, attempts: int, seconds: float) -> bool:
-        """Tell whether a call that holds up a loop ends at once, because another asked in vain."""
-        just_now = time.monotonic() - self._missed_at < seconds
-        return self.are_overdue(begun) and (attempts > 0 or just_now)
+    def were_missed_within(self, seconds: float) -> bool:
+        """Tell whether no node has answered when all were asked so lately."""
+        return time.monotonic() - self._missed_at < seconds
 
     def arrived(self) -> None:
         """Note that a node has answered."""
