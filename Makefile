@@ -1,7 +1,10 @@
 # The few commands people need: `make help` lists them. Continuous integration runs the same ones.
 
 PYTHON ?= python3
-PIP := -m pip install -qq --disable-pip-version-check
+PIP := -m pip --disable-pip-version-check
+# A pinned file is a complete list: pip resolves nothing and builds nothing, whatever indexes offer.
+PINNED := --no-deps --require-hashes --only-binary :all:
+OTHERWISE := Use another Python (make PYTHON=python3.12 ...) or pin anew, as Requirements in CONTRIBUTING.md tells.
 BIN := .venv/bin
 RUN := $(BIN)/python
 FIGURES := docs/assets/benchmarks
@@ -14,8 +17,8 @@ FIGURES := docs/assets/benchmarks
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv-airflow/ready  ## See what the library does: a real Airflow runs DAGs on an embedded server
-	@.venv-airflow/bin/python -m examples.demo
+demo: .venv-demo/ready  ## See what the library does: a real Airflow runs DAGs on an embedded server
+	@.venv-demo/bin/python -m examples.demo
 
 test: lint types docs unit airflow coverage  ## Check everything: lint, types, docs, all tests (under 10 minutes)
 
@@ -68,37 +71,64 @@ format: .venv/ready  ## Format the code
 clean:  ## Remove all that the other commands made
 	rm -rf .venv .venv-* .servers site dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 
+# One environment for each requirements/NAME.txt, .venv-NAME; and some that differ. What differs comes
+# first, for versions of make that take the first rule that fits.
 .venv/pinned: requirements/dev.txt
-	@$(call environment,.venv,$<)
+	@$(environment)
 
-.venv-airflow/pinned: requirements/airflow.txt
-	@$(call environment,.venv-airflow,$<)
+.venv-3.%/pinned: requirements/dev.txt
+	@$(environment)
 
-.venv-fuzz/pinned: requirements/fuzz.txt
-	@$(call environment,.venv-fuzz,$<)
+.venv-%/pinned: requirements/%.txt
+	@$(environment)
 
-# The drivers of PostgreSQL alone: they join the path of what wants them.
+# Not environments, but packages to put ahead of one's own.
 .venv-postgresql/ready: requirements/postgresql.txt | .venv-airflow/ready
-	@rm -rf .venv-postgresql
-	@.venv-airflow/bin/python $(PIP) --no-deps --require-hashes --requirement $< --target .venv-postgresql
-	@touch $@
+	@$(call packages,.venv-airflow/bin/python)
+
+.venv-redis-%/ready: requirements/redis-%.txt | .venv/ready
+	@$(call packages,.venv/bin/python)
 
 %/ready: %/pinned pyproject.toml
-	@$*/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	@$*/bin/python $(PIP) install -qq --no-deps --no-build-isolation --editable .
+	@$(call check,$*/bin/python)
 	@touch $@
+
+# Airflow's core is left out of this one on purpose, and nothing of the others.
+LEFT_OUT := nothing
+.venv-airflow-sdk/ready: LEFT_OUT := apache-airflow-task-sdk 1.3.2 requires apache-airflow-core, which is not installed.
 
 # The servers depend on the environment's presence, not on its age.
 .servers/ready: requirements/servers.txt tests/support/fetch.py | .venv/ready
-	@$(RUN) -m tests.support.fetch .servers
+	@$(RUN) -m tests.support.fetch .servers $(PINNED)
 	@touch $@
 
-# $(1): the folder of the virtual environment, $(2): its pinned requirements
 define environment
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
-	echo "Making $(1) from $(2) ..."
-	rm -rf $(1)
-	$(PYTHON) -m venv $(1)
-	$(1)/bin/python $(PIP) --no-deps --require-hashes --requirement $(2)
-	$(1)/bin/python -m pip check --disable-pip-version-check
-	touch $(1)/pinned
+	echo "Making $(@D) from $< ..."
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(call install,$(@D)/bin/python)
+	touch $@
+endef
+
+# $(1): the Python that they are for
+define packages
+	rm -rf $(@D)
+	$(call install,$(1),--target $(@D))
+	$(call check,PYTHONPATH=$(@D) $(1))
+	touch $@
+endef
+
+# $(1): the Python to install for, $(2): where, if not into its own environment
+define install
+	$(1) $(PIP) install -qq $(PINNED) --requirement $< $(2) || \
+		{ echo "Not installed, see above: $< as it is pinned. $(OTHERWISE)" >&2; exit 1; }
+endef
+
+# The pins are complete and fit together, and so does what the library itself asks for.
+# $(1): the Python to check
+define check
+	said=$$($(1) $(PIP) check) || [ "$$said" = "$(LEFT_OUT)" ] || \
+		{ echo "$$said"; echo "Not complete, see above: the pins of $(@D). $(OTHERWISE)" >&2; exit 1; }
 endef

@@ -2,8 +2,8 @@
 
 Each lane is a run of the suite on something else than `make test` uses: every server and topology,
 the least rights, encryption, failovers, busy cores, other majors of redis-py, other Pythons, the
-task SDK without Airflow's core, the next Airflow, new random examples. What a lane needs and
-cannot find makes it fail.
+task SDK without Airflow's core, the next Airflow, new random examples, an index full of newer
+releases. What a lane needs and cannot find makes it fail.
 """
 
 from __future__ import annotations
@@ -73,10 +73,11 @@ def main() -> int:
         "without the fast lane": without_the_fast_lane,
         **{f"redis-py {major}": partial(redis_major, major) for major in REDIS_MAJORS},
         **{f"Python {name}": partial(python, name) for name in PYTHONS if name != OWN},
-        "task SDK alone": lambda: airflow("airflow-sdk", BESIDE_THE_SDK, "--no-deps"),
+        "task SDK alone": lambda: airflow("airflow-sdk", BESIDE_THE_SDK),
         "next Airflow": lambda: airflow("airflow-next", BESIDE_THE_NEXT),
         "metadata in PostgreSQL, DAGs with both sides": postgresql_and_both_sides,
         "wheel beside Airflow": wheel,
+        "set-up on another day": lambda: run(sys.executable, "-m", "tests.another_day"),
     }
     wanted = sys.argv[1:] or list(lanes)
     failed = []
@@ -121,8 +122,7 @@ def interruptions() -> None:
 
 
 def fuzz() -> None:
-    folder = environment_of(".venv-fuzz", sys.executable, "requirements/fuzz.txt")
-    run(str(folder / "bin" / "python"), "-m", "tests.fuzz", "--seconds", "8", "--seed", "1")
+    run(python_of(".venv-fuzz"), "-m", "tests.fuzz", "--seconds", "8", "--seed", "1")
 
 
 def under_load() -> None:
@@ -159,11 +159,7 @@ def without_the_fast_lane() -> None:
 
 
 def redis_major(major: str) -> None:
-    folder = ROOT / f".venv-redis-{major}"
-    if not (folder / "redis").exists():
-        pins = f"requirements/redis-{major}.txt"
-        target = ["--target", str(folder)]
-        pip(sys.executable, "--no-deps", "--require-hashes", "--requirement", pins, *target)
+    folder = made(f".venv-redis-{major}")
     # Ahead of the environment's own redis-py.
     environment = {"PYTHONPATH": str(folder)}
     said = subprocess.check_output(
@@ -178,41 +174,31 @@ def redis_major(major: str) -> None:
 
 
 def python(name: str) -> None:
-    folder = environment_of(f".venv-{name}", find_python(name), "requirements/dev.txt")
-    inside = str(folder / "bin" / "python")
+    inside = python_of(f".venv-{name}", find_python(name))
     suite = ("tests/unit", "tests/contract", "tests/worker", "tests/client/test_lane.py")
     which = ("-k", f"not {HASH_FORM}")
     pytest(inside, *suite, *CONNECTIONS, *which, environment=NO_TOPOLOGIES)
 
 
-def airflow(pins: str, files: tuple[str, ...], *options: str) -> None:
-    folder = environment_of(f".venv-{pins}", sys.executable, f"requirements/{pins}.txt", *options)
-    home = {"AIRFLOW_HOME": str(folder / "home")}
+def airflow(pins: str, files: tuple[str, ...]) -> None:
     run(
-        str(folder / "bin" / "python"),
+        python_of(f".venv-{pins}"),
         *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
         # The task SDK alone has nothing to wait for.
         *(TWO_AT_A_TIME if pins == "airflow-next" else ()),
         *(f"tests/with_airflow/{name}" for name in files),
-        environment=home,
+        environment={"AIRFLOW_HOME": str(ROOT / f".venv-{pins}" / "home")},
     )
 
 
 def postgresql_and_both_sides() -> None:
-    drivers = ROOT / ".venv-postgresql"
-    # As `make` marks it.
-    if not (drivers / "ready").exists():
-        shutil.rmtree(drivers, ignore_errors=True)
-        pins = ("--require-hashes", "--requirement", "requirements/postgresql.txt")
-        pip(sys.executable, "--no-deps", *pins, "--target", str(drivers))
-        (drivers / "ready").touch()
-    folder = environment_of(".venv-airflow", sys.executable, "requirements/airflow.txt")
+    drivers = made(".venv-postgresql")
     run(
-        str(folder / "bin" / "python"),
+        python_of(".venv-airflow"),
         *("-m", "pytest", "-q", "-p", "no:cacheprovider", *TWO_AT_A_TIME),
         *("--no-loadscope-reorder", "tests/with_airflow/test_dags.py", "tests/with_airflow/server"),
         environment={
-            "AIRFLOW_HOME": str(folder / "home"),
+            "AIRFLOW_HOME": str(ROOT / ".venv-airflow" / "home"),
             "METADATA_DATABASE": "postgresql",
             "DAGS_CONFIGURATION": "both sides",
             "PYTHONPATH": str(drivers),
@@ -222,45 +208,30 @@ def postgresql_and_both_sides() -> None:
 
 def wheel() -> None:
     """Run the demo as its users would: on the built wheel, away from this repository."""
-    folder = environment_of(".venv-airflow", sys.executable, "requirements/airflow.txt")
-    inside = str(folder / "bin" / "python")
+    inside = python_of(".venv-demo")
     # Until it has this repository's code again.
-    (folder / "ready").unlink()
+    (ROOT / ".venv-demo" / "ready").unlink()
     with tempfile.TemporaryDirectory() as elsewhere:
         build = ["-m", "hatchling", "build", "-t", "wheel", "-d", elsewhere]
         run(sys.executable, *build)
         (built,) = Path(elsewhere).glob("*.whl")
-        pip(inside, "--no-deps", "--force-reinstall", str(built))
+        run(inside, "-m", "pip", "install", "-qq", "--no-deps", "--force-reinstall", str(built))
         shutil.copytree(ROOT / "examples", Path(elsewhere) / "examples")
         where = "import redis_state; print(redis_state.__file__)"
         found = subprocess.check_output([inside, "-c", where], text=True, cwd=elsewhere)
         if "site-packages" not in found:
             raise FileNotFoundError(f"the wheel was to be tested, and {found} was found")
         subprocess.run([inside, "-m", "examples.demo"], cwd=elsewhere, check=True)
-    install_this(folder)
+    made(".venv-demo")
 
 
-def environment_of(name: str, interpreter: str, pins: str, *options: str) -> Path:
-    folder = ROOT / name
-    if not (folder / "ready").exists():
-        make_environment(name, interpreter, pins, *options)
-        install_this(folder)
-    return folder
+def python_of(environment: str, interpreter: str = sys.executable) -> str:
+    return str(made(environment, interpreter) / "bin" / "python")
 
 
-def install_this(folder: Path) -> None:
-    inside = str(folder / "bin" / "python")
-    pip(inside, "--no-deps", "--no-build-isolation", "--editable", ".")
-    (folder / "ready").touch()
-
-
-def make_environment(name: str, interpreter: str, pins: str, *options: str) -> Path:
-    folder = ROOT / name
-    shutil.rmtree(folder, ignore_errors=True)
-    run(interpreter, "-m", "venv", str(folder))
-    inside = str(folder / "bin" / "python")
-    pip(inside, "--require-hashes", *options, "--requirement", pins)
-    return folder
+def made(folder: str, interpreter: str = sys.executable) -> Path:
+    run("make", "--no-print-directory", f"PYTHON={interpreter}", f"{folder}/ready")
+    return ROOT / folder
 
 
 def find_python(name: str) -> str:
@@ -284,10 +255,6 @@ def pytest(
 ) -> None:
     # More at a time than there are cores: most of them wait for something.
     run(interpreter, "-m", "pytest", "-q", "-n", str(at_a_time), *what, environment=environment)
-
-
-def pip(interpreter: str, *what: str) -> None:
-    run(interpreter, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *what)
 
 
 def run(*command: str, environment: dict[str, str] | None = None) -> None:

@@ -53,6 +53,7 @@ class _ExactDeadline:
         self._buffer = bytearray(_READ_SIZE)
         self._patience = Patience()
         self._quiet_since = time.monotonic()
+        self.received = 0
         self.pulse = Pulse()
         self.capabilities: Capabilities | None = None
         self.identity: Identity | None = None
@@ -128,6 +129,7 @@ class _ExactDeadline:
         if size == 0:
             raise ConnectionResetError("the server closed it")
         self._quiet_since = self.pulse.heard_at = time.monotonic()
+        self.received += size
         self._reader.feed(buffer, 0, size)  # type: ignore[arg-type]  # hiredis takes any buffer
 
     def _sleep(self, reason: OSError, event: int, deadline: float) -> None:

@@ -111,8 +111,7 @@ class SentinelRoute:
         elif self._node.server is not None:
             # Without sentinels it goes on with the master that it has.
             with contextlib.suppress(AttemptError, StateStoreError):
-                ends = time.monotonic() + sentinels.A_MOMENT
-                self._node.turn_to(self._sentinels.locate(ends))
+                self._node.turn_to(self._sentinels.locate(time.monotonic() + sentinels.A_MOMENT))
         return self._node
 
     def find(self, _: Operation[Any], __: Budget, failure: AttemptError | None) -> SyncNode:
@@ -203,9 +202,8 @@ class ClusterRoutes:
 
     def _spare_loops(self, budget: Budget) -> None:
         """End a call that holds up a loop, as the breaker of a node would do."""
-        is_late = self._map is None and self._news.are_overdue(budget.begun)
         just_now = budget.attempts > 0 or self._news.were_missed_within(self._settings.budget)
-        if is_late and just_now and on_a_loop():
+        if self._map is None and self._news.are_overdue(budget.begun) and just_now and on_a_loop():
             raise budget.give_up(TurnedAwayError("no node tells who serves what"))
 
     def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:

@@ -120,8 +120,8 @@ def _compression() -> ModuleType:
         from redis_state.sealing import compression  # noqa: PLC0415 - an extra
     except ImportError:
         raise MisconfiguredError(
-            "Compressed values need a library that is not here: pip install "
-            "'redis-state[compression]'."
+            "Compressed values need a library that is not here: pip install backports.zstd "
+            "(the extra redis-state[compression])."
         ) from None
     return compression
 
@@ -143,6 +143,7 @@ def _cipher(settings: Settings) -> Cipher | None:
         from redis_state.sealing.keyring import Keyring, read_secrets  # noqa: PLC0415 - the same
     except ImportError:
         raise MisconfiguredError(
-            "Encryption needs a library that is not here: pip install 'redis-state[encryption]'."
+            "Encryption needs a library that is not here: pip install cryptography (the extra "
+            "redis-state[encryption])."
         ) from None
     return Cipher(Keyring(read_secrets(text, option)), option)

@@ -108,7 +108,8 @@ def _fakeredis() -> Callable[..., Any]:
         import lupa  # noqa: F401 - fakeredis runs Lua scripts only where it is installed
     except ImportError:
         raise MisconfiguredError(
-            "There is no fakeredis with Lua here: pip install 'redis-state[testing]'."
+            "There is no fakeredis with Lua here: pip install 'fakeredis[lua]' (the extra "
+            "redis-state[testing])."
         ) from None
     server = fakeredis.FakeRedis(protocol=2)
     # Replies as Redis gives them, without redis-py's own reading of them.

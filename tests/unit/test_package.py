@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib import resources
@@ -68,9 +70,9 @@ def test_each_module_is_short_and_imports_point_down() -> None:
     layers = ["errors", "contract", "airflow", "url_parts", "url", "certificates", "sources",
               "durability", "allowed_hosts", "option_types", "settings", "limits", "resp",
               "escapes", "keys", "references", "envelope", "sealing", "scripts", "operations",
-              "reads", "writes", "named", "payloads", "asset_payloads", "asset_state", "resealing", "health",
-              "client", "rotation", "verbs", "backend", "worker", "provider", "testing",
-              "pytest_plugin", "cli", "__main__"]  # fmt: skip
+              "reads", "writes", "named", "payloads", "asset_payloads", "asset_state",
+              "resealing", "health", "client", "rotation", "verbs", "backend", "worker",
+              "provider", "testing", "pytest_plugin", "cli", "__main__"]  # fmt: skip
     in_the_client = ["attempts", "slots", "failures", "budget", "permits", "pulse", "breaker",
                      "lookups", "connecting", "credentials", "options", "login", "patience",
                      "sentinels", "sync_link", "sync_call", "sync_lane", "sync_exchange",
@@ -111,6 +113,23 @@ def test_the_wheel_holds_the_scripts_the_types_and_the_plugin(tmp_path: Path) ->
     assert all(f"redis_state/lua/{script}" in names for script in scripts)
     assert "redis_state/py.typed" in names
     assert not [name for name in names if name.startswith("tests")]
+
+
+def test_the_readme_leads_somewhere_wherever_it_is_read(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    subprocess.check_call(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        alone = archive.read(metadata).decode()
+    assert "Install and configure (`docs/install.md`)" in alone
+    assert not re.findall(r"\]\((?!https?://)", alone)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        beside = {name.split("/", 1)[-1] for name in archive.getnames()}
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", (ROOT / "README.md").read_text())
+    assert links
+    assert set(links) <= beside
 
 
 def test_the_version_stands_in_the_changelog_or_is_unreleased() -> None:

@@ -313,8 +313,8 @@ def test_the_keys_of_pages_are_kept_in_bounds() -> None:
 @pytest.mark.parametrize(
     ("module", "options", "says"),
     [
-        ("compression", {"compression_threshold": 1}, "redis-state.compression."),
-        ("cipher", {"encryption": "own", "encryption_keys": KEY}, "redis-state.encryption."),
+        ("compression", {"compression_threshold": 1}, "backports.zstd"),
+        ("cipher", {"encryption": "own", "encryption_keys": KEY}, "cryptography"),
     ],
 )
 def test_a_library_that_is_missing_is_named(
@@ -322,7 +322,7 @@ def test_a_library_that_is_missing_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, f"redis_state.sealing.{module}", None)
     monkeypatch.delattr(f"redis_state.sealing.{module}")
-    with pytest.raises(MisconfiguredError, match=f"pip install '{says}'"):
+    with pytest.raises(MisconfiguredError, match=f"pip install {says}"):
         sealer(**options)
 
 
@@ -332,5 +332,5 @@ def test_a_compressed_value_names_the_library_that_reading_it_needs(
     raw = sealed(COMPRESSING, "x" * 100)
     monkeypatch.setitem(sys.modules, "redis_state.sealing.compression", None)
     monkeypatch.delattr("redis_state.sealing.compression")
-    with pytest.raises(MisconfiguredError, match="pip install 'redis-state.compression.'"):
+    with pytest.raises(MisconfiguredError, match="pip install backports.zstd"):
         opened(sealer(), raw)

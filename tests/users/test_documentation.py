@@ -12,6 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+# By its name, not by the path of a file.
+FROM_AN_INDEX = re.compile(
+    r"PyPI|\b(pip|pipx|uv|poetry)\b.* (add|download|install|wheel)\b[^(\n]*[ '\"`]redis[-_]state\b"
+)
 
 
 def blocks_of(page: Path) -> list[str]:
@@ -47,6 +51,15 @@ def test_most_pages_have_examples() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+\.md)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_only_the_page_on_installing_says_where_the_package_comes_from() -> None:
+    assert FROM_AN_INDEX.search("$ pip install 'apache-airflow==3.3.2' redis-state[embedded]")
+    code = [path for part in ("redis_state", "examples") for path in (ROOT / part).rglob("*.py")]
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "pyproject.toml"]
+    for path in {*pages, *code} - {ROOT / "docs" / "install.md"}:
+        found = FROM_AN_INDEX.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path}: {found and found.group()}"
 
 
 def test_the_commands_that_the_readme_names_are_there() -> None:
