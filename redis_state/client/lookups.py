@@ -132,7 +132,8 @@ class _Lookups:
 
     def begin_anew(self) -> None:
         """Forget all: after a fork, their threads are the parent's."""
-        self._lock = threading.Lock()
+        # A signal's handler may make calls, too.
+        self._lock = threading.RLock()
         self._latest: dict[tuple[str, int], _Lookup] = {}
         self._under_way: set[_Lookup] = set()
 

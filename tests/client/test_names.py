@@ -191,6 +191,15 @@ def test_a_lookup_that_is_interrupted_at_its_start_is_forgotten(
     assert lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
 
 
+@pytest.mark.timeout(20)
+def test_a_signal_s_handler_may_look_up_while_a_lookup_begins(resolver: Resolver) -> None:
+    resolver.addresses[NAME] = ["127.0.0.1"]
+    with lookups._lookups._lock:
+        meanwhile = lookups._lookups.of(NAME, 1)
+    wait_for(lambda: meanwhile._answer is not None)
+    assert meanwhile.addresses()
+
+
 async def test_a_name_that_nobody_knows_is_named(verbs_at: Make, resolver: Resolver) -> None:
     resolver.let.set()
     verbs = verbs_at(f"redis://{NAME}:6379")
