@@ -3,7 +3,7 @@
 Each cell of the table is a backend that has not connected yet, and a crowd of threads or tasks that
 begin at once and make a few calls each, through a wire of that round trip. The wire is a process on
 the same machine, so what it can carry is measured first: where a crowd's values need more than the
-budget, no client can help, and the cell is not tried.
+budget, no client can help, and the cell is not tried; nor is one of more than 1 GB at once.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ BUDGET = 2.5
 _CONNECTIONS = 40
 _CALLS_OF_EACH = 5
 _READ_SIZE = 65_536
+# Bytes; callers, wire and server hold all of them at once, each by itself, on one machine.
+_MOST_AT_ONCE = 1_000_000_000
 _SIZES = {"10 B": 10, "1 kB": 1_000, "60 kB": 60_000, "1 MB": 1_000_000}
 _VERBS = ("set", "get")
 _HEADER = ("round trip", "callers", *(f"{verb} {size}" for size in _SIZES for verb in _VERBS))
@@ -108,6 +110,9 @@ def _row(
         needed = crowd.callers * size / capacity[verb] + 2 * trip
         if needed > BUDGET:
             cells.append(f"needs {needed:.1f} s")
+            continue
+        if crowd.callers * size > _MOST_AT_ONCE:
+            cells.append(f"{crowd.callers * size / 1e9:g} GB at once")
             continue
         outcome = _measure(urls, crowd, verb, size)
         cells.append(str(outcome))
