@@ -61,7 +61,7 @@ def main() -> None:
             list(pool.map(Day.check, days))
         days[0].expect_news()
         days[0].expect_advice()
-        print("Nothing changes with", ", ".join(day.pip.stem for day in days))
+        print("Nothing changes with", ", ".join(day.name for day in days))
 
 
 def fetch_pinned(index: Path) -> None:
@@ -133,7 +133,7 @@ class Day:
     """A copy of this repository, for a Python that brings this pip and knows that index alone."""
 
     def __init__(self, folder: Path, pip: Path, index: Path, pins: list[Path]) -> None:
-        self.pip = pip
+        self.name = " ".join(pip.name.split("-")[:2])
         self._folder = folder
         self._pins = pins
         alone = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index / PAGE)}
@@ -151,14 +151,14 @@ class Day:
     def check(self) -> None:
         made = self._make(*map(environment_of, self._pins))
         if made.returncode:
-            raise ChangedError(f"{self.pip.stem}: {made.stderr[-2000:]}")
+            raise ChangedError(f"{self.name}: {made.stderr[-2000:]}")
         for pins in self._pins:
             # The servers are no distributions: an empty one cannot be unpacked.
             if pins.stem != "servers":
                 pinned = filter(for_this_python, read(pins))
                 wanted = {named(pin.name, version_of(pin)) for pin in pinned}
                 if different := wanted ^ self._installed(environment_of(pins)):
-                    raise ChangedError(f"{self.pip.stem}, {pins.name}: {sorted(different)}")
+                    raise ChangedError(f"{self.name}, {pins.name}: {sorted(different)}")
 
     def expect_news(self) -> None:
         """Make sure that pip would take what is newer, if it might."""
