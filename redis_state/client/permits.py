@@ -25,11 +25,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import TypeAlias
 
 _AT_ONCE = (False,)
 # Seconds after which one that waits looks whether one was given back without a word to it, as by
 # a call that was interrupted just then.
 _LOOKS_AGAIN = 0.1
+# Seconds for which one that waits may be overtaken: to hand everything over in turn would cost a
+# switch of threads each time, and never to do so would let a crowd keep one out for its budget.
+_OVERTAKEN = 0.1
+
+# What wakes it, and since when it waits.
+_Waiter: TypeAlias = tuple[threading.Lock, float]
 
 
 class Permit:
@@ -49,8 +56,7 @@ class Permits:
     def __init__(self, count: int) -> None:
         self._count = count
         self._free: SimpleQueue[Permit] = SimpleQueue()
-        # What wakes each of those that wait.
-        self._waiting: deque[threading.Lock] = deque()
+        self._waiting: deque[_Waiter] = deque()
         for _ in range(count):
             self._free.put(Permit(self._free.put))
 
@@ -77,29 +83,42 @@ class Permits:
 
         Python 3.11's queue itself waits for ever, where another is faster just at the deadline.
         """
-        return self.take_at_once(held) or self._wait(held, deadline)
+        return (not self._would_overtake() and self.take_at_once(held)) or self._wait(
+            held, deadline
+        )
 
     def wake(self) -> None:
         """Tell the one that has waited longest that there is one."""
         if self._waiting:
             with contextlib.suppress(IndexError):
-                self._waiting.popleft().release()
+                self._waiting.popleft()[0].release()
+
+    def _would_overtake(self) -> bool:
+        """Tell whether one is waiting that has been overtaken for long enough."""
+        try:
+            return bool(self._waiting) and time.monotonic() - self._waiting[0][1] > _OVERTAKEN
+        except IndexError:
+            return False
 
     def _wait(self, held: list[Permit], deadline: float) -> bool:
         wake = threading.Lock()
         wake.acquire()
-        self._waiting.append(wake)
+        waiter = (wake, time.monotonic())
+        is_next = not self._would_overtake()
+        self._waiting.append(waiter)
         try:
-            while not self.take_at_once(held):
+            while not (is_next and self.take_at_once(held)):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
                 if wake.acquire(timeout=min(left, _LOOKS_AGAIN)):
                     # Another may have been faster, and this one stays the first.
-                    self._waiting.appendleft(wake)
+                    self._waiting.appendleft(waiter)
+                # Or nobody has taken what there is, so nobody is overtaken.
+                is_next = True
         finally:
             try:
-                self._waiting.remove(wake)
+                self._waiting.remove(waiter)
             except ValueError:
                 # It was told just now, and does not need to be.
                 if self._free.qsize():

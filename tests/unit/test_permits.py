@@ -6,6 +6,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from redis_state.client import permits as module
 from redis_state.client.permits import Permit, Permits
 from tests.support.waiting import PATIENCE, wait_for
 
@@ -36,6 +39,21 @@ def test_one_that_waits_finds_what_was_given_back_without_a_word() -> None:
         wait_for(lambda: bool(permits._waiting))
         held[0].give_back(held[0])
         assert waiting.result(PATIENCE)
+
+
+def test_one_that_has_waited_for_long_is_not_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOKS_AGAIN", PATIENCE)
+    permits, held, first = Permits(1), list[Permit](), threading.Lock()
+    first.acquire()
+    permits._waiting.append((first, time.monotonic() - 1.0))
+    with ThreadPoolExecutor(1) as threads:
+        coming = threads.submit(permits.take, held, time.monotonic() + PATIENCE)
+        wait_for(lambda: len(permits._waiting) == 2, "it stands behind the first")
+        assert not held
+        permits.wake()
+        assert first.acquire(blocking=False)
+        permits.wake()
+        assert coming.result(PATIENCE)
 
 
 def test_many_that_wait_while_others_come_and_go_end_by_their_deadlines() -> None:
