@@ -1,4 +1,4 @@
-"""A long wire on the loopback: ``python -m benchmarks.delayed_wire PORT ROUND_TRIP``.
+"""A long wire on the loopback: ``python -m benchmarks.delayed_wire SERVER ROUND_TRIP``.
 
 What comes in leaves again after half a round trip, in the order in which it came. Any amount may be
 under way at once, as on a network that is long and wide. It runs in a process of its own, prints
@@ -13,14 +13,15 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 
 _HOST = "127.0.0.1"
 
 
 @contextlib.contextmanager
-def delayed_wire(port: int, round_trip: float) -> Iterator[int]:
-    """Lay a wire to a local port, and return the port at its other end."""
-    command = [sys.executable, "-m", __name__, str(port), str(round_trip)]
+def delayed_wire(server: int | Path, round_trip: float) -> Iterator[int]:
+    """Lay a wire to a local port or unix socket, and return the port at its other end."""
+    command = [sys.executable, "-m", __name__, str(server), str(round_trip)]
     wire = subprocess.Popen(  # noqa: S603
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -78,7 +79,7 @@ class _End(asyncio.Protocol):
                 self._transport.write(data)
 
 
-async def _serve(port: int, delay: float) -> None:
+async def _serve(target: str, delay: float) -> None:
     loop = asyncio.get_running_loop()
     connecting: set[asyncio.Task[None]] = set()
 
@@ -92,7 +93,10 @@ async def _serve(port: int, delay: float) -> None:
 
     async def connect(near: _End, far: _End) -> None:
         try:
-            await loop.create_connection(lambda: far, _HOST, port)
+            if target.isdecimal():
+                await loop.create_connection(lambda: far, _HOST, int(target))
+            else:
+                await loop.create_unix_connection(lambda: far, target)
         except OSError:
             near.take(None)
 
@@ -104,4 +108,4 @@ async def _serve(port: int, delay: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]) / 2))
+    asyncio.run(_serve(sys.argv[1], float(sys.argv[2]) / 2))

@@ -3,7 +3,7 @@
 Each cell of the table is a backend that has not connected yet, and a crowd of threads or tasks that
 begin at once and make a few calls each, through a wire of that round trip. The wire is a process on
 the same machine, so what it can carry is measured first: where a crowd's values need more than the
-budget, no client can help, and the cell is not tried.
+budget, no client can help, and the cell is not tried; nor is one of more than 1 GB at once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.delayed_wire import delayed_wire
 from benchmarks.markdown import table
@@ -27,6 +28,12 @@ from redis_state.client import wire
 from redis_state.testing import EmbeddedServer
 
 BUDGET = 2.5
+# Of a pool, by default.
+_CONNECTIONS = 40
+_CALLS_OF_EACH = 5
+_READ_SIZE = 65_536
+# Bytes; callers, wire and server hold all of them at once, each by itself, on one machine.
+_MOST_AT_ONCE = 1_000_000_000
 _SIZES = {"10 B": 10, "1 kB": 1_000, "60 kB": 60_000, "1 MB": 1_000_000}
 _VERBS = ("set", "get")
 _HEADER = ("round trip", "callers", *(f"{verb} {size}" for size in _SIZES for verb in _VERBS))
@@ -83,18 +90,19 @@ def main() -> None:
         crowds = [Crowd(each.callers, min(each.calls, 3), each.is_async) for each in crowds]
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer())
-        capacity = {verb: _capacity(server.port, verb) for verb in _VERBS}
+        capacity = {verb: _capacity(server.socket_path, verb) for verb in _VERBS}
         rows = []
         for trip in trips:
-            ports = (server.port, stack.enter_context(delayed_wire(server.port, trip)))
-            rows += [_row(ports, trip, crowd, capacity, why=options.why) for crowd in crowds]
+            wire_to = stack.enter_context(delayed_wire(server.socket_path, trip))
+            urls = (server.url, f"redis://127.0.0.1:{wire_to}")
+            rows += [_row(urls, trip, crowd, capacity, why=options.why) for crowd in crowds]
     print(table(_HEADER, rows, words=2))
     told = ", ".join(f"{verb} {each / 1e6:,.0f} MB/s" for verb, each in capacity.items())
     print(f"\nThe wire carries: {told}. A cell that needs more than {BUDGET} s is not tried.")
 
 
 def _row(
-    ports: tuple[int, int], trip: float, crowd: Crowd, capacity: dict[str, float], *, why: bool
+    urls: tuple[str, str], trip: float, crowd: Crowd, capacity: dict[str, float], *, why: bool
 ) -> tuple[str, ...]:
     cells = []
     for size, verb in itertools.product(_SIZES.values(), _VERBS):
@@ -103,35 +111,54 @@ def _row(
         if needed > BUDGET:
             cells.append(f"needs {needed:.1f} s")
             continue
-        outcome = _measure(ports, crowd, verb, size)
+        if crowd.callers * size > _MOST_AT_ONCE:
+            cells.append(f"{crowd.callers * size / 1e9:g} GB at once")
+            continue
+        outcome = _measure(urls, crowd, verb, size)
         cells.append(str(outcome))
         if why and outcome.errors:
             print(f"{trip} {crowd} {verb} {size}: {outcome}: {outcome.errors[-1]}", flush=True)
     return (f"{trip * 1000:g} ms", str(crowd), *cells)
 
 
-def _capacity(port: int, verb: str) -> float:
-    """Return how many bytes a second go through a wire without delay, by plain sockets."""
+def _capacity(server: Path, verb: str) -> float:
+    """Return how many bytes a second plain sockets bring through a wire without delay.
+
+    As many threads at once as a pool has connections, each with a value of 1 MB to send or to get.
+    """
     size = _SIZES["1 MB"]
-    commands = [wire.pack([("SET", "capacity", "x" * size)]), wire.pack([("GET", "capacity")])]
-    with delayed_wire(port, 0.0) as end, closing(socket.create_connection(("127.0.0.1", end))) as s:
-        s.sendall(commands[0])
-        assert s.recv(100) == b"+OK\r\n"
-        rates = []
-        for _ in range(5):
-            began, many = time.perf_counter(), 40
-            sender = threading.Thread(target=s.sendall, args=(commands[_VERBS.index(verb)] * many,))
-            sender.start()
-            left = many * (5 if verb == "set" else size + len(f"${size}\r\n\r\n"))
+    put, get = wire.pack([("SET", "capacity", "x" * size)]), wire.pack([("GET", "capacity")])
+    request, reply = (put, b"+OK\r\n") if verb == "set" else (get, b"$%d\r\n" % size)
+    expected = len(reply) + (0 if verb == "set" else size + 2)
+
+    def exchange(connection: socket.socket) -> None:
+        for _ in range(_CALLS_OF_EACH):
+            connection.sendall(request)
+            pieces, left = [], expected
             while left:
-                left -= len(s.recv(left))
-            sender.join()
-            rates.append(many * size / (time.perf_counter() - began))
+                pieces.append(connection.recv(min(left, _READ_SIZE)))
+                left -= len(pieces[-1])
+            b"".join(pieces).decode()
+
+    with delayed_wire(server, 0.0) as end, ExitStack() as stack:
+        sockets = [
+            stack.enter_context(closing(socket.create_connection(("127.0.0.1", end))))
+            for _ in range(_CONNECTIONS)
+        ]
+        sockets[0].sendall(put)
+        assert sockets[0].recv(100) == b"+OK\r\n"
+        rates = []
+        with ThreadPoolExecutor(len(sockets)) as threads:
+            for _ in range(3):
+                began = time.perf_counter()
+                list(threads.map(exchange, sockets))
+                carried = _CONNECTIONS * _CALLS_OF_EACH * size
+                rates.append(carried / (time.perf_counter() - began))
     return statistics.median(rates)
 
 
-def _measure(ports: tuple[int, int], crowd: Crowd, verb: str, size: int) -> Outcome:
-    near, far = (f"redis://127.0.0.1:{port}" for port in ports)
+def _measure(urls: tuple[str, str], crowd: Crowd, verb: str, size: int) -> Outcome:
+    near, far = urls
     value, outcome = "x" * size, Outcome()
     scopes = [TaskScope("dag", "run", "task", number) for number in range(crowd.callers)]
     if verb == "get":

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from redis_state.allowed_hosts import read_allowed
 from redis_state.certificates import context
 from redis_state.durability import read_durability
 from redis_state.url import read_url
@@ -51,6 +52,11 @@ def _to_be_had(durability: str) -> str:
     return durability
 
 
+def _to_be_read(allowed_hosts: str | None) -> str | None:
+    read_allowed(allowed_hosts)
+    return allowed_hosts
+
+
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Namespace: TypeAlias = Annotated[str, AfterValidator(_plain)]
 Retention: TypeAlias = Annotated[
@@ -58,3 +64,4 @@ Retention: TypeAlias = Annotated[
 ]
 Url: TypeAlias = Annotated[SecretStr, AfterValidator(_complete)]
 Promise: TypeAlias = Annotated[str, AfterValidator(_to_be_had)]
+Hosts: TypeAlias = Annotated[str | None, AfterValidator(_to_be_read)]

@@ -16,6 +16,7 @@ _EXAMPLES = {
     "redis_conn_id": "redis_default",
     "username": "airflow-state",
     "credential_provider": "my_company.redis.TokenProvider",
+    "allowed_hosts": "10.1.0.0/16, *.redis.example",
     "default_retention": "P30D",
 }
 

@@ -20,9 +20,10 @@ from pydantic import (
 )
 
 from redis_state.airflow.statistics import SERVER
+from redis_state.allowed_hosts import AllowedHosts, read_allowed
 from redis_state.durability import Durability, read_durability
 from redis_state.errors import MisconfiguredError
-from redis_state.option_types import Namespace, Promise, Retention, Seconds, Url
+from redis_state.option_types import Hosts, Namespace, Promise, Retention, Seconds, Url
 from redis_state.sources import SECTION, explain, gather
 from redis_state.url import Deployment, read_credentials, read_url
 
@@ -68,6 +69,13 @@ class Settings(BaseModel):
         description=(
             "Seconds after which an open connection logs in again, with fresh credentials; "
             "0: it keeps what it logged in with."
+        ),
+    )
+    allowed_hosts: Hosts = Field(
+        None,
+        description=(
+            "Hosts, networks (10.1.0.0/16) and suffixes (*.redis.example) that nodes of a cluster "
+            "and sentinels may send to, besides those of the url; none: anywhere."
         ),
     )
     namespace: Namespace = Field(
@@ -182,6 +190,11 @@ class Settings(BaseModel):
     def deployment(self) -> Deployment:
         """Where the servers are."""
         return read_url(self.url.get_secret_value())
+
+    @cached_property
+    def allowed(self) -> AllowedHosts:
+        """Which servers may be connected to that others name."""
+        return read_allowed(self.allowed_hosts, self.deployment)
 
     @property
     def credentials(self) -> tuple[str | None, SecretStr | None]:

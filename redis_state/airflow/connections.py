@@ -7,6 +7,7 @@ the database, in the environment and the secrets backend only.
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -25,8 +26,14 @@ _TLS_EXTRAS = (
     "ssl_check_hostname",
     "ssl_keyfile",
 )
-# Those that a connection without TLS may have, because they ask for no more than none.
-_DEFAULTS = {"ssl_cert_reqs": ("required",), "ssl_check_hostname": (True, "true")}
+# Those that a connection without TLS may have: the form of Airflow's provider always saves them.
+_MEANINGLESS = {
+    "ssl_cert_reqs": ("required", "optional", "none"),
+    "ssl_check_hostname": (True, False, "true", "false"),
+}
+_PORT = 6379
+_HAS_PORT = re.compile(r":[^\]:]*$")
+_FLAGS = {"": False, "none": False, "false": False, "0": False, "true": True, "1": True}
 
 
 def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
@@ -44,20 +51,15 @@ def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
             f"{problem} cannot be decrypted ({type(error).__name__}): give this process the "
             "[core] fernet_key that it was written with, or set [redis_state] url instead."
         ) from None
-    db = extra.pop("db", None)
-    if db is None:
-        db = connection.schema or 0
-    tls = bool(extra.pop("ssl", False)) or connection.conn_type in _TLS_TYPES
+    tls = _flag(extra, "ssl", problem) or connection.conn_type in _TLS_TYPES
     query = _tls_options(extra, tls=tls)
+    url = f"{'rediss' if tls else 'redis'}{_where(connection, extra, problem)}"
     unread = [name for name, value in extra.items() if value is not None]
     if unread:
         raise MisconfiguredError(
             f"{problem} has extras that nothing would read: {', '.join(sorted(unread))}. "
             "Remove them, or set [redis_state] url instead."
         )
-    host = connection.host or "localhost"
-    where = f"[{host}]" if ":" in host else quote(host)
-    url = f"{'rediss' if tls else 'redis'}://{where}:{connection.port or 6379}/{db}"
     found = {"url": f"{url}?{urlencode(query, quote_via=quote)}" if query else url}
     if connection.login:
         found["username"] = connection.login
@@ -66,12 +68,46 @@ def options_of(conn_id: str, *, worker: bool) -> dict[str, str]:
     return found
 
 
+def _where(connection: Any, extra: dict[str, Any], problem: str) -> str:
+    """Take the extras about servers out, and return what stands in the URL between TLS and ?."""
+    db = extra.pop("db", None)
+    db = (connection.schema or 0) if db in (None, "") else db
+    is_cluster, more = _flag(extra, "cluster", problem), extra.pop("startup_nodes", None) or ""
+    if not isinstance(more, str):
+        raise MisconfiguredError(
+            f"{problem} has an extra startup_nodes that is no text: write host:port,host:port."
+        )
+    nodes = [quote(node.strip(), safe="[]:") for node in more.split(",")] if more.strip() else []
+    if nodes and not is_cluster:
+        raise MisconfiguredError(
+            f"{problem} has an extra startup_nodes, and no cluster: true: add that, or remove them."
+        )
+    if connection.host or not nodes:
+        host = connection.host or "localhost"
+        host = f"[{host}]" if ":" in host else quote(host)
+        nodes.insert(0, f"{host}:{connection.port or _PORT}")
+    if not is_cluster:
+        return f"://{nodes[0]}/{db}"
+    named = dict.fromkeys(node if _HAS_PORT.search(node) else f"{node}:{_PORT}" for node in nodes)
+    return f"+cluster://{','.join(named)}/{db}"
+
+
+def _flag(extra: dict[str, Any], name: str, problem: str) -> bool:
+    """Take an extra out that is true or false, or left empty."""
+    value = _FLAGS.get(str(extra.pop(name, None)).strip().lower())
+    if value is None:
+        raise MisconfiguredError(
+            f"{problem} has an extra {name} that is neither true nor false: correct it."
+        )
+    return value
+
+
 def _tls_options(extra: dict[str, Any], *, tls: bool) -> dict[str, str]:
     """Take the extras about TLS out, as options of the URL."""
     options: dict[str, str] = {}
     for name in _TLS_EXTRAS:
         value = extra.pop(name, None)
-        if value in (None, "") or (not tls and value in _DEFAULTS.get(name, ())):
+        if value in (None, "") or (not tls and value in _MEANINGLESS.get(name, ())):
             continue
         options[name] = str(value).lower() if isinstance(value, bool) else str(value)
     return options

@@ -8,12 +8,14 @@ import time
 from typing import Any
 
 from hiredis import PushNotification, Reader, ReplyError
-from redis.asyncio.connection import Connection, UnixDomainSocketConnection
+from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from redis_state.client.async_link import INCOMPLETE, AsyncLink
+from redis_state.client.attempts import SilenceError
+from redis_state.client.connecting import AsyncLocated
 from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.client.pulse import Pulse
@@ -72,11 +74,11 @@ class Opened:
             sock.close()
 
 
-class _Tcp(Opened, Connection):
+class _Tcp(Opened, AsyncLocated):
     pass
 
 
-class _Tls(Opened, AsyncTlsConnection):
+class _Tls(Opened, AsyncTlsConnection, AsyncLocated):
     pass
 
 
@@ -144,6 +146,12 @@ async def open_link(
         retry=Retry(NoBackoff(), 0),
     )
     opened.deadline, opened.pulse = deadline, pulse or Pulse()
+    begun = time.monotonic()
+    if deadline <= begun:
+        raise SilenceError("no answer in time")
+    if not isinstance(opened, _Unix):
+        await opened.look_up(min(deadline - begun, silence, within))
+        within -= time.monotonic() - begun
     try:
         async with asyncio.timeout(deadline - time.monotonic()), asyncio.timeout(None) as limit:
             watch = _Watch(opened, limit, silence, within)

@@ -16,6 +16,7 @@ from redis_state.client.attempts import (
     BrokenError,
     NotNowError,
     RedirectedError,
+    StrangerError,
     TurnedAwayError,
 )
 from redis_state.client.breaker import Observer
@@ -143,6 +144,8 @@ class ClusterRoutes:
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
     ) -> AsyncNode:
         if isinstance(failure, RedirectedError) and self._map is not None:
+            if not self._settings.allowed.admits(failure.target):
+                raise budget.give_up(StrangerError(failure.target, f"a node ({failure})"))
             if failure.is_asking:
                 return self._at(failure.target)
             self._map.move(failure.slot, failure.target)
@@ -197,6 +200,8 @@ class ClusterRoutes:
             else:
                 self._news.arrived()
                 return found
+        if isinstance(failure, StrangerError):
+            raise budget.give_up(failure)
         raise failure
 
     async def _ask(self, server: Server, deadline: float) -> SlotMap:
@@ -206,7 +211,7 @@ class ClusterRoutes:
         finally:
             link.close()
         check(replies, server)
-        return slots.read_slots(replies[0], server)
+        return slots.read_slots(replies[0], server, self._settings.allowed)
 
     def _let_go_of_strangers(self) -> None:
         masters = self._map.masters() if self._map is not None else []

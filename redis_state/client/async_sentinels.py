@@ -48,4 +48,4 @@ class AsyncSentinels:
             (reply,) = await link.exchange(wire.pack(batch), 1, deadline)
         finally:
             link.close()
-        return sentinels.read_master(reply, sentinel)
+        return sentinels.read_master(reply, sentinel, self._settings.allowed)

@@ -20,6 +20,10 @@ class SilenceError(BrokenError):
     """The server did not answer in time."""
 
 
+class UnresolvedError(SilenceError):
+    """The server's host was not looked up in time."""
+
+
 class LateError(AttemptError):
     """The call's own time is over; the connection goes on without it."""
 
@@ -46,6 +50,16 @@ class RedirectedError(AttemptError):
         self.slot = slot
         self.target = target
         self.is_asking = is_asking
+
+
+class StrangerError(AttemptError):
+    """Somebody named a server that is not allowed: another one may name a better one."""
+
+    def __init__(self, server: Server, teller: object) -> None:
+        super().__init__(
+            f"[redis_state] allowed_hosts lacks {server.host}, where {teller} sends to: add it, or "
+            f"see who answers there. Nothing was sent to {server}."
+        )
 
 
 class SplitError(AttemptError):

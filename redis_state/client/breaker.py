@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from asyncio import _get_running_loop
 from typing import Protocol
 
 from redis_state.client.attempts import (
@@ -34,6 +35,11 @@ _MOST_TRYING = 4
 LOOKS_AGAIN = 0.01
 
 
+def on_a_loop() -> bool:
+    """Tell whether an event loop runs in this thread, and stands still while a call blocks."""
+    return _get_running_loop() is not None
+
+
 class Observer(Protocol):
     """Is told what an operator wants to count."""
 
@@ -52,6 +58,7 @@ class Breaker:
 
     __slots__ = (
         "_after",
+        "_failed_at",
         "_failing_since",
         "_lock",
         "_observer",
@@ -67,6 +74,7 @@ class Breaker:
         self._after = after or float("inf")
         self._observer = observer
         self._pulse = pulse
+        self._failed_at = 0.0
         self._failing_since: float | None = None
         # A signal's handler may make calls, too.
         self._lock = threading.RLock()
@@ -92,7 +100,7 @@ class Breaker:
         since = self._dated(failure, begun)
         if since is None:
             return
-        self._reason = str(failure)
+        self._reason, self._failed_at = str(failure), time.monotonic()
         self._failing_since = since
         if not self.is_open and time.monotonic() - since >= self._after:
             self._turn(is_open=True)
@@ -118,6 +126,16 @@ class Breaker:
         self._failing_since = None
         if self.is_open:
             self._turn(is_open=False)
+
+    def spares_loops(self, budget: Budget) -> bool:
+        """Tell whether a call that holds up a loop ends at once, because others have failed.
+
+        The call that finds out may use its budget; after it, an attempt is made once in a while.
+        """
+        since = self._failing_since
+        if since is None or budget.begun - since < self._after:
+            return False
+        return budget.attempts > 0 or time.monotonic() - self._failed_at < budget.settings.budget
 
     def retire(self) -> None:
         """Note that the server is asked no more: calls that are under way may still fail."""
@@ -148,17 +166,23 @@ class Breaker:
 
 
 class Turn:
-    """A call's part in this: it is its turn to try, or it waits a moment, or it has to end."""
+    """A call's part in this: it is its turn to try, or it waits a moment, or it has to end.
 
-    __slots__ = ("_breaker", "held")
+    ``is_blocking``: while it waits, nothing else goes on in its thread.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_breaker", "_is_blocking", "held")
+
+    def __init__(self, *, is_blocking: bool = False) -> None:
         self._breaker: Breaker | None = None
         # At its end, the call gives back what is here.
         self.held: list[Permit] = []
+        self._is_blocking = is_blocking
 
     def may_try(self, breaker: Breaker, budget: Budget) -> bool:
         """Tell whether to make an attempt now; if not, ask again in a moment."""
+        if breaker.is_open and self._is_blocking and on_a_loop() and breaker.spares_loops(budget):
+            raise budget.give_up(breaker.turn_away()) from budget.reason
         if self._breaker is not breaker:
             self.end()
             if breaker.is_open and breaker.take_turn(self.held):

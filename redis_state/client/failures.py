@@ -19,8 +19,10 @@ from redis_state.client.attempts import (
     RedirectedError,
     SilenceError,
     SplitError,
+    StrangerError,
     TurnedAwayError,
     UnknownScriptError,
+    UnresolvedError,
 )
 from redis_state.client.slots import read_redirection
 from redis_state.errors import (
@@ -201,17 +203,28 @@ def give_up(failure: Exception, where: object, budget: float) -> StateStoreError
             f"{where} has not answered for a while ({failure}); a few calls go on trying, and this "
             "one ended at once. See whether Redis runs there, and is neither stopped nor busy."
         )
+    if isinstance(failure, StrangerError):
+        return MisconfiguredError(str(failure))
     if isinstance(failure, LoginError):
         return MisconfiguredError(
             f"{where} refused the credentials ({failure}) that [redis_state] credential_provider "
             "gives: see whether they are those of this server, and are still valid."
         )
     if isinstance(failure, (SilenceError, LateError)):
-        return OperationTimeoutError(
-            f"{where} did not answer within the budget of {budget:g} s. "
-            "See whether Redis is stopped, overloaded, or behind a silent firewall."
-        )
+        return _unanswered(failure, where, budget)
     return UnavailableError(
         f"{where} could not be used within the budget of {budget:g} s ({failure}). "
         "See whether Redis runs there and the network leads to it."
+    )
+
+
+def _unanswered(failure: AttemptError, where: object, budget: float) -> StateStoreError:
+    if isinstance(failure, UnresolvedError):
+        return UnavailableError(
+            f"{where} was not found within the budget of {budget:g} s: {failure}. See whether DNS "
+            "answers here, or write an address in place of the name."
+        )
+    return OperationTimeoutError(
+        f"{where} did not answer within the budget of {budget:g} s. "
+        "See whether Redis is stopped, overloaded, or behind a silent firewall."
     )

@@ -7,6 +7,7 @@ from typing import Any
 from redis.credentials import CredentialProvider
 
 from redis_state.client import credentials
+from redis_state.errors import MisconfiguredError
 from redis_state.settings import Settings
 from redis_state.url import Server, Tls
 
@@ -30,6 +31,11 @@ def connection_options(
     would multiply ours.
     """
     deployment = settings.deployment
+    if not settings.allowed.admits(server):
+        raise MisconfiguredError(
+            f"[redis_state] allowed_hosts lacks {server.host}, which another server has named: add "
+            f"it, or see who answers there. Nothing was sent to {server}."
+        )
     options: dict[str, Any] = {"protocol": 2}
     if not sentinel:
         options["db"] = deployment.db

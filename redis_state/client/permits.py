@@ -12,18 +12,24 @@ call on the way:
     finally:
         if held:
             held[0].give_back(held[0])
+            permits.wake()
 
 What `threading` has for this is written in Python, and may be left half done.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 _AT_ONCE = (False,)
-_WAITING = (True,)
+# Seconds after which one that waits looks whether one was given back without a word to it, as by
+# a call that was interrupted just then.
+_LOOKS_AGAIN = 0.1
 
 
 class Permit:
@@ -38,11 +44,13 @@ class Permit:
 class Permits:
     """Those that nobody holds."""
 
-    __slots__ = ("_count", "_free")
+    __slots__ = ("_count", "_free", "_waiting")
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._free: SimpleQueue[Permit] = SimpleQueue()
+        # What wakes each of those that wait.
+        self._waiting: deque[threading.Lock] = deque()
         for _ in range(count):
             self._free.put(Permit(self._free.put))
 
@@ -65,11 +73,35 @@ class Permits:
         return True
 
     def take(self, held: list[Permit], deadline: float) -> bool:
-        """Move one into ``held``, or wait until the deadline for one."""
-        if self.take_at_once(held):
-            return True
+        """Move one into ``held``, or wait until the deadline for one.
+
+        Python 3.11's queue itself waits for ever, where another is faster just at the deadline.
+        """
+        return self.take_at_once(held) or self._wait(held, deadline)
+
+    def wake(self) -> None:
+        """Tell the one that has waited longest that there is one."""
+        if self._waiting:
+            with contextlib.suppress(IndexError):
+                self._waiting.popleft().release()
+
+    def _wait(self, held: list[Permit], deadline: float) -> bool:
+        wake = threading.Lock()
+        wake.acquire()
+        self._waiting.append(wake)
         try:
-            held.extend(map(self._free.get, _WAITING, (max(0.0, deadline - time.monotonic()),)))
-        except Empty:
-            return False
+            while not self.take_at_once(held):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                if wake.acquire(timeout=min(left, _LOOKS_AGAIN)):
+                    # Another may have been faster, and this one stays the first.
+                    self._waiting.appendleft(wake)
+        finally:
+            try:
+                self._waiting.remove(wake)
+            except ValueError:
+                # It was told just now, and does not need to be.
+                if self._free.qsize():
+                    self.wake()
         return True

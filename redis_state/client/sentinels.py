@@ -6,7 +6,8 @@ from typing import Any
 
 from hiredis import ReplyError
 
-from redis_state.client.attempts import AttemptError, BrokenError
+from redis_state.allowed_hosts import AllowedHosts
+from redis_state.client.attempts import AttemptError, BrokenError, StrangerError
 from redis_state.errors import MisconfiguredError
 from redis_state.operations import Batch
 from redis_state.url import Deployment, Server
@@ -24,16 +25,23 @@ def question(deployment: Deployment) -> Batch:
     return [("SENTINEL", "GET-MASTER-ADDR-BY-NAME", deployment.service)]
 
 
-def read_master(reply: Any, sentinel: Server) -> Server | None:
+def read_master(reply: Any, sentinel: Server, allowed: AllowedHosts) -> Server | None:
     """Read the answer, which is nothing where the sentinel does not know the service."""
     if isinstance(reply, ReplyError):
         remedy = "; set [redis_state] sentinel_password" if str(reply).startswith("NOAUTH") else ""
         raise BrokenError(f"{sentinel} refused to say where the master is: {reply}{remedy}")
-    return None if reply is None else Server(reply[0].decode(), int(reply[1]))
+    if reply is None:
+        return None
+    master = Server(reply[0].decode(), int(reply[1]))
+    if not allowed.admits(master):
+        raise StrangerError(master, sentinel)
+    return master
 
 
 def nobody_knows(deployment: Deployment, failure: AttemptError | None) -> Exception:
     """Return the error where no sentinel said where the master is; ``failure`` is the last's."""
+    if isinstance(failure, StrangerError):
+        return MisconfiguredError(str(failure))
     if failure is not None:
         return failure
     return MisconfiguredError(

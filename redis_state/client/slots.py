@@ -8,6 +8,8 @@ from binascii import crc_hqx
 from collections.abc import Iterable
 from typing import Any
 
+from redis_state.allowed_hosts import AllowedHosts
+from redis_state.client.attempts import StrangerError
 from redis_state.url import Server
 
 SLOTS = 16_384
@@ -44,11 +46,13 @@ class SlotMap:
         return sorted({owner for owner in self._owners if owner is not None}, key=str)
 
 
-def read_slots(reply: Any, asked: Server) -> SlotMap:
+def read_slots(reply: Any, asked: Server, allowed: AllowedHosts) -> SlotMap:
     """Read the answer to `QUESTION`."""
     owners: list[Server | None] = [None] * SLOTS
     for first, last, master, *_ in reply:
         server = _server((master[0] or b"").decode(), int(master[1]), asked)
+        if not allowed.admits(server):
+            raise StrangerError(server, asked)
         owners[first : last + 1] = [server] * (last + 1 - first)
     return SlotMap(owners)
 
@@ -72,6 +76,7 @@ class News:
     def __init__(self, patience: float) -> None:
         self._patience = patience or float("inf")
         self._arrived_at = 0.0
+        self._missed_at = 0.0
         self._missed_since: float | None = None
         self._turn = 0
 
@@ -79,10 +84,18 @@ class News:
         """Tell whether asking again may bring something new."""
         return time.monotonic() - self._arrived_at >= _FRESH
 
-    def are_overdue(self) -> bool:
+    def are_overdue(self, by: float | None = None) -> bool:
         """Tell whether nobody has answered for so long that others need not wait for it."""
-        since = self._missed_since
-        return since is not None and time.monotonic() - since >= self._patience
+        since, by = self._missed_since, time.monotonic() if by is None else by
+        return since is not None and by - since >= self._patience
+
+    def missed(self) -> None:
+        """Note that no node has answered."""
+        self._missed_at = time.monotonic()
+
+    def were_missed_within(self, seconds: float) -> bool:
+        """Tell whether no node has answered when all were asked so lately."""
+        return time.monotonic() - self._missed_at < seconds
 
     def arrived(self) -> None:
         """Note that a node has answered."""

@@ -95,7 +95,7 @@ class SyncClient:
     def _with_patience(
         self, operation: Operation[T], budget: Budget, failure: AttemptError | None
     ) -> T | Operation[T]:
-        turn = Turn()
+        turn = Turn(is_blocking=True)
         try:
             while True:
                 if failure is not None:

@@ -33,8 +33,10 @@ _LARGEST = 65_536
 # What leaves together: a crowd at a distant server needs one round trip, or a few.
 _MOST_BYTES = 1_048_576
 _MOST_TOGETHER = 1_000
+# What comes back together, as far as can be known: a server answers all of it before it sends any.
+_MOST_ANSWERED = 4_194_304
 # Seconds for which a leader goes on for others, if its round trip took less.
-_LEAST_TRIP = 0.005
+_LEAST_TRIP = 0.02
 # Seconds after which a call that is not sent looks again whether there is room elsewhere.
 _LOOKS_AGAIN = 0.05
 # Seconds after which one that waits looks whether the lead was laid down without a word to it, as
@@ -73,6 +75,7 @@ class SyncLane:
         # Those that were sent, in their order; also those that have given up, as replies will come.
         self._sent: deque[Call] = deque()
         self._heir: Call | None = None
+        self._most = 64
         self._retired = False
 
     def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
@@ -190,7 +193,7 @@ class SyncLane:
         sent.append(own)
         while (
             size < _MOST_BYTES
-            and len(payloads) < _MOST_TOGETHER
+            and len(payloads) < self._most
             and self._queue
             and move_first(self._queue, sent)
         ):
@@ -208,6 +211,7 @@ class SyncLane:
     def _receive_until(self, own: Call) -> None:
         """Hand out replies until a call has its own, and as far as the others' come with it."""
         sent, ends, begun = self._sent, own.deadline, time.monotonic()
+        many, received = len(sent), self._link.received
         try:
             while sent:
                 call = sent[0]
@@ -219,6 +223,8 @@ class SyncLane:
                     continue
                 now = time.monotonic()
                 ends = min(ends, now + max(now - begun, _LEAST_TRIP))
+            answered = max(1, self._link.received - received)
+            self._most = max(1, min(_MOST_TOGETHER, _MOST_ANSWERED * many // answered))
         except SilenceError:
             if self._link.is_silent() or not self._find_heir(own):
                 raise

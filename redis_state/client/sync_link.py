@@ -10,11 +10,12 @@ from typing import Any
 
 from hiredis import HiredisError, PushNotification, Reader, ReplyError
 from redis.backoff import NoBackoff
-from redis.connection import Connection, UnixDomainSocketConnection
+from redis.connection import UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from redis_state.client.attempts import BrokenError, SilenceError
+from redis_state.client.connecting import SyncLocated
 from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.client.orphans import Identity
@@ -52,6 +53,7 @@ class _ExactDeadline:
         self._buffer = bytearray(_READ_SIZE)
         self._patience = Patience()
         self._quiet_since = time.monotonic()
+        self.received = 0
         self.pulse = Pulse()
         self.capabilities: Capabilities | None = None
         self.identity: Identity | None = None
@@ -127,6 +129,7 @@ class _ExactDeadline:
         if size == 0:
             raise ConnectionResetError("the server closed it")
         self._quiet_since = self.pulse.heard_at = time.monotonic()
+        self.received += size
         self._reader.feed(buffer, 0, size)  # type: ignore[arg-type]  # hiredis takes any buffer
 
     def _sleep(self, reason: OSError, event: int, deadline: float) -> None:
@@ -154,11 +157,11 @@ class _ExactDeadline:
             sock.close()
 
 
-class _TcpLink(_ExactDeadline, Connection):
+class _TcpLink(_ExactDeadline, SyncLocated):
     pass
 
 
-class _TlsLink(_ExactDeadline, SyncTlsConnection):
+class _TlsLink(_ExactDeadline, SyncTlsConnection, SyncLocated):
     pass
 
 
@@ -194,6 +197,8 @@ def open_link(
         socket_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
     )
+    if not isinstance(link, _UnixLink):
+        link.look_up(timeout)
     link.deadline, link.silence = deadline, silence
     link.pulse = pulse or link.pulse
     link.server = server

@@ -90,6 +90,7 @@ class SyncNode:
         finally:
             if held:
                 held[0].give_back(held[0])
+                self._free.wake()
 
     def _on_link(
         self, operation: Operation[T], budget: Budget, *, is_asking: bool
@@ -176,6 +177,7 @@ class SyncNode:
         finally:
             if held:
                 held[0].give_back(held[0])
+                self._opening.wake()
 
     def _await_lane(self, begun: float) -> SyncLane | None:
         if not self._settings.fast_lane or self._has_room():
@@ -186,6 +188,7 @@ class SyncNode:
         finally:
             if held:
                 held[0].give_back(held[0])
+                self._opening.wake()
         return self._lane
 
     def _open(self, budget: Budget) -> Link:

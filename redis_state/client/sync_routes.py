@@ -14,9 +14,10 @@ from redis_state.client.attempts import (
     BrokenError,
     NotNowError,
     RedirectedError,
+    StrangerError,
     TurnedAwayError,
 )
-from redis_state.client.breaker import Observer
+from redis_state.client.breaker import Observer, on_a_loop
 from redis_state.client.budget import Budget
 from redis_state.client.failures import check, not_followed
 from redis_state.client.permits import Permit, Permits
@@ -104,11 +105,13 @@ class SentinelRoute:
         return None
 
     def look(self) -> SyncNode:
-        if self._node.server is not None:
+        if self._node.breaker.is_open and on_a_loop():
+            # Who opens a connection asks the sentinels; nobody else holds up the loop for them.
+            self._node.close()
+        elif self._node.server is not None:
             # Without sentinels it goes on with the master that it has.
             with contextlib.suppress(AttemptError, StateStoreError):
-                ends = time.monotonic() + sentinels.A_MOMENT
-                self._node.turn_to(self._sentinels.locate(ends))
+                self._node.turn_to(self._sentinels.locate(time.monotonic() + sentinels.A_MOMENT))
         return self._node
 
     def find(self, _: Operation[Any], __: Budget, failure: AttemptError | None) -> SyncNode:
@@ -146,10 +149,13 @@ class ClusterRoutes:
         self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
     ) -> SyncNode:
         if isinstance(failure, RedirectedError) and self._map is not None:
+            if not self._settings.allowed.admits(failure.target):
+                raise budget.give_up(StrangerError(failure.target, f"a node ({failure})"))
             if failure.is_asking:
                 return self._at(failure.target)
             self._map.move(failure.slot, failure.target)
         elif self._map is None or isinstance(failure, (BrokenError, NotNowError)):
+            self._spare_loops(budget)
             self._learn(budget, self._owner(operation))
         node = self.known(operation)
         if node is None:
@@ -194,6 +200,12 @@ class ClusterRoutes:
             if held:
                 held[0].give_back(held[0])
 
+    def _spare_loops(self, budget: Budget) -> None:
+        """End a call that holds up a loop, as the breaker of a node would do."""
+        just_now = budget.attempts > 0 or self._news.were_missed_within(self._settings.budget)
+        if self._map is None and self._news.are_overdue(budget.begun) and just_now and on_a_loop():
+            raise budget.give_up(TurnedAwayError("no node tells who serves what"))
+
     def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:
         known = self._map.masters() if self._map is not None else []
         failure: AttemptError = NotNowError("no node of the cluster is known")
@@ -205,6 +217,9 @@ class ClusterRoutes:
             else:
                 self._news.arrived()
                 return found
+        if isinstance(failure, StrangerError):
+            raise budget.give_up(failure)
+        self._news.missed()
         raise failure
 
     def _ask(self, server: Server, deadline: float) -> SlotMap:
@@ -214,7 +229,7 @@ class ClusterRoutes:
         finally:
             close_link(link)
         check(replies, server)
-        return slots.read_slots(replies[0], server)
+        return slots.read_slots(replies[0], server, self._settings.allowed)
 
     def _let_go_of_strangers(self) -> None:
         masters = self._map.masters() if self._map is not None else []

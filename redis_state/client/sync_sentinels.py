@@ -48,4 +48,4 @@ class SyncSentinels:
             (reply,) = link.exchange(wire.pack(batch), 1, deadline)
         finally:
             close_link(link)
-        return sentinels.read_master(reply, sentinel)
+        return sentinels.read_master(reply, sentinel, self._settings.allowed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,10 @@ class AsyncTlsConnection(redis.asyncio.connection.SSLConnection):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.ssl_context.context = _context_of(options)
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        # It connects to an address, and the certificate is that of the host.
+        return {**super()._connection_arguments(), "server_hostname": self.host}
 
 
 def _context_of(options: dict[str, Any]) -> ssl.SSLContext:

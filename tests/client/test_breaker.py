@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from redis_state import OperationTimeoutError, RedisStateBackend, TaskScope, UnavailableError, keys
+from redis_state import (
+    MisconfiguredError,
+    OperationTimeoutError,
+    RedisStateBackend,
+    RedisWorkerBackend,
+    StateStoreError,
+    TaskScope,
+    UnavailableError,
+    keys,
+)
 from redis_state.client import breaker as module
 from redis_state.client.attempts import (
     AttemptError,
@@ -37,7 +46,7 @@ from redis_state.settings import Settings
 from redis_state.testing import EmbeddedServer
 from redis_state.url import Server
 from tests.client.waiting import PATIENCE, reached, wait_for
-from tests.support import servers
+from tests.support import peers, servers
 from tests.support.clusters import Cluster
 from tests.support.freezing import freeze
 from tests.support.inside import async_node_of, node_of
@@ -353,6 +362,51 @@ def test_a_server_that_is_asked_no_more_is_no_longer_told_to_fail(
     assert notes.states == [True, False]
 
 
+# What a blocking call does that stands on a running loop
+
+
+def late_on_a_loop(breaker: Breaker, clock: Clock, *, attempts: int = 0) -> Callable[[], bool]:
+    """Return how a call that begins now, and would hold up a loop, asks whether it may try."""
+    budget, turn = budget_of(clock), Turn(is_blocking=True)
+    budget.attempts = attempts
+
+    async def asks() -> bool:
+        return turn.may_try(breaker, budget)
+
+    return lambda: asyncio.run(asks())
+
+
+def test_on_a_loop_the_call_that_finds_out_goes_on_trying(breaker: Breaker, clock: Clock) -> None:
+    asks = late_on_a_loop(breaker, clock, attempts=1)
+    silence(breaker, clock, AFTER)
+    assert breaker.is_open
+    assert asks()
+
+
+def test_on_a_loop_the_next_ones_end_at_once(breaker: Breaker, clock: Clock, notes: Notes) -> None:
+    silence(breaker, clock, AFTER)
+    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+        late_on_a_loop(breaker, clock)()
+    assert notes.turned_away_calls == 1
+
+
+def test_on_a_loop_one_tries_once_in_a_while(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER)
+    clock.now += 2.5
+    assert late_on_a_loop(breaker, clock)()
+    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+        late_on_a_loop(breaker, clock, attempts=1)()
+    silence(breaker, clock, AFTER)
+    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+        late_on_a_loop(breaker, clock)()
+
+
+def test_on_a_loop_the_first_answer_lets_all_go_on(breaker: Breaker, clock: Clock) -> None:
+    silence(breaker, clock, AFTER)
+    breaker.answered()
+    assert late_on_a_loop(breaker, clock)()
+
+
 # On real servers
 
 
@@ -493,6 +547,68 @@ async def test_a_lone_caller_is_never_turned_away(
     running.resume()
     await all_succeed(backend, colour, 1)
     await close(backend)
+
+
+async def test_reads_that_hold_up_a_loop_wait_for_a_silent_server_once(
+    running: EmbeddedServer, fast_lane: bool
+) -> None:
+    worker = RedisWorkerBackend(url=running.url, fast_lane=fast_lane, budget=1.5)
+    reference = worker.serialize_task_state_store_to_ref(value=1, key="key", scope=TASK)
+
+    async def read() -> Any:
+        try:
+            return worker.deserialize_task_state_store_from_ref(reference)
+        except UnavailableError as error:
+            return error
+
+    freeze(running)
+    ended = await asyncio.gather(*[read() for _ in range(6)])
+    assert timed_out(ended) == ended[:1]
+    assert all(TURNED_AWAY in str(each) for each in ended[1:])
+    running.resume()
+    until = time.monotonic() + PATIENCE
+    while (found := await read()) != 1:
+        assert time.monotonic() < until, "it never tried again"
+        assert TURNED_AWAY in str(found)
+        await asyncio.sleep(0.02)
+    assert await asyncio.gather(*[read() for _ in range(6)]) == [1] * 6
+    worker.close()
+
+
+async def test_it_is_the_same_where_no_node_of_a_cluster_says_who_serves_what(
+    running: EmbeddedServer,
+) -> None:
+    url = f"redis+cluster://127.0.0.1:{running.port}"
+    backend = RedisStateBackend(url=url, budget=1.5)
+
+    def read() -> Any:
+        try:
+            return backend.get(TASK, "key")
+        except StateStoreError as error:
+            return error
+
+    freeze(running)
+    ended = [read() for _ in range(6)]
+    assert timed_out(ended) == ended[:1]
+    assert all(TURNED_AWAY in str(each) for each in ended[1:])
+    running.resume()
+    until = time.monotonic() + PATIENCE
+    while not isinstance(read(), MisconfiguredError):
+        assert time.monotonic() < until, "it never tried again"
+        await asyncio.sleep(0.02)
+    backend.close()
+
+
+async def test_it_is_the_same_where_no_sentinel_answers() -> None:
+    with peers.listener(peers.mute) as sentinel:
+        backend = RedisStateBackend(
+            url=f"redis+sentinel://127.0.0.1:{sentinel}/service", budget=1.5
+        )
+        for number in range(6):
+            with pytest.raises(UnavailableError) as caught:
+                backend.get(TASK, "key")
+            assert (TURNED_AWAY in str(caught.value)) == (number > 0)
+        backend.close()
 
 
 async def test_a_lone_caller_lives_to_see_the_server_come_back(

@@ -27,6 +27,10 @@ from tests.support.servers import FIELD_FORM, Servers
 from tests.support.verbs import COLOURS
 
 TASK = TaskScope("dag", "run", "task")
+# Between two pieces of a slow reply; and how much longer the server may say nothing, so that a
+# busy machine does not make it silent.
+PAUSE = 0.05
+SILENCE: dict[str, Any] = {"timeout": 2.0, "breaker_after": 2.0, "budget": 30.0}
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -42,12 +46,13 @@ def colour(request: pytest.FixtureRequest) -> str:
 
 
 class SlowParrot(Parrot):
-    """Answers a read of the field "large" with pieces, for longer than one attempt may take."""
+    """Answers a read of the field "large" in pieces, for as long or until it is told to hurry."""
 
-    def __init__(self, pieces: int) -> None:
+    def __init__(self, lasts: float) -> None:
         super().__init__()
         self.is_slow = threading.Event()
-        self._pieces = pieces
+        self.hurry = threading.Event()
+        self._pieces = round(lasts / PAUSE)
 
     def __call__(self, connection: socket.socket) -> None:
         super().__call__(_Slowed(connection, self))  # type: ignore[arg-type]
@@ -59,7 +64,7 @@ class SlowParrot(Parrot):
         size = max(1, len(data) // self._pieces)
         for start in range(0, len(data), size):
             connection.sendall(data[start : start + size])
-            time.sleep(0.05)
+            self.hurry.wait(PAUSE)
 
 
 class _Slowed:
@@ -83,16 +88,14 @@ def breaker_of(backend: RedisStateBackend, colour: str) -> Breaker:
 
 
 async def test_a_slow_reply_breaks_neither_the_lane_nor_the_breaker(colour: str) -> None:
-    peer = SlowParrot(pieces=20)
+    peer = SlowParrot(lasts=1.5 * SILENCE["timeout"])
     with peers.listener(peer) as port:
-        backend = RedisStateBackend(
-            url=f"redis://127.0.0.1:{port}", timeout=0.2, breaker_after=0.2, budget=20.0
-        )
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **SILENCE)
         crowd = Crowd(backend, colour)
         assert await crowd.run("get", [(TASK, "first")]) == ["first"]
         lane = lane_of(backend, colour)
         peer.is_slow.set()
-        name = "large" * 10
+        name = "large" * 100
         assert await crowd.run("get", [(TASK, name)]) == [name]
         assert lane_of(backend, colour) is lane
         assert not breaker_of(backend, colour).is_failing
@@ -101,19 +104,18 @@ async def test_a_slow_reply_breaks_neither_the_lane_nor_the_breaker(colour: str)
 
 
 async def test_what_waits_behind_a_slow_reply_goes_to_the_pool_and_breaks_nothing() -> None:
-    peer = SlowParrot(pieces=40)
+    peer = SlowParrot(lasts=SILENCE["budget"])
     with peers.listener(peer) as port, ThreadPoolExecutor(2) as threads:
-        backend = RedisStateBackend(
-            url=f"redis://127.0.0.1:{port}", timeout=0.2, breaker_after=0.2, budget=20.0
-        )
+        backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **SILENCE)
         assert backend.get(TASK, "first") == "first"
         lane = lane_of(backend, "sync")
         peer.is_slow.set()
-        name = "large" * 10
+        name = "large" * 100
         large = threads.submit(backend.get, TASK, name)
         wait_for(lambda: peer.reads()[-1] == [name.encode()])
         assert backend.get(TASK, "small") == "small"
         assert not large.done()
+        peer.hurry.set()
         assert large.result(PATIENCE) == name
         assert lane_of(backend, "sync") is lane
         assert not breaker_of(backend, "sync").is_failing
@@ -133,14 +135,14 @@ async def test_a_sentinel_that_is_far_away_is_waited_for(colour: str) -> None:
         assert found == Server("127.0.0.1", 1234)
 
 
-@pytest.mark.parametrize(("callers", "calls"), [(40, 5)])
+@pytest.mark.parametrize(("callers", "calls"), [(200, 2)])
 async def test_large_values_of_many_callers_reach_a_server_that_is_far_away(
     servers: Servers, colour: str, callers: int, calls: int
 ) -> None:
     with delayed_wire(servers[FIELD_FORM].port, 0.05) as port:
-        # What is far away is not slow: the budget is for a busy machine.
+        # One after the other, the calls would take longer than the server may say nothing.
         backend = RedisStateBackend(
-            url=f"redis://127.0.0.1:{port}", namespace=f"distant-{colour}", budget=20.0
+            url=f"redis://127.0.0.1:{port}", namespace=f"distant-{colour}", **SILENCE
         )
         crowd, value = Crowd(backend, colour), "x" * 60_000
         scopes = [TaskScope("dag", "run", "task", number) for number in range(callers)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, TypeAlias
@@ -19,12 +21,14 @@ from redis_state import (
     UnavailableError,
     keys,
 )
+from redis_state.client import async_opening, sync_link
 from redis_state.client.attempts import SilenceError
 from redis_state.client.slots import SLOTS, SlotMap, slot_of
 from redis_state.client.sync_client import SyncClient
 from redis_state.reads import Get
-from redis_state.settings import Settings
+from redis_state.settings import Settings, load
 from redis_state.testing import EmbeddedServer
+from redis_state.url import Server
 from tests.support import peers, servers
 from tests.support.clusters import Cluster
 from tests.support.freezing import frozen
@@ -237,6 +241,102 @@ async def test_a_cluster_that_serves_no_slot_is_unavailable(verbs_at: Make) -> N
     ports.close()
 
 
+# Strangers
+
+REFUSES = r"^\[redis_state\] allowed_hosts lacks 127\.0\.0\.2, where .* sends to: add it"
+
+
+@pytest.fixture
+def stranger() -> Iterator[tuple[str, Script]]:
+    """Give the address of a server that is not allowed, and what it gets."""
+    script = Script({b"COMMAND": always(ABLE), b"HGET": always(NO_VALUE)})
+    with peers.listener(script, "127.0.0.2") as port:
+        script.commands[b"CLUSTER"] = always(all_slots(port, b"127.0.0.2"))
+        yield f"127.0.0.2:{port}", script
+
+
+def guarded(verbs_at: Make, url: str) -> Verbs:
+    return verbs_at(url, allowed_hosts=f"{HOST}/32", username="user", password="secret")
+
+
+@pytest.mark.parametrize("kind", ["MOVED", "ASK"])
+async def test_a_redirection_to_a_stranger_is_not_followed(
+    verbs_at: Make, script: Script, port: int, stranger: tuple[str, Script], kind: str
+) -> None:
+    address, theirs = stranger
+    script.commands[b"HGET"] = always(f"-{kind} {slot_of(PAGE)} {address}\r\n".encode())
+    verbs = guarded(verbs_at, f"redis+cluster://localhost:{port}")
+    for _ in range(2):
+        with pytest.raises(MisconfiguredError, match=REFUSES):
+            await verbs.get(TASK, "key")
+    assert b"AUTH" in script.got
+    assert theirs.got == []
+    script.commands[b"HGET"] = always(NO_VALUE)
+    assert await verbs.get(TASK, "key") is None
+    await close(verbs)
+
+
+async def test_a_map_with_strangers_is_not_followed_and_asked_for_again(
+    verbs_at: Make, script: Script, port: int, stranger: tuple[str, Script]
+) -> None:
+    address, theirs = stranger
+    script.commands[b"CLUSTER"] = theirs.commands[b"CLUSTER"]
+    verbs = guarded(verbs_at, f"redis+cluster://{HOST}:{port}")
+    with pytest.raises(MisconfiguredError, match=REFUSES):
+        await verbs.get(TASK, "key")
+    health = await verbs._call("health")
+    assert address in str(health)
+    script.commands[b"CLUSTER"] = always(all_slots(port))
+    await asyncio.sleep(0.11)
+    assert await verbs.get(TASK, "key") is None
+    assert theirs.got == []
+    await close(verbs)
+
+
+async def test_a_master_that_is_a_stranger_is_passed_over_and_told(
+    verbs_at: Make, script: Script, port: int, stranger: tuple[str, Script]
+) -> None:
+    address, theirs = stranger
+    _, number = address.split(":")
+    script.commands[b"SENTINEL"] = always(
+        b"*2\r\n$9\r\n127.0.0.2\r\n$%d\r\n%b\r\n" % (len(number), number.encode())
+    )
+    verbs = guarded(verbs_at, f"redis+sentinel://{HOST}:{port}/{SERVICE}")
+    with pytest.raises(MisconfiguredError, match=REFUSES):
+        await verbs.get(TASK, "key")
+    await close(verbs)
+    with Replicated(FIELD_FORM) as pair:
+        well = Script({b"SENTINEL": always(naming(pair.master))})
+        with peers.listener(well) as other:
+            url = f"redis+sentinel://{HOST}:{port},{HOST}:{other}/{SERVICE}"
+            verbs = verbs_at(url, allowed_hosts=f"{HOST}/32")
+            assert await verbs.get(TASK, "key") is None
+            await close(verbs)
+    assert theirs.got == []
+
+
+async def test_nothing_else_connects_to_a_stranger_either(stranger: tuple[str, Script]) -> None:
+    address, theirs = stranger
+    settings = load(allowed_hosts="state.example", password="secret")
+    server, deadline = Server("127.0.0.2", int(address.rpartition(":")[2])), time.monotonic() + 10
+    with pytest.raises(MisconfiguredError, match="allowed_hosts lacks 127"):
+        sync_link.open_link(settings, server, deadline)
+    with pytest.raises(MisconfiguredError, match="allowed_hosts lacks 127"):
+        await async_opening.open_link(settings, server, deadline)
+    assert theirs.got == []
+
+
+async def test_without_a_list_a_stranger_gets_the_password(
+    verbs_at: Make, script: Script, port: int, stranger: tuple[str, Script]
+) -> None:
+    address, theirs = stranger
+    script.commands[b"HGET"] = always(f"-MOVED {slot_of(PAGE)} {address}\r\n".encode())
+    verbs = verbs_at(f"redis+cluster://{HOST}:{port}", username="user", password="secret")
+    assert await verbs.get(TASK, "key") is None
+    assert b"AUTH" in theirs.got
+    await close(verbs)
+
+
 # A cluster with sick nodes
 
 
@@ -325,6 +425,7 @@ async def test_the_breaker_of_a_master_that_is_no_more_does_not_stay_open(
     client.run(find)
     routes: Any = client._routes
     node = routes.known(find)
+    # As if nothing had been heard of it for long.
     node._pulse.heard_at = 0.0
     node.breaker.note(SilenceError("no answer in time"), 0.0)
     assert notes.states == [True]

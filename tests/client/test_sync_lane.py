@@ -162,6 +162,24 @@ def test_a_call_stays_in_the_queue_where_there_is_no_other_way(
     assert lane.failure is None
 
 
+def test_the_larger_replies_are_the_fewer_calls_leave_together(
+    lane: SyncLane, peer: Parrot, threads: ThreadPoolExecutor
+) -> None:
+    def together(names: list[str]) -> int:
+        with peer.holding(b"HGET"):
+            calls = [threads.submit(lane.exchange, hget("first"), 1, in_seconds(30))]
+            wait_for(lambda: peer.reads()[-1:] == [[b"first"]])
+            calls += [threads.submit(lane.exchange, hget(n), 1, in_seconds(30)) for n in names]
+            wait_for(lambda: on_the_lane() == len(calls))
+        for call in calls:
+            call.result(PATIENCE)
+        return lane._most
+
+    large = [f"{number:060000}" for number in range(10)]
+    assert together(large) < 80
+    assert together(NAMES) == 1_000
+
+
 def test_a_lone_caller_of_many_busy_ones_is_served_among_them(
     make_backend: Callable[..., RedisStateBackend],
 ) -> None:

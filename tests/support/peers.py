@@ -18,9 +18,9 @@ Command = list[bytes]
 
 
 @contextmanager
-def listener(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+def listener(behave: Callable[[socket.socket], None], host: str = "127.0.0.1") -> Iterator[int]:
     """Serve each connection with ``behave`` on a free port, until the end of the block."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server((host, 0)) as server:
         accepted: list[socket.socket] = []
 
         def serve(connection: socket.socket) -> None:

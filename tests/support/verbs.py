@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,8 @@ class Verbs:
     async def _call(self, verb: str, *args: Any, **options: Any) -> Any:
         if self._is_async:
             return await getattr(self.backend, f"a{verb}")(*args, **options)
-        return getattr(self.backend, verb)(*args, **options)
+        # As threads call it: one that stands on a running loop is treated in another way.
+        return await asyncio.to_thread(getattr(self.backend, verb), *args, **options)
 
     async def get(self, scope: StateScope, key: str) -> str | None:
         value: str | None = await self._call("get", scope, key, session=None)

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from hiredis import ReplyError
 
+from redis_state.allowed_hosts import read_allowed
 from redis_state.client import slots
 from redis_state.client.attempts import BrokenError, RedirectedError, SplitError
 from redis_state.client.failures import check
 from redis_state.client.slots import SLOTS, News, SlotMap, read_redirection, read_slots
 from redis_state.url import Server
 
+ALL = read_allowed(None)
 ASKED = Server("asked.example", 7000)
 ONE, TWO, THREE = (Server(f"{name}.example", 7000) for name in ("one", "two", "three"))
 
@@ -43,7 +45,7 @@ def test_each_slot_has_the_master_that_is_named_first() -> None:
         [0, 99, [b"one.example", 7000, b"id1"], [b"two.example", 7000, b"id2"]],
         [101, SLOTS - 1, [b"three.example", 7000, b"id3"]],
     ]
-    found = read_slots(reply, ASKED)
+    found = read_slots(reply, ASKED, ALL)
     assert [found.owner(slot) for slot in (0, 99, 100, 101, SLOTS - 1)] == [
         ONE,
         ONE,
@@ -58,20 +60,20 @@ def test_each_slot_has_the_master_that_is_named_first() -> None:
 def test_a_master_that_does_not_know_its_address_is_where_it_was_asked(
     host: bytes | None,
 ) -> None:
-    found = read_slots(told([host, 7001, b"id"]), ASKED)
+    found = read_slots(told([host, 7001, b"id"]), ASKED, ALL)
     assert found.owner(0) == Server("asked.example", 7001)
 
 
 def test_an_older_node_tells_no_ids() -> None:
-    assert read_slots(told([b"one.example", 7000]), ASKED).masters() == [ONE]
+    assert read_slots(told([b"one.example", 7000]), ASKED, ALL).masters() == [ONE]
 
 
 def test_an_address_of_ipv6_is_a_host() -> None:
-    assert read_slots(told([b"::1", 7001, b"id", []]), ASKED).owner(7) == Server("::1", 7001)
+    assert read_slots(told([b"::1", 7001, b"id", []]), ASKED, ALL).owner(7) == Server("::1", 7001)
 
 
 def test_a_node_alone_without_slots_leaves_all_without_a_master() -> None:
-    found = read_slots([], ASKED)
+    found = read_slots([], ASKED, ALL)
     assert found.masters() == []
     assert found.owner(SLOTS - 1) is None
 

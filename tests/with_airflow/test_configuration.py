@@ -181,6 +181,74 @@ if HAS_CORE:
         set_connection(monkeypatch, host="h", extra=extra | {"ssl_ca_certs": None})
         assert load().deployment.tls is None
 
+    # What the form of Airflow's Redis provider saves, as it is and with all left empty.
+    FORM = {
+        "db": 0,
+        "cluster": False,
+        "startup_nodes": None,
+        "ssl": False,
+        "ssl_cert_reqs": "required",
+        "ssl_ca_certs": None,
+        "ssl_keyfile": None,
+        "ssl_certfile": None,
+        "ssl_check_hostname": False,
+    }
+
+    @pytest.mark.parametrize(
+        "extra",
+        [
+            FORM,
+            FORM | {name: "" for name in FORM if "ssl_" in name or name == "startup_nodes"},
+            dict.fromkeys(FORM),
+            {"cluster": False},
+            {"cluster": "false", "ssl": "False", "startup_nodes": " "},
+            FORM | {"ssl_cert_reqs": "none"},
+        ],
+    )
+    def test_a_form_that_says_nothing_means_nothing(
+        monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]
+    ) -> None:
+        set_connection(monkeypatch, host="h", extra=extra)
+        deployment = load().deployment
+        assert (deployment.topology, str(deployment)) == ("standalone", "h:6379/0")
+        assert deployment.tls is None
+
+    @pytest.mark.parametrize(
+        ("parts", "servers"),
+        [
+            ({"host": "h", "port": 7000}, "h:7000"),
+            ({"host": "h", "extra": {"startup_nodes": "i:7001, j"}}, "h:6379,i:7001,j:6379"),
+            ({"host": "h", "extra": {"startup_nodes": "h:6379,h,i"}}, "h:6379,i:6379"),
+            ({"extra": {"startup_nodes": "i:7001,[::1]:7002"}}, "i:7001,[::1]:7002"),
+            ({"host": "h", "extra": FORM | {"db": None, "ssl": None}}, "h:6379"),
+            ({"host": "h", "extra": {"cluster": "true"}}, "h:6379"),
+        ],
+    )
+    def test_a_connection_may_be_that_of_a_cluster(
+        monkeypatch: pytest.MonkeyPatch, parts: dict[str, Any], servers: str
+    ) -> None:
+        extra = parts.get("extra", {})
+        extra = extra | {"cluster": "true" if extra.get("cluster") == "true" else True}
+        set_connection(monkeypatch, **(parts | {"extra": extra}))
+        deployment = load().deployment
+        assert (deployment.topology, str(deployment)) == ("cluster", servers)
+
+    def test_the_cluster_of_a_connection_may_speak_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+        set_connection(monkeypatch, host="h", extra={"cluster": True, "ssl": True})
+        deployment = load().deployment
+        assert deployment.topology == "cluster"
+        assert deployment.tls is not None
+
+    def test_a_connection_as_the_form_saves_it_is_read_from_the_database_form(
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        connection = import_module("airflow.models").Connection(
+            conn_id="state", conn_type="redis", host="h", port=6380, extra=json.dumps(FORM)
+        )
+        monkeypatch.setenv("AIRFLOW_CONN_STATE", connection.get_uri())
+        monkeypatch.setenv("AIRFLOW__REDIS_STATE__REDIS_CONN_ID", "state")
+        assert str(load().deployment) == "h:6380/0"
+
     def test_an_option_goes_before_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
         set_connection(monkeypatch, host="h", login="user", password="its-own")
         monkeypatch.setenv("AIRFLOW__REDIS_STATE__USERNAME", "option")
@@ -194,7 +262,14 @@ if HAS_CORE:
             ({"extra": {"ssl": True, "ssl_keyfile": "/key"}}, "ssl_keyfile: it needs the"),
             ({"extra": {"ssl": True, "ssl_ca_certs": "/no/ca.pem"}}, "/no/ca.pem cannot be read"),
             ({"extra": {"ssl_ca_certs": "/no/ca.pem"}}, "ssl_ca_certs: there is no TLS"),
-            ({"extra": {"ssl_check_hostname": False}}, "ssl_check_hostname: there is no TLS"),
+            ({"extra": {"ssl_check_hostname": "maybe"}}, "ssl_check_hostname: there is no TLS"),
+            ({"extra": {"ssl": "perhaps"}}, "extra ssl that is neither true nor false"),
+            ({"extra": {"cluster": "perhaps"}}, "extra cluster that is neither true nor false"),
+            ({"extra": {"startup_nodes": "i"}}, "startup_nodes, and no cluster: true"),
+            ({"extra": {"cluster": True, "startup_nodes": ["i"]}}, "startup_nodes that is no text"),
+            ({"extra": {"cluster": True, "startup_nodes": "i/x"}}, "characters that no host has"),
+            ({"extra": {"cluster": True, "startup_nodes": "i:x"}}, "a port is no number"),
+            ({"extra": {"cluster": True, "db": 1}}, "a cluster has the database 0 only"),
             ({"extra": {"ssl": True, "ssl_check_hostname": False}}, "only beside ssl_ca_certs"),
             ({"extra": {"decode_responses": True}}, "decode_responses"),
             ({"extra": {"db": "x"}}, "The url of the connection 'state' is wrong"),

@@ -1,0 +1,301 @@
+"""Names that are slow to look up, and names of many addresses: a call ends with its budget."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, TypeAlias
+
+import pytest
+
+from redis_state import RedisStateBackend, StateStoreError, TaskScope, UnavailableError
+from redis_state.client import lookups
+from redis_state.client.attempts import UnresolvedError
+from redis_state.testing import EmbeddedServer
+from redis_state.url import Server
+from tests.client.waiting import reached, wait_for
+from tests.support import servers
+from tests.support.servers import FIELD_FORM
+from tests.support.verbs import COLOURS, Verbs
+
+TASK = TaskScope("dag", "run", "task")
+NAME = "state.invalid"
+BUDGET = 0.6
+# A resolver hangs for as long as the test, and no longer than this; a call ends well before.
+HANGS = 20.0
+WELL_BEFORE = 12.0
+
+Make: TypeAlias = Callable[..., Verbs]
+
+pytestmark = pytest.mark.timeout(90)
+
+
+class Resolver:
+    """Answers for names in place of the system's: with addresses, or not before it is let."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, list[str]] = {}
+        self.asked: list[str] = []
+        self.let = threading.Event()
+        self._system = socket.getaddrinfo
+
+    def __call__(self, host: Any, port: Any, *args: Any, **options: Any) -> Any:
+        if not str(host).endswith(".invalid") or options.get("flags"):
+            return self._system(host, port, *args, **options)
+        self.asked.append(host)
+        if host not in self.addresses:
+            self.let.wait(HANGS)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [
+            found
+            for address in self.addresses[host]
+            for found in self._system(address, port, type=socket.SOCK_STREAM)
+        ]
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
+    resolver = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    yield resolver
+    resolver.let.set()
+    # The next test asks for the same names.
+    wait_for(lambda: not lookups._lookups._under_way)
+
+
+@pytest.fixture(params=COLOURS)
+def verbs_at(request: pytest.FixtureRequest) -> Make:
+    def make(url: str, **options: Any) -> Verbs:
+        return Verbs(RedisStateBackend(url=url, **({"budget": BUDGET} | options)), request.param)
+
+    return make
+
+
+@pytest.fixture
+def running() -> Iterator[EmbeddedServer]:
+    with servers.server(FIELD_FORM) as running:
+        yield running
+
+
+async def close(verbs: Verbs) -> None:
+    await verbs.backend.aclose()
+    verbs.backend.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://{NAME}:6379",
+        f"redis+sentinel://{NAME},also.invalid/service",
+        f"redis+cluster://{NAME},also.invalid",
+    ],
+    ids=["one server", "sentinels", "cluster"],
+)
+async def test_a_resolver_that_hangs_does_not_outlast_the_budget(
+    verbs_at: Make, resolver: Resolver, url: str
+) -> None:
+    verbs, begun = verbs_at(url), time.monotonic()
+    with pytest.raises(UnavailableError, match=r"\.invalid was not looked up in time"):
+        await verbs.get(TASK, "key")
+    health = await verbs._call("health")
+    assert health.verdict == "failure"
+    assert time.monotonic() - begun < WELL_BEFORE
+    await close(verbs)
+
+
+async def test_calls_of_a_loop_leave_its_threads_to_others(resolver: Resolver) -> None:
+    backend = RedisStateBackend(url=f"redis://{NAME}:6379", budget=BUDGET, breaker_after=0)
+    calls = [asyncio.create_task(backend.aget(TASK, "key")) for _ in range(40)]
+    await reached(lambda: bool(resolver.asked))
+    begun = time.monotonic()
+    await asyncio.to_thread(int)
+    assert time.monotonic() - begun < WELL_BEFORE
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(each, UnavailableError) for each in ended)
+    await backend.aclose()
+
+
+def looked_up_in_vain(host: str) -> None:
+    with pytest.raises(UnresolvedError):
+        lookups.look_up(Server(host), time.monotonic())
+
+
+def test_who_asks_for_the_same_name_meanwhile_waits_for_the_same_answer(
+    resolver: Resolver,
+) -> None:
+    for _ in range(20):
+        looked_up_in_vain(NAME)
+    wait_for(lambda: bool(resolver.asked))
+    assert resolver.asked == [NAME]
+
+
+def test_an_answer_that_came_is_not_kept(resolver: Resolver) -> None:
+    for address in ("127.0.0.1", "127.0.0.2"):
+        resolver.addresses[NAME] = [address]
+        ((*_, found),) = lookups.look_up(Server(NAME, 1), time.monotonic() + WELL_BEFORE)
+        assert found == (address, 1)
+
+
+def test_a_lookup_that_hangs_for_long_does_not_hold_up_the_next(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up_in_vain(NAME)
+    wait_for(lambda: resolver.asked == [NAME])
+    resolver.addresses[NAME] = ["127.0.0.1"]
+    monkeypatch.setattr(lookups, "_SHARED", 0.0)
+    assert lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
+
+
+def test_lookups_that_hang_do_not_pile_up(resolver: Resolver) -> None:
+    before = threading.active_count()
+    for number in range(100):
+        looked_up_in_vain(f"{number}.invalid")
+    assert threading.active_count() - before <= lookups._MOST
+    wait_for(lambda: len(resolver.asked) == lookups._MOST)
+    # Who writes an address has no need of them.
+    assert lookups.look_up(Server("127.0.0.1"), time.monotonic())
+    assert lookups.look_up(Server("::1"), time.monotonic())
+    resolver.let.set()
+    wait_for(lambda: threading.active_count() <= before)
+    resolver.addresses[NAME] = ["127.0.0.1"]
+    assert lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
+
+
+def test_where_no_thread_can_be_had_the_caller_looks_up(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    resolver.addresses[NAME] = ["127.0.0.1"]
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
+
+
+def test_a_lookup_that_is_interrupted_at_its_start_is_forgotten(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
+    resolver.addresses[NAME] = ["127.0.0.1"]
+    assert lookups.look_up(Server(NAME), time.monotonic() + WELL_BEFORE)
+
+
+@pytest.mark.timeout(20)
+def test_a_signal_s_handler_may_look_up_while_a_lookup_begins(resolver: Resolver) -> None:
+    resolver.addresses[NAME] = ["127.0.0.1"]
+    with lookups._lookups._lock:
+        meanwhile = lookups._lookups.of(NAME, 1)
+    wait_for(lambda: meanwhile._answer is not None)
+    assert meanwhile.addresses()
+
+
+async def test_a_name_that_nobody_knows_is_named(verbs_at: Make, resolver: Resolver) -> None:
+    resolver.let.set()
+    verbs = verbs_at(f"redis://{NAME}:6379")
+    with pytest.raises(UnavailableError, match=rf"{NAME} could not be looked up: Temporary fail"):
+        await verbs.get(TASK, "key")
+    await close(verbs)
+
+
+async def test_a_name_that_can_be_none_is_named(verbs_at: Make) -> None:
+    verbs = verbs_at("redis://two..dots.invalid:6379")
+    with pytest.raises(UnavailableError, match=r"two\.\.dots\.invalid could not be looked up"):
+        await verbs.get(TASK, "key")
+    await close(verbs)
+
+
+@pytest.fixture
+def silent(running: EmbeddedServer) -> Iterator[list[str]]:
+    """Give eight addresses at which the server's port takes no connection, and refuses none."""
+    with ExitStack() as stack:
+        addresses = [f"127.0.0.{number}" for number in range(2, 10)]
+        for address in addresses:
+            full = stack.enter_context(socket.socket())
+            full.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            full.bind((address, running.port))
+            full.listen(0)
+            for _ in range(3):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex((address, running.port))
+        yield addresses
+
+
+async def test_silent_addresses_of_a_name_are_passed_over(
+    verbs_at: Make, resolver: Resolver, running: EmbeddedServer, silent: list[str]
+) -> None:
+    resolver.addresses[NAME] = [*silent, "127.0.0.1"]
+    verbs = verbs_at(f"redis://{NAME}:{running.port}", budget=10.0, connect_timeout=5.0)
+    await verbs.set(TASK, "key", "1")
+    assert await verbs.get(TASK, "key") == "1"
+    await close(verbs)
+
+
+async def test_addresses_that_refuse_are_passed_over(
+    verbs_at: Make, resolver: Resolver, running: EmbeddedServer
+) -> None:
+    resolver.addresses[NAME] = ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+    verbs = verbs_at(f"redis://{NAME}:{running.port}", budget=10.0)
+    await verbs.set(TASK, "key", "1")
+    assert await verbs.get(TASK, "key") == "1"
+    resolver.addresses[NAME].pop()
+    await close(verbs)
+    with pytest.raises(UnavailableError, match="rror 111"):
+        await verbs_at(f"redis://{NAME}:{running.port}", budget=1.0).get(TASK, "key")
+
+
+async def test_silent_addresses_alone_do_not_outlast_the_budget(
+    verbs_at: Make, resolver: Resolver, running: EmbeddedServer, silent: list[str]
+) -> None:
+    resolver.addresses[NAME] = silent
+    verbs, begun = (
+        verbs_at(
+            f"redis://{NAME}:{running.port}", budget=2.0, breaker_after=0, connect_timeout=2.0
+        ),
+        time.monotonic(),
+    )
+    with pytest.raises(UnavailableError, match="did not answer within the budget"):
+        await verbs.get(TASK, "key")
+    # One after the other, each with the time of all, they would take eight times as long.
+    assert time.monotonic() - begun < 4 * 2.0
+    await close(verbs)
+
+
+def test_the_child_of_a_fork_looks_up_by_itself(
+    resolver: Resolver, running: EmbeddedServer
+) -> None:
+    url = f"redis://{NAME}:{running.port}"
+    backend = RedisStateBackend(url=url, budget=10.0)
+    hasty = RedisStateBackend(url=url, budget=BUDGET)
+    waiting = threading.Thread(target=_read_in_vain, args=(hasty,))
+    waiting.start()
+    while not resolver.asked:
+        time.sleep(0.005)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            resolver.addresses[NAME] = ["127.0.0.1"]
+            status = 0 if backend.get(TASK, "key") is None else 2
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    resolver.let.set()
+    waiting.join()
+
+
+def _read_in_vain(backend: RedisStateBackend) -> None:
+    with pytest.raises(StateStoreError):
+        backend.get(TASK, "key")

@@ -1,0 +1,69 @@
+"""So many at a time: who waits ends by his deadline, and is told of what is given back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from redis_state.client.permits import Permit, Permits
+from tests.support.waiting import PATIENCE, wait_for
+
+
+def give_back(permits: Permits, held: list[Permit]) -> None:
+    held[0].give_back(held[0])
+    permits.wake()
+
+
+def test_one_that_waits_takes_what_is_given_back() -> None:
+    permits, held, others = Permits(1), list[Permit](), list[Permit]()
+    assert permits.take(held, time.monotonic())
+    assert not permits.take(others, time.monotonic())
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(permits.take, others, time.monotonic() + PATIENCE)
+        wait_for(lambda: bool(permits._waiting))
+        assert not waiting.done()
+        give_back(permits, held)
+        assert waiting.result(PATIENCE)
+    assert len(others) == permits.held == 1
+
+
+def test_one_that_waits_finds_what_was_given_back_without_a_word() -> None:
+    permits, held, others = Permits(1), list[Permit](), list[Permit]()
+    assert permits.take(held, time.monotonic())
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(permits.take, others, time.monotonic() + PATIENCE)
+        wait_for(lambda: bool(permits._waiting))
+        held[0].give_back(held[0])
+        assert waiting.result(PATIENCE)
+
+
+def test_many_that_wait_while_others_come_and_go_end_by_their_deadlines() -> None:
+    permits, stop = Permits(1), threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            held: list[Permit] = []
+            if permits.take_at_once(held):
+                time.sleep(0)
+                give_back(permits, held)
+
+    def wait() -> None:
+        for turn in range(10):
+            held: list[Permit] = []
+            if permits.take(held, time.monotonic() + turn * 0.002):
+                give_back(permits, held)
+
+    coming = threading.Thread(target=come_and_go)
+    waiting = [threading.Thread(target=wait, daemon=True) for _ in range(50)]
+    for each in (coming, *waiting):
+        each.start()
+    time.sleep(0.1)
+    stop.set()
+    coming.join()
+    held: list[Permit] = []
+    # From now on there is none, and all of them have to end all the same.
+    assert permits.take(held, time.monotonic() + PATIENCE)
+    wait_for(lambda: not any(each.is_alive() for each in waiting))
+    assert permits.held == 1
+    assert not permits._waiting
