@@ -221,10 +221,10 @@ def _map_index(scope: object) -> int:
     index = getattr(scope, "map_index", UNMAPPED)
     if not isinstance(index, int) or isinstance(index, bool):
         raise InvalidScopeError(f"map_index is an int, not {type(index).__name__}.")
-    if index < UNMAPPED:
-        raise InvalidScopeError("map_index is -1 for a task that is not mapped, never below.")
-    if index >= _LARGEST:
+    if abs(index) >= _LARGEST:
         raise InvalidScopeError(f"map_index has at most {_MOST_DIGITS} digits.")
+    if index < UNMAPPED:
+        raise InvalidScopeError(f"map_index is -1 for a task that is not mapped, never {index}.")
     return index
 
 

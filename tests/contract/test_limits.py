@@ -33,9 +33,11 @@ class Anything:
     [
         (None, "NoneType is no scope"),
         ("dag", "str is no scope"),
-        (Anything(dag_id="d"), "run_id is a str"),
+        (Anything(dag_id="d", task_id="t"), "run_id is a str"),
+        (Anything(dag_id="d", run_id="r"), "Anything is a dag run's"),
         (Anything(dag_id=1, run_id="r", task_id="t"), "dag_id is a str, not int"),
         (TaskScope("d", "r", "t", -2), "never -2"),
+        (TaskScope("d", "r", "t", -(10**5000)), "at most 100 digits"),
         (TaskScope("d", "r", "t", "1"), "map_index is an int, not str"),  # type: ignore[arg-type]
         (TaskScope("d", "r", "t", True), "map_index is an int, not bool"),
         (TaskScope("d", "r", "t", 0, "zero"), "region_id is a UUID"),  # type: ignore[arg-type]
