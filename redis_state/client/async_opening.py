@@ -33,6 +33,7 @@ class Opened:
 
     _reader: Any  # redis-py's streams, or None when closed
     _writer: Any
+    _streams: tuple[Any, Any]  # the same, once they are handed over
     deadline: float
     pulse: Pulse
 
@@ -59,18 +60,20 @@ class Opened:
 
     def hand_over(self) -> asyncio.Transport:
         """Return the transport, which is redis-py's no more."""
-        transport: asyncio.Transport = self._writer.transport
+        # The finalizer of redis-py 5 would close it, and complain where the loop is gone.
+        self._streams = self._reader, self._writer
+        self._reader = self._writer = None
+        transport: asyncio.Transport = self._streams[1].transport
         return transport
 
     def close(self) -> None:
         """Close the connection at once, also one whose loop is closed already."""
-        writer, loop_is_closed = self._writer, self._reader._loop.is_closed()
-        self._reader = self._writer = None
+        reader, writer = self._streams
         with contextlib.suppress(RuntimeError):
             writer.transport.abort()
         # A closed loop runs no callback any more, so its transport would keep the socket open.
         sock = getattr(writer.transport, "_sock", None)
-        if loop_is_closed and sock is not None:
+        if reader._loop.is_closed() and sock is not None:
             sock.close()
 
 

@@ -191,12 +191,16 @@ def open_link(
         timeout = min(_remaining(deadline), silence)
     except TimeoutError as error:
         raise SilenceError(str(error)) from error
-    link = kind(
-        **connection_options(settings, server, sentinel=sentinel),
-        socket_connect_timeout=timeout,
-        socket_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-    )
+    try:
+        link = kind(
+            **connection_options(settings, server, sentinel=sentinel),
+            socket_connect_timeout=timeout,
+            socket_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except UnboundLocalError as error:
+        # Before 7.0, that is what redis-py makes of an interruption.
+        raise (error.__context__ or error) from None
     if not isinstance(link, _UnixLink):
         link.look_up(timeout)
     link.deadline, link.silence = deadline, silence
