@@ -280,8 +280,7 @@ def test_the_child_of_a_fork_looks_up_by_itself(
     hasty = RedisStateBackend(url=url, budget=BUDGET)
     waiting = threading.Thread(target=_read_in_vain, args=(hasty,))
     waiting.start()
-    while not resolver.asked:
-        time.sleep(0.005)
+    wait_for(lambda: bool(resolver.asked))
     child = os.fork()
     if child == 0:
         status = 1
