@@ -10,8 +10,8 @@ import redis
 
 from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend, envelope, references
 from redis_state.keys import place
+from tests.matrix import ONE_OF_EACH_FORM
 from tests.support import topologies
-from tests.support.servers import ONE_OF_EACH_FORM
 from tests.support.steps import Steps
 
 ASSET = AssetScope(asset_id=7)
