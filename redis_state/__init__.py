@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from redis_state.backend import RedisStateBackend
-    from redis_state.contract import AssetScope, BaseStateBackend, Entry, StateScope, TaskScope
+    from redis_state.contract import BaseStateBackend
     from redis_state.errors import (
         ConflictError,
         CorruptValueError,
@@ -28,18 +28,19 @@ if TYPE_CHECKING:
     )
     from redis_state.health import Finding, Health
     from redis_state.rotation import RotationProgress, RotationReport
+    from redis_state.scopes import AssetScope, Entry, StateScope, TaskScope
     from redis_state.settings import Settings
     from redis_state.worker import RedisWorkerBackend
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AssetScope": "contract",
+    "AssetScope": "scopes",
     "BaseStateBackend": "contract",
     "ConflictError": "errors",
     "CorruptValueError": "errors",
     "DurabilityError": "errors",
-    "Entry": "contract",
+    "Entry": "scopes",
     "Finding": "health",
     "Health": "health",
     "InvalidInputError": "errors",
@@ -53,9 +54,9 @@ _HOMES = {
     "RotationProgress": "rotation",
     "RotationReport": "rotation",
     "Settings": "settings",
-    "StateScope": "contract",
+    "StateScope": "scopes",
     "StateStoreError": "errors",
-    "TaskScope": "contract",
+    "TaskScope": "scopes",
     "TooLargeError": "errors",
     "UnavailableError": "errors",
 }

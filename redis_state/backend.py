@@ -13,7 +13,6 @@ from redis_state.airflow.responses import answered
 from redis_state.airflow.statistics import SERVER
 from redis_state.asset_payloads import Asset
 from redis_state.asset_state import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
-from redis_state.contract import Entry, StateScope
 from redis_state.errors import MisconfiguredError
 from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_value, checked_values
@@ -22,6 +21,7 @@ from redis_state.operations import Operation
 from redis_state.payloads import WriteTaskDocument
 from redis_state.reads import Get
 from redis_state.rotation import OnProgress, Rotation, RotationReport
+from redis_state.scopes import Entry, StateScope
 from redis_state.sealing.sealer import Sealer
 from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs

@@ -1,56 +1,13 @@
-"""What Airflow asks of a state store, written down so that it needs no Airflow.
-
-The scopes mirror Airflow's own field for field; the library never asks a scope for its class, only
-for its attributes, so those of ``airflow.state``, of ``airflow.sdk.state`` and these are alike.
-"""
+"""What Airflow asks of a state store, written down so that it needs no Airflow."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
-from redis_state.errors import InvalidScopeError
-
-ZERO_REGION = UUID(int=0)
-
-
-@dataclass(frozen=True)
-class TaskScope:
-    """The state of one task instance; ``map_index`` is -1 for a task that is not mapped."""
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int = -1
-    region_id: UUID = ZERO_REGION
-
-
-@dataclass(frozen=True)
-class AssetScope:
-    """The state of an asset: by id on the server, by name or uri on a worker."""
-
-    asset_id: int | None = None
-    name: str | None = None
-    uri: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.asset_id is None and self.name is None and self.uri is None:
-            raise InvalidScopeError("An asset scope needs an asset_id, a name or a uri.")
-
-
-StateScope = TaskScope | AssetScope
-
-
-class Entry(NamedTuple):
-    """One live value, as ``entries`` returns it; ``expires_at`` is None for a permanent one."""
-
-    value: str
-    updated_at: datetime
-    expires_at: datetime | None
+from redis_state.scopes import Entry, StateScope
 
 
 class BaseStateBackend(ABC):

@@ -16,9 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from redis_state import resp
-from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
 from redis_state.errors import InvalidScopeError
 from redis_state.escapes import escape, unescape
+from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
 
 PAGES = 128
 UNMAPPED = -1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from redis_state import envelope, resp, scripts
-from redis_state.contract import Entry
 from redis_state.envelope import Opener
 from redis_state.keys import Place
 from redis_state.operations import Batch, Capabilities, Operation, Replies, ScriptCall
+from redis_state.scopes import Entry
 
 
 class Get(Operation[str | None]):

@@ -17,9 +17,9 @@ import re
 from typing import Any
 from uuid import UUID
 
-from redis_state.contract import ZERO_REGION, AssetScope, StateScope, TaskScope
 from redis_state.escapes import escape, unescape
 from redis_state.keys import is_task
+from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
 
 _PREFIX = "redis-state:"
 # Python refuses to read numbers of thousands of digits.

@@ -17,7 +17,6 @@ from typing import Any, TypeAlias
 from redis_state import envelope, keys, named, references
 from redis_state.airflow.statistics import WORKER
 from redis_state.asset_payloads import Release
-from redis_state.contract import Entry, StateScope
 from redis_state.errors import (
     CorruptValueError,
     InvalidInputError,
@@ -27,6 +26,7 @@ from redis_state.errors import (
 from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_values
 from redis_state.operations import Operation
+from redis_state.scopes import Entry, StateScope
 from redis_state.sealing.sealer import Sealer
 from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs

@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 from redis_state.airflow.configuration import is_true
-from redis_state.contract import Entry
 from redis_state.errors import (
     CorruptValueError,
     DurabilityError,
@@ -18,6 +17,7 @@ from redis_state.errors import (
     OperationTimeoutError,
     StateStoreError,
 )
+from redis_state.scopes import Entry
 
 SERVER = "server"
 WORKER = "worker"

@@ -19,8 +19,8 @@ from pydantic import SecretStr
 
 from redis_state import envelope, escapes, keys, references, settings, worker
 from redis_state.client import failures
-from redis_state.contract import AssetScope, StateScope, TaskScope
 from redis_state.errors import CorruptValueError, MisconfiguredError
+from redis_state.scopes import AssetScope, StateScope, TaskScope
 from redis_state.sealing.keyring import read_secrets
 from redis_state.sealing.sealer import Sealer
 from redis_state.url import read_url
