@@ -8,9 +8,9 @@ from typing import Any
 
 from redis_state import envelope, keys, named, references
 from redis_state import rotation as rotating
-from redis_state.airflow import assets, sessions
-from redis_state.airflow.responses import answered
-from redis_state.airflow.statistics import SERVER
+from redis_state.airflow import assets, run_identity
+from redis_state.airflow.http_errors import answered
+from redis_state.airflow.metrics import SERVER
 from redis_state.asset_payloads import Asset
 from redis_state.asset_state import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
 from redis_state.errors import MisconfiguredError
@@ -44,7 +44,7 @@ class RedisStateBackend(Verbs):
             raise answered(error) from None
         super().__init__(settings, builder, SERVER)
         self._sealer = builder.opener
-        sessions.watch_runs()
+        run_identity.watch_runs()
 
     def rotate(
         self, on_progress: OnProgress | None = None, *, dry_run: bool = False
@@ -184,4 +184,4 @@ class _StateBuilder:
 def _incarnation(session: Any, scope: StateScope) -> int:
     if session is None or not keys.is_task(scope):
         return envelope.UNKNOWN
-    return sessions.incarnation(session, scope)
+    return run_identity.incarnation(session, scope)

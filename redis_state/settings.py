@@ -19,7 +19,7 @@ from pydantic import (
     field_validator,
 )
 
-from redis_state.airflow.statistics import SERVER
+from redis_state.airflow.metrics import SERVER
 from redis_state.allowed_hosts import AllowedHosts, read_allowed
 from redis_state.durability import Durability, read_durability
 from redis_state.errors import MisconfiguredError

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from redis_state.airflow.configuration import option, strangers
+from redis_state.airflow.config import option, strangers
 from redis_state.airflow.connections import options_of
-from redis_state.airflow.statistics import WORKER
+from redis_state.airflow.metrics import WORKER
 from redis_state.errors import MisconfiguredError
 
 SECTION = "redis_state"

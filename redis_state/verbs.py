@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from redis_state.airflow.bases import airflow_bases
-from redis_state.airflow.responses import answered
-from redis_state.airflow.statistics import WORKER, Meter, meter
+from redis_state.airflow.http_errors import answered
+from redis_state.airflow.metrics import WORKER, Meter, meter
 from redis_state.client.loops import LoopClients
 from redis_state.client.sync_client import SyncClient
 from redis_state.contract import BaseStateBackend

@@ -15,7 +15,7 @@ from secrets import randbelow
 from typing import Any, TypeAlias
 
 from redis_state import envelope, keys, named, references
-from redis_state.airflow.statistics import WORKER
+from redis_state.airflow.metrics import WORKER
 from redis_state.asset_payloads import Release
 from redis_state.errors import (
     CorruptValueError,

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from redis_state import envelope, references
-from redis_state.airflow.configuration import fernet_keys
+from redis_state.airflow.config import fernet_keys
 from redis_state.envelope import COMPRESSED, ENCRYPTED
 from redis_state.errors import MisconfiguredError
 from redis_state.keys import Place

@@ -8,7 +8,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from redis_state.airflow.configuration import is_true
+from redis_state.airflow.config import is_true
 from redis_state.errors import (
     CorruptValueError,
     DurabilityError,
