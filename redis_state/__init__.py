@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from redis_state.backend import RedisStateBackend
+    from redis_state.config.settings import Settings
     from redis_state.contract import BaseStateBackend
     from redis_state.errors import (
         ConflictError,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from redis_state.health import Finding, Health
     from redis_state.rotation import RotationProgress, RotationReport
     from redis_state.scopes import AssetScope, Entry, StateScope, TaskScope
-    from redis_state.settings import Settings
     from redis_state.worker import RedisWorkerBackend
 
 __version__ = "0.1.0"
@@ -53,7 +53,7 @@ _HOMES = {
     "RedisWorkerBackend": "worker",
     "RotationProgress": "rotation",
     "RotationReport": "rotation",
-    "Settings": "settings",
+    "Settings": "config.settings",
     "StateScope": "scopes",
     "StateStoreError": "errors",
     "TaskScope": "scopes",

@@ -13,6 +13,7 @@ from redis_state.airflow.http_errors import answered
 from redis_state.airflow.metrics import SERVER
 from redis_state.asset_payloads import Asset
 from redis_state.asset_state import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
+from redis_state.config.settings import Settings, load
 from redis_state.errors import MisconfiguredError
 from redis_state.keys import Place
 from redis_state.limits import checked_key, checked_keys, checked_value, checked_values
@@ -23,7 +24,6 @@ from redis_state.reads import Get
 from redis_state.rotation import OnProgress, Rotation, RotationReport
 from redis_state.scopes import Entry, StateScope
 from redis_state.sealing.sealer import Sealer
-from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
 from redis_state.writes import Clear, ClearPages, Delete, Write
 
@@ -31,7 +31,7 @@ from redis_state.writes import Clear, ClearPages, Delete, Write
 class RedisStateBackend(Verbs):
     """Keeps the state of tasks and assets in Redis or Valkey, with native expiry.
 
-    Options are those of `redis_state.settings.Settings`, as keyword arguments. Nothing connects
+    Options are those of `redis_state.config.settings.Settings`, as keyword arguments. Nothing connects
     before the first verb is used. One instance serves all threads, event loops and forks.
     """
 

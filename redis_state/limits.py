@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from redis_state.config.settings import Settings
 from redis_state.errors import InvalidKeyError, InvalidValueError, TooLargeError
-from redis_state.settings import Settings
 
 
 def checked_key(settings: Settings, key: str) -> str:

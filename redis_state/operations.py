@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis_state import envelope
-from redis_state.durability import Durability
+from redis_state.config.durability import Durability
 from redis_state.errors import DurabilityError
 from redis_state.keys import Place
 from redis_state.scripts import Script

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from redis_state import envelope, keys
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import MisconfiguredError, StateStoreError, UnavailableError
 from redis_state.keys import Place
 from redis_state.operations import Operation
 from redis_state.reads import key_of
 from redis_state.resealing import CountKeys, ReadField, Replace, ScanPages, Survey
 from redis_state.sealing.sealer import Sealer
-from redis_state.settings import Settings
-from redis_state.url import Server
 
 # Each time another writer was quicker, the value is read anew.
 _TRIES = 5

@@ -15,13 +15,13 @@ from redis_state.airflow.http_errors import answered
 from redis_state.airflow.metrics import WORKER, Meter, meter
 from redis_state.client.loops import LoopClients
 from redis_state.client.sync_client import SyncClient
+from redis_state.config.settings import Settings
 from redis_state.contract import BaseStateBackend
 from redis_state.errors import StateStoreError
 from redis_state.health import Health
 from redis_state.health.examination import acheck, check
 from redis_state.operations import Durable, Operation
 from redis_state.scopes import Entry, StateScope
-from redis_state.settings import Settings
 
 T = TypeVar("T")
 _WRITES = frozenset({"set", "set_many", "delete", "clear"})

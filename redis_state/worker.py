@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from redis_state import envelope, keys, named, references
 from redis_state.airflow.metrics import WORKER
 from redis_state.asset_payloads import Release
+from redis_state.config.settings import Settings, load
 from redis_state.errors import (
     CorruptValueError,
     InvalidInputError,
@@ -28,7 +29,6 @@ from redis_state.limits import checked_key, checked_keys, checked_values
 from redis_state.operations import Operation
 from redis_state.scopes import Entry, StateScope
 from redis_state.sealing.sealer import Sealer
-from redis_state.settings import Settings, load
 from redis_state.verbs import Values, Verbs
 from redis_state.writes import Clear, ClearPages, Delete, fields_of
 
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 class RedisWorkerBackend(Verbs):
     """Keeps the values that tasks write in Redis or Valkey, and gives Airflow references to them.
 
-    Options are those of `redis_state.settings.Settings`, as keyword arguments. Nothing connects
+    Options are those of `redis_state.config.settings.Settings`, as keyword arguments. Nothing connects
     before a value is written or read. The verbs work on the payloads.
     """
 

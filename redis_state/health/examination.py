@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol, TypeAlias
 
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
 from redis_state.health import cluster, replication, rights, sentinels, service, storage
 from redis_state.health.questions import Answers, Beats, Examined
 from redis_state.health.report import Finding, Health
 from redis_state.operations import Operation
-from redis_state.settings import Settings
-from redis_state.url import Server
 
 _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     service.examine,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.health import rights
 from redis_state.health.replies import code_of, pairs, plain, properties, refusal
 from redis_state.health.report import Finding, Verdict
 from redis_state.operations import PROBE, Batch, Capabilities, Command, Operation, Replies
-from redis_state.settings import Settings
-from redis_state.url import Server
 
 BEATS = 5
 # One by one: servers before 7.0 take one name only. No pattern, which would tell passwords, too.

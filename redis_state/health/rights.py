@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from redis_state import keys
+from redis_state.config.settings import Settings
 from redis_state.health.replies import code_of, refusal
 from redis_state.health.report import Finding
 from redis_state.operations import PROBE, Argument, Capabilities
 from redis_state.scopes import AssetScope, TaskScope
-from redis_state.settings import Settings
 
 if TYPE_CHECKING:
     from redis_state.health.questions import Answers

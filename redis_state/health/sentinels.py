@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
 from redis_state.health.replies import code_of, plain, refusal
 from redis_state.health.report import Finding, told
 from redis_state.health.rights import nobodys_pages
 from redis_state.operations import Batch, Capabilities, Operation, Replies
-from redis_state.settings import Settings
-from redis_state.url import Server
 
 _REFUSED = ("NOPERM", "NOAUTH")
 _NEEDED = "+sentinel|get-master-addr-by-name +sentinel|ckquorum"

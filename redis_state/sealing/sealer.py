@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from redis_state import envelope, references
 from redis_state.airflow.config import fernet_keys
+from redis_state.config.settings import Settings
 from redis_state.envelope import COMPRESSED, ENCRYPTED
 from redis_state.errors import MisconfiguredError
 from redis_state.keys import Place
-from redis_state.settings import Settings
 
 if TYPE_CHECKING:
     from redis_state.sealing.cipher import Cipher

@@ -41,10 +41,10 @@ from redis_state.client.budget import Budget
 from redis_state.client.permits import Permit
 from redis_state.client.pulse import Pulse
 from redis_state.client.sync_client import SyncClient
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.reads import Get
-from redis_state.settings import Settings
 from redis_state.testing import EmbeddedServer
-from redis_state.url import Server
 from tests.client.waiting import PATIENCE, reached, wait_for
 from tests.support import peers, servers
 from tests.support.clusters import Cluster

@@ -25,10 +25,10 @@ from redis_state.client import async_opening, sync_link
 from redis_state.client.attempts import SilenceError
 from redis_state.client.slots import SLOTS, SlotMap, slot_of
 from redis_state.client.sync_client import SyncClient
+from redis_state.config.settings import Settings, load
+from redis_state.config.url import Server
 from redis_state.reads import Get
-from redis_state.settings import Settings, load
 from redis_state.testing import EmbeddedServer
-from redis_state.url import Server
 from tests.support import peers, servers
 from tests.support.clusters import Cluster
 from tests.support.freezing import frozen

@@ -17,13 +17,14 @@ from uuid import UUID
 from hiredis import ReplyError
 from pydantic import SecretStr
 
-from redis_state import envelope, escapes, keys, references, settings, worker
+from redis_state import envelope, escapes, keys, references, worker
 from redis_state.client import failures
+from redis_state.config import settings
+from redis_state.config.url import read_url
 from redis_state.errors import CorruptValueError, MisconfiguredError
 from redis_state.scopes import AssetScope, StateScope, TaskScope
 from redis_state.sealing.keyring import read_secrets
 from redis_state.sealing.sealer import Sealer
-from redis_state.url import read_url
 
 # Where it stands, it is a password, or a part of one.
 SECRET = "pLaNtEd"

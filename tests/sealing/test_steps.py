@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from redis_state import AssetScope, UnavailableError, keys, rotation
+from redis_state.config.settings import Settings
 from redis_state.operations import Operation
 from redis_state.provider import get_provider_info
 from redis_state.resealing import Replace
 from redis_state.rotation import Rotation, RotationReport, arun, run
 from redis_state.sealing.sealer import Sealer
-from redis_state.settings import Settings
 from redis_state.testing import fake_backend
 from tests.sealing.conftest import FIRST, SECOND
 from tests.support.verbs import COLOURS

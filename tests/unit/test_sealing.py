@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redis_state import CorruptValueError, MisconfiguredError, RedisStateBackend, envelope
+from redis_state.config.settings import Settings
 from redis_state.keys import Place
 from redis_state.references import refer
 from redis_state.sealing import compression
 from redis_state.sealing.keyring import _MOST_PAGES, MasterKey
 from redis_state.sealing.sealer import Sealer
-from redis_state.settings import Settings
 from tests.unit.frames import frame, raw_block, rle_block, skippable
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_sealed.json").read_text())

@@ -9,10 +9,10 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from redis_state.allowed_hosts import read_allowed
-from redis_state.certificates import context
-from redis_state.durability import read_durability
-from redis_state.url import read_url
+from redis_state.config.allowed_hosts import read_allowed
+from redis_state.config.durability import read_durability
+from redis_state.config.tls import context
+from redis_state.config.url import read_url
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 

@@ -16,7 +16,7 @@ from redis_state.airflow.metrics import WORKER
 from redis_state.errors import MisconfiguredError
 
 SECTION = "redis_state"
-_log = logging.getLogger("redis_state.settings")
+_log = logging.getLogger("redis_state.config.settings")
 
 
 def gather(

@@ -20,12 +20,12 @@ from pydantic import (
 )
 
 from redis_state.airflow.metrics import SERVER
-from redis_state.allowed_hosts import AllowedHosts, read_allowed
-from redis_state.durability import Durability, read_durability
+from redis_state.config.allowed_hosts import AllowedHosts, read_allowed
+from redis_state.config.durability import Durability, read_durability
+from redis_state.config.fields import Hosts, Namespace, Promise, Retention, Seconds, Url
+from redis_state.config.sources import SECTION, explain, gather
+from redis_state.config.url import Deployment, read_credentials, read_url
 from redis_state.errors import MisconfiguredError
-from redis_state.option_types import Hosts, Namespace, Promise, Retention, Seconds, Url
-from redis_state.sources import SECTION, explain, gather
-from redis_state.url import Deployment, read_credentials, read_url
 
 __all__ = ["SECTION", "SENSITIVE", "Settings", "load"]
 

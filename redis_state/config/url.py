@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from redis_state.url_parts import FORMS, SCHEMES, Parts, Topology, cut, decoded, options_of
+from redis_state.config.url_parts import FORMS, SCHEMES, Parts, Topology, cut, decoded, options_of
 
 _PORTS: dict[Topology, int] = {"standalone": 6379, "sentinel": 26379, "cluster": 6379}
 _TLS_OPTIONS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from redis_state.url import Tls
+from redis_state.config.url import Tls
 
 
 def context(tls: Tls) -> ssl.SSLContext:
