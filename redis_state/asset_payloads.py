@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias, TypeVar
 
-from redis_state import envelope, scripts
-from redis_state.keys import Place
+from redis_state import scripts
+from redis_state.format import envelope
+from redis_state.format.codec import Sealer
+from redis_state.format.layout import Place
 from redis_state.operations import (
     Argument,
     Batch,
@@ -22,7 +24,6 @@ from redis_state.operations import (
     ScriptCall,
     Scripted,
 )
-from redis_state.sealing.sealer import Sealer
 from redis_state.writes import fields_of
 
 T = TypeVar("T")

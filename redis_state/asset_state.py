@@ -20,9 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from redis_state import envelope, scripts
+from redis_state import scripts
 from redis_state.asset_payloads import Asset, parts_of, removal_of
-from redis_state.keys import Place
+from redis_state.format import envelope
+from redis_state.format.layout import Place
+from redis_state.format.references import MARK
 from redis_state.operations import (
     Argument,
     Batch,
@@ -34,7 +36,6 @@ from redis_state.operations import (
     Scripted,
     native_deadline,
 )
-from redis_state.references import MARK
 from redis_state.writes import fields_of, gone, sealed_by
 
 # The most fields that one step of a clear removes: a few milliseconds of the server.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from redis_state import envelope, keys, named, references
+from redis_state import named
 from redis_state import rotation as rotating
 from redis_state.airflow import assets, run_identity
 from redis_state.airflow.http_errors import answered
@@ -15,7 +15,9 @@ from redis_state.asset_payloads import Asset
 from redis_state.asset_state import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
 from redis_state.config.settings import Settings, load
 from redis_state.errors import MisconfiguredError
-from redis_state.keys import Place
+from redis_state.format import envelope, layout, references
+from redis_state.format.codec import Sealer
+from redis_state.format.layout import Place
 from redis_state.limits import checked_key, checked_keys, checked_value, checked_values
 from redis_state.named import GetNamed
 from redis_state.operations import Operation
@@ -23,7 +25,6 @@ from redis_state.payloads import WriteTaskDocument
 from redis_state.reads import Get
 from redis_state.rotation import OnProgress, Rotation, RotationReport
 from redis_state.scopes import Entry, StateScope
-from redis_state.sealing.sealer import Sealer
 from redis_state.verbs import Values, Verbs
 from redis_state.writes import Clear, ClearPages, Delete, Write
 
@@ -78,7 +79,7 @@ class _StateBuilder:
     def get(self, session: Any, scope: StateScope, key: str) -> Operation[str | None]:
         checked_key(self._settings, key)
         incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
-        place = keys.place(self._settings.namespace, scope)
+        place = layout.place(self._settings.namespace, scope)
         if self._names is None:
             return Get(place, key, incarnation, self._opener)
         return GetNamed(place, key, incarnation, self._opener, self._names)
@@ -94,10 +95,10 @@ class _StateBuilder:
     ) -> Operation[None]:
         checked_key(self._settings, key)
         document = checked_value(self._settings, value)
-        place = keys.place(self._settings.namespace, scope)
+        place = layout.place(self._settings.namespace, scope)
         incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
         deadline = self._deadline(scope, expires_at)
-        if not keys.is_task(scope):
+        if not layout.is_task(scope):
             return self._set_asset(session, scope, key, document, deadline)
         reference = references.referred(value)
         if reference is None:
@@ -121,35 +122,35 @@ class _StateBuilder:
     ) -> Operation[None]:
         place, checked = self._place(scope), checked_values(self._settings, values)
         deadline, incarnation = self._deadline(scope, expires_at), _incarnation(session, scope)
-        if not keys.is_task(scope):
+        if not layout.is_task(scope):
             return WriteAsset(self._asset(place), checked, deadline)
         return named.write(place, checked, deadline, incarnation, self._opener)
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
         place, key = self._place(scope), checked_key(self._settings, key)
-        if keys.is_task(scope):
+        if layout.is_task(scope):
             return Delete((place, self._payload_place(scope)), key, self._names)
         asset = self._asset(place)
         return DeleteAsset(asset, asset.fields(key))
 
     def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
-        if not keys.is_task(scope):
+        if not layout.is_task(scope):
             return ClearAsset(self._asset(place))
         if all_map_indices:
             namespace = self._settings.namespace
-            pages = keys.task_pages(namespace, scope)
-            return ClearPages(pages + keys.task_pages(namespace, scope, payloads=True))
+            pages = layout.task_pages(namespace, scope)
+            return ClearPages(pages + layout.task_pages(namespace, scope, payloads=True))
         return Clear((place, self._payload_place(scope)))
 
     def entries(self, session: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
         return named.entries(self._place(scope), _incarnation(session, scope), self._opener)
 
     def _place(self, scope: StateScope) -> Place:
-        return keys.place(self._settings.namespace, scope)
+        return layout.place(self._settings.namespace, scope)
 
     def _payload_place(self, scope: StateScope) -> Place:
-        return keys.place(self._settings.namespace, scope, payloads=True)
+        return layout.place(self._settings.namespace, scope, payloads=True)
 
     def _set_asset(
         self, session: Any, scope: StateScope, key: str, document: bytes, deadline: int
@@ -158,7 +159,7 @@ class _StateBuilder:
         text = document.decode("utf-8", "surrogatepass")
         found = references.resolve_document(text)
         # What somebody wrote by hand may name the payload of another key or asset, or of a task.
-        if found is not None and not keys.is_task(found[0]) and found[1] == key:
+        if found is not None and not layout.is_task(found[0]) and found[1] == key:
             is_own = assets.is_same(session, scope, found[0])
             if is_own is not False:
                 payload = self._payload_place(found[0]), key
@@ -176,12 +177,12 @@ class _StateBuilder:
 
     def _deadline(self, scope: StateScope, expires_at: datetime | None) -> int:
         retention = self._settings.default_retention
-        if expires_at is None and retention is not None and keys.is_task(scope):
+        if expires_at is None and retention is not None and layout.is_task(scope):
             return envelope.deadline_after(retention)
         return envelope.to_microseconds(expires_at)
 
 
 def _incarnation(session: Any, scope: StateScope) -> int:
-    if session is None or not keys.is_task(scope):
+    if session is None or not layout.is_task(scope):
         return envelope.UNKNOWN
     return run_identity.incarnation(session, scope)

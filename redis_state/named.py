@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from redis_state import envelope, scripts
-from redis_state.envelope import Opener
-from redis_state.keys import Place
+from redis_state import scripts
+from redis_state.format import envelope
+from redis_state.format.codec import Sealer
+from redis_state.format.envelope import Opener
+from redis_state.format.layout import Place
 from redis_state.operations import (
     Argument,
     Batch,
@@ -21,11 +23,10 @@ from redis_state.operations import (
     native_deadline,
 )
 from redis_state.reads import Entries, Get, GetMany
-from redis_state.sealing.sealer import Sealer
 from redis_state.writes import Write, sealed_by
 
 if TYPE_CHECKING:
-    from redis_state.sealing.names import Names
+    from redis_state.format.names import Names
 
 
 class GetNamed(Get):

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from redis_state import envelope
 from redis_state.config.durability import Durability
 from redis_state.errors import DurabilityError
-from redis_state.keys import Place
+from redis_state.format import envelope
+from redis_state.format.layout import Place
 from redis_state.scripts import Script
 
 T = TypeVar("T")

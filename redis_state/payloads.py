@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redis_state import envelope, scripts
-from redis_state.keys import Place
+from redis_state import scripts
+from redis_state.format import envelope
+from redis_state.format.codec import Sealer
+from redis_state.format.layout import Place
 from redis_state.operations import (
     Argument,
     Batch,
@@ -18,11 +20,10 @@ from redis_state.operations import (
     Scripted,
     native_deadline,
 )
-from redis_state.sealing.sealer import Sealer
 from redis_state.writes import fields_of, gone, sealed_by
 
 if TYPE_CHECKING:
-    from redis_state.sealing.names import Names
+    from redis_state.format.names import Names
 
 
 class WriteTaskDocument(Operation[None]):

@@ -13,15 +13,15 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
-from redis_state import envelope, keys
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import MisconfiguredError, StateStoreError, UnavailableError
-from redis_state.keys import Place
+from redis_state.format import envelope, layout
+from redis_state.format.codec import Sealer
+from redis_state.format.layout import Place
 from redis_state.operations import Operation
 from redis_state.reads import key_of
 from redis_state.resealing import CountKeys, ReadField, Replace, ScanPages, Survey
-from redis_state.sealing.sealer import Sealer
 
 # Each time another writer was quicker, the value is read anew.
 _TRIES = 5
@@ -163,7 +163,7 @@ class Rotation:
         return self._report
 
     def _page(self, page: bytes) -> Generator[Step, Any, None]:
-        if not keys.is_page(self._namespace, page):
+        if not layout.is_page(self._namespace, page):
             return
         cursor = b"0"
         while True:
@@ -176,7 +176,7 @@ class Rotation:
                 return
 
     def _field(self, page: bytes, field: bytes) -> Generator[Step, Any, None]:
-        place = keys.locate(self._namespace, page, field)
+        place = layout.locate(self._namespace, page, field)
         if place is None:
             self._count(seen=1, unreadable=1, problems=(f"{page!r} {field!r} is not ours.",))
             return

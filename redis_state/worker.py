@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from secrets import randbelow
 from typing import Any, TypeAlias
 
-from redis_state import envelope, keys, named, references
+from redis_state import named
 from redis_state.airflow.metrics import WORKER
 from redis_state.asset_payloads import Release
 from redis_state.config.settings import Settings, load
@@ -24,11 +24,12 @@ from redis_state.errors import (
     InvalidValueError,
     StateStoreError,
 )
-from redis_state.keys import Place
+from redis_state.format import envelope, layout, references
+from redis_state.format.codec import Sealer
+from redis_state.format.layout import Place
 from redis_state.limits import checked_key, checked_keys, checked_values
 from redis_state.operations import Operation
 from redis_state.scopes import Entry, StateScope
-from redis_state.sealing.sealer import Sealer
 from redis_state.verbs import Values, Verbs
 from redis_state.writes import Clear, ClearPages, Delete, fields_of
 
@@ -93,7 +94,7 @@ class RedisWorkerBackend(Verbs):
         return references.refer(scope, key)
 
     def _check(self, scope: StateScope, key: str) -> None:
-        keys.place(self.settings.namespace, scope, payloads=True)
+        layout.place(self.settings.namespace, scope, payloads=True)
         checked_key(self.settings, key)
 
     def _fetch(self, stored: str, *, of_task: bool) -> Any:
@@ -102,7 +103,7 @@ class RedisWorkerBackend(Verbs):
         found = references.resolve(stored)
         if found is None:
             raise CorruptValueError(f"The reference {stored!r} cannot be read.")
-        if keys.is_task(found[0]) is not of_task:
+        if layout.is_task(found[0]) is not of_task:
             whose, where = ("an asset", "a task") if of_task else ("a task", "an asset")
             raise CorruptValueError(
                 f"The reference {stored!r} is {whose}'s, and stands in the state of {where}: "
@@ -151,22 +152,22 @@ class _PayloadBuilder:
         checked = checked_values(self._settings, values)
         deadline = self._deadline(scope, expires_at)
         # A number of its own tells this write of an asset's payload from all others.
-        drawn = envelope.UNKNOWN if keys.is_task(scope) else 1 + randbelow(2**32 - 1)
+        drawn = envelope.UNKNOWN if layout.is_task(scope) else 1 + randbelow(2**32 - 1)
         return named.write(self._place(scope), checked, deadline, drawn, self._opener)
 
     def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
         key = checked_key(self._settings, key)
         place = self._place(scope)
-        if keys.is_task(scope):
+        if layout.is_task(scope):
             return Delete((place,), key, self._opener.names)
         return Release(place, fields_of(place, key, self._opener.names))
 
     def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
-        if not keys.is_task(scope):
+        if not layout.is_task(scope):
             return Release(place)
         if all_map_indices:
-            pages = keys.task_pages(self._settings.namespace, scope, payloads=True)
+            pages = layout.task_pages(self._settings.namespace, scope, payloads=True)
             return ClearPages(pages)
         return Clear((place,))
 
@@ -174,12 +175,12 @@ class _PayloadBuilder:
         return named.entries(self._place(scope), envelope.UNKNOWN, self._opener)
 
     def _place(self, scope: StateScope) -> Place:
-        return keys.place(self._settings.namespace, scope, payloads=True)
+        return layout.place(self._settings.namespace, scope, payloads=True)
 
     def _deadline(self, scope: StateScope, expires_at: datetime | None) -> int:
         days = self._settings.worker_retention_days
         # An asset's state has no retention in Airflow: a watermark stays, however old.
-        if expires_at is None and days and keys.is_task(scope):
+        if expires_at is None and days and layout.is_task(scope):
             return envelope.deadline_after(timedelta(days=days))
         return envelope.to_microseconds(expires_at)
 
@@ -205,7 +206,7 @@ def _read_inline(stored: str) -> Any:
 
 def _forgive(scope: StateScope, error: StateStoreError) -> None:
     # Airflow clears a task's state when the task has succeeded, and would fail it for this.
-    if not keys.is_task(scope) or isinstance(error, InvalidInputError):
+    if not layout.is_task(scope) or isinstance(error, InvalidInputError):
         raise error
     _log.warning(
         "The payloads of %s were not cleared, and go with their retention. %s", scope, error

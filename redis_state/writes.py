@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from redis_state import envelope, resp, scripts
+from redis_state import scripts
 from redis_state.errors import ConflictError
-from redis_state.keys import SUMMARY, Place
+from redis_state.format import envelope, resp
+from redis_state.format.codec import Sealer
+from redis_state.format.layout import SUMMARY, Place
 from redis_state.operations import (
     Argument,
     Batch,
@@ -17,10 +19,9 @@ from redis_state.operations import (
     Scripted,
     native_deadline,
 )
-from redis_state.sealing.sealer import Sealer
 
 if TYPE_CHECKING:
-    from redis_state.sealing.names import Names
+    from redis_state.format.names import Names
 
 # Whether a page has a summary: then the hash form wrote it, before a server upgrade. In the field
 # form every write asks, and *adopts* such a page: the script gives its other values their own

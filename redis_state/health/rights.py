@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from redis_state import keys
 from redis_state.config.settings import Settings
+from redis_state.format import layout
 from redis_state.health.replies import code_of, refusal
 from redis_state.health.report import Finding
 from redis_state.operations import PROBE, Argument, Capabilities
@@ -53,7 +53,7 @@ def nobodys_pages(settings: Settings, *, worker: bool) -> list[str]:
     scopes = (TaskScope(name, name, name), AssetScope(name=name))
     kinds = (True,) if worker else (False, True)
     found = [(scope, payloads) for payloads in kinds for scope in scopes]
-    return [keys.place(settings.namespace, scope, payloads=kind).page for scope, kind in found]
+    return [layout.place(settings.namespace, scope, payloads=kind).page for scope, kind in found]
 
 
 def needed(settings: Settings, server: Capabilities, *, worker: bool) -> list[Right]:

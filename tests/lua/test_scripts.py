@@ -10,7 +10,7 @@ from importlib import resources
 import redis
 
 from redis_state import RedisStateBackend, TaskScope, scripts
-from redis_state.keys import PAGES, place
+from redis_state.format.layout import PAGES, place
 from redis_state.scripts import Script
 from tests.support.verbs import Verbs
 

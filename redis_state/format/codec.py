@@ -8,16 +8,16 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from redis_state import envelope, references
 from redis_state.airflow.config import fernet_keys
 from redis_state.config.settings import Settings
-from redis_state.envelope import COMPRESSED, ENCRYPTED
 from redis_state.errors import MisconfiguredError
-from redis_state.keys import Place
+from redis_state.format import envelope, references
+from redis_state.format.envelope import COMPRESSED, ENCRYPTED
+from redis_state.format.layout import Place
 
 if TYPE_CHECKING:
-    from redis_state.sealing.cipher import Cipher
-    from redis_state.sealing.names import Names
+    from redis_state.format.cipher import Cipher
+    from redis_state.format.names import Names
 
 _MARK = references.MARK.encode()
 # Where less is saved, reading faster is worth more.
@@ -106,7 +106,7 @@ def _names(settings: Settings, cipher: Cipher | None) -> Names | None:
             f"[redis_state] encrypt_key_names = {settings.encrypt_key_names} needs keys: set "
             "encryption to airflow or own."
         )
-    from redis_state.sealing.names import Names  # noqa: PLC0415 - an extra, as the cipher
+    from redis_state.format.names import Names  # noqa: PLC0415 - an extra, as the cipher
 
     return Names(cipher.keyring, cipher.option, writes=writes)
 
@@ -117,7 +117,7 @@ def _bound_field(prefix: str, key: str) -> bytes:
 
 def _compression() -> ModuleType:
     try:
-        from redis_state.sealing import compression  # noqa: PLC0415 - an extra
+        from redis_state.format import compression  # noqa: PLC0415 - an extra
     except ImportError:
         raise MisconfiguredError(
             "Compressed values need a library that is not here: pip install backports.zstd "
@@ -139,8 +139,8 @@ def _cipher(settings: Settings) -> Cipher | None:
             "it to the same keys in every process that reads or writes state, workers too."
         )
     try:
-        from redis_state.sealing.cipher import Cipher  # noqa: PLC0415 - an extra
-        from redis_state.sealing.keyring import Keyring, read_secrets  # noqa: PLC0415 - the same
+        from redis_state.format.cipher import Cipher  # noqa: PLC0415 - an extra
+        from redis_state.format.keyring import Keyring, read_secrets  # noqa: PLC0415 - the same
     except ImportError:
         raise MisconfiguredError(
             "Encryption needs a library that is not here: pip install cryptography (the extra "

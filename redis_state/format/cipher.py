@@ -16,9 +16,9 @@ import os
 
 from cryptography.exceptions import InvalidTag
 
-from redis_state import envelope
 from redis_state.errors import MisconfiguredError
-from redis_state.sealing.keyring import ID_SIZE, Keyring
+from redis_state.format import envelope
+from redis_state.format.keyring import ID_SIZE, Keyring
 
 _NONCE_SIZE = 12
 _SMALLEST = ID_SIZE + _NONCE_SIZE + 16

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from cryptography.exceptions import InvalidTag
 
-from redis_state import envelope
 from redis_state.errors import MisconfiguredError
-from redis_state.keys import SEALED_NAME, Place
-from redis_state.sealing.keyring import ID_SIZE, Keyring, MasterKey
+from redis_state.format import envelope
+from redis_state.format.keyring import ID_SIZE, Keyring, MasterKey
+from redis_state.format.layout import SEALED_NAME, Place
 
 _HEAD_SIZE = len(SEALED_NAME) + ID_SIZE
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from redis_state import resp
 from redis_state.errors import InvalidScopeError
-from redis_state.escapes import escape, unescape
+from redis_state.format import resp
+from redis_state.format.escapes import escape, unescape
 from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
 
 PAGES = 128

@@ -17,8 +17,8 @@ import re
 from typing import Any
 from uuid import UUID
 
-from redis_state.escapes import escape, unescape
-from redis_state.keys import is_task
+from redis_state.format.escapes import escape, unescape
+from redis_state.format.layout import is_task
 from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
 
 _PREFIX = "redis-state:"
