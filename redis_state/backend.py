@@ -6,27 +6,27 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from redis_state import named
 from redis_state import rotation as rotating
 from redis_state.airflow import assets, run_identity
 from redis_state.airflow.http_errors import answered
 from redis_state.airflow.metrics import SERVER
-from redis_state.asset_payloads import Asset
-from redis_state.asset_state import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
 from redis_state.config.settings import Settings, load
 from redis_state.errors import MisconfiguredError
 from redis_state.format import envelope, layout, references
 from redis_state.format.codec import Sealer
 from redis_state.format.layout import Place
 from redis_state.limits import checked_key, checked_keys, checked_value, checked_values
-from redis_state.named import GetNamed
-from redis_state.operations import Operation
-from redis_state.payloads import WriteTaskDocument
-from redis_state.reads import Get
+from redis_state.operations import named
+from redis_state.operations.asset_refs import Asset
+from redis_state.operations.assets import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
+from redis_state.operations.named import GetNamed
+from redis_state.operations.operation import Operation
+from redis_state.operations.reads import Get
+from redis_state.operations.worker_refs import WriteTaskDocument
+from redis_state.operations.writes import Clear, ClearPages, Delete, Write
 from redis_state.rotation import OnProgress, Rotation, RotationReport
 from redis_state.scopes import Entry, StateScope
 from redis_state.verbs import Values, Verbs
-from redis_state.writes import Clear, ClearPages, Delete, Write
 
 
 class RedisStateBackend(Verbs):

@@ -19,9 +19,9 @@ from redis_state.errors import MisconfiguredError, StateStoreError, UnavailableE
 from redis_state.format import envelope, layout
 from redis_state.format.codec import Sealer
 from redis_state.format.layout import Place
-from redis_state.operations import Operation
-from redis_state.reads import key_of
-from redis_state.resealing import CountKeys, ReadField, Replace, ScanPages, Survey
+from redis_state.operations.operation import Operation
+from redis_state.operations.reads import key_of
+from redis_state.operations.reencrypt import CountKeys, ReadField, Replace, ScanPages, Survey
 
 # Each time another writer was quicker, the value is read anew.
 _TRIES = 5

@@ -20,7 +20,7 @@ from redis_state.contract import BaseStateBackend
 from redis_state.errors import StateStoreError
 from redis_state.health import Health
 from redis_state.health.examination import acheck, check
-from redis_state.operations import Durable, Operation
+from redis_state.operations.operation import Durable, Operation
 from redis_state.scopes import Entry, StateScope
 
 T = TypeVar("T")

@@ -14,9 +14,7 @@ from datetime import datetime, timedelta
 from secrets import randbelow
 from typing import Any, TypeAlias
 
-from redis_state import named
 from redis_state.airflow.metrics import WORKER
-from redis_state.asset_payloads import Release
 from redis_state.config.settings import Settings, load
 from redis_state.errors import (
     CorruptValueError,
@@ -28,10 +26,12 @@ from redis_state.format import envelope, layout, references
 from redis_state.format.codec import Sealer
 from redis_state.format.layout import Place
 from redis_state.limits import checked_key, checked_keys, checked_values
-from redis_state.operations import Operation
+from redis_state.operations import named
+from redis_state.operations.asset_refs import Release
+from redis_state.operations.operation import Operation
+from redis_state.operations.writes import Clear, ClearPages, Delete, fields_of
 from redis_state.scopes import Entry, StateScope
 from redis_state.verbs import Values, Verbs
-from redis_state.writes import Clear, ClearPages, Delete, fields_of
 
 _Serialize: TypeAlias = Callable[..., str | None]
 _log = logging.getLogger(__name__)

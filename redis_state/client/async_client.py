@@ -17,7 +17,7 @@ from redis_state.client.orphans import QUESTION, Orphans
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import PROBE, Operation
+from redis_state.operations.operation import PROBE, Operation
 
 T = TypeVar("T")
 

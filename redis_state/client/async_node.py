@@ -29,7 +29,7 @@ from redis_state.client.pulse import Pulse
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import Operation
+from redis_state.operations.operation import Operation
 
 T = TypeVar("T")
 

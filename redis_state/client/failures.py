@@ -33,7 +33,7 @@ from redis_state.errors import (
     StateStoreError,
     UnavailableError,
 )
-from redis_state.operations import Capabilities, Replies, capabilities
+from redis_state.operations.operation import Capabilities, Replies, capabilities
 
 # Replies that a later attempt may not meet: on a new connection, and on the same one.
 _ELSEWHERE = ("READONLY", "MASTERDOWN", "UNBLOCKED")

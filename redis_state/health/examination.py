@@ -14,7 +14,7 @@ from redis_state.errors import StateStoreError
 from redis_state.health import cluster, replication, rights, sentinels, service, storage
 from redis_state.health.questions import Answers, Beats, Examined
 from redis_state.health.report import Finding, Health
-from redis_state.operations import Operation
+from redis_state.operations.operation import Operation
 
 _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     service.examine,

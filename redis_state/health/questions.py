@@ -13,7 +13,7 @@ from redis_state.config.url import Server
 from redis_state.health import rights
 from redis_state.health.replies import code_of, pairs, plain, properties, refusal
 from redis_state.health.report import Finding, Verdict
-from redis_state.operations import PROBE, Batch, Capabilities, Command, Operation, Replies
+from redis_state.operations.operation import PROBE, Batch, Capabilities, Command, Operation, Replies
 
 BEATS = 5
 # One by one: servers before 7.0 take one name only. No pattern, which would tell passwords, too.

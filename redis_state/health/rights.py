@@ -16,7 +16,7 @@ from redis_state.config.settings import Settings
 from redis_state.format import layout
 from redis_state.health.replies import code_of, refusal
 from redis_state.health.report import Finding
-from redis_state.operations import PROBE, Argument, Capabilities
+from redis_state.operations.operation import PROBE, Argument, Capabilities
 from redis_state.scopes import AssetScope, TaskScope
 
 if TYPE_CHECKING:

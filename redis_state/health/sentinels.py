@@ -10,7 +10,7 @@ from redis_state.errors import StateStoreError
 from redis_state.health.replies import code_of, plain, refusal
 from redis_state.health.report import Finding, told
 from redis_state.health.rights import nobodys_pages
-from redis_state.operations import Batch, Capabilities, Operation, Replies
+from redis_state.operations.operation import Batch, Capabilities, Operation, Replies
 
 _REFUSED = ("NOPERM", "NOAUTH")
 _NEEDED = "+sentinel|get-master-addr-by-name +sentinel|ckquorum"

@@ -43,7 +43,7 @@ from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.format import layout
-from redis_state.reads import Get
+from redis_state.operations.reads import Get
 from redis_state.testing import EmbeddedServer
 from tests.client.waiting import PATIENCE, reached, wait_for
 from tests.support import peers, servers

@@ -27,7 +27,7 @@ from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings, load
 from redis_state.config.url import Server
 from redis_state.format import layout
-from redis_state.reads import Get
+from redis_state.operations.reads import Get
 from redis_state.testing import EmbeddedServer
 from tests.support import peers, servers
 from tests.support.clusters import Cluster

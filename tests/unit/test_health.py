@@ -14,13 +14,14 @@ from hiredis import ReplyError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_state import MisconfiguredError, StateStoreError, UnavailableError, scripts
+from redis_state import MisconfiguredError, StateStoreError, UnavailableError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.health import Finding, Health, rights
 from redis_state.health.examination import check
 from redis_state.health.questions import BEATS
-from redis_state.operations import Capabilities, Operation
+from redis_state.operations import scripts
+from redis_state.operations.operation import Capabilities, Operation
 
 HERE = Server("here", 6379)
 THERE = Server("10.0.0.2", 6380)

@@ -110,7 +110,7 @@ def test_the_wheel_holds_the_scripts_the_types_and_the_plugin(tmp_path: Path) ->
         points = next(name for name in names if name.endswith("entry_points.txt"))
         assert b"redis_state.pytest_plugin" in archive.read(points)
     scripts = [path.name for path in (resources.files("redis_state") / "lua").iterdir()]
-    assert all(f"redis_state/lua/{script}" in names for script in scripts)
+    assert all(f"redis_state/operations/lua/{script}" in names for script in scripts)
     assert "redis_state/py.typed" in names
     assert not [name for name in names if name.startswith("tests")]
 

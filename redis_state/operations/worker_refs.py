@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redis_state import scripts
 from redis_state.format import envelope
 from redis_state.format.codec import Sealer
 from redis_state.format.layout import Place
-from redis_state.operations import (
+from redis_state.operations import scripts
+from redis_state.operations.operation import (
     Argument,
     Batch,
     Capabilities,
@@ -20,7 +20,7 @@ from redis_state.operations import (
     Scripted,
     native_deadline,
 )
-from redis_state.writes import fields_of, gone, sealed_by
+from redis_state.operations.writes import fields_of, gone, sealed_by
 
 if TYPE_CHECKING:
     from redis_state.format.names import Names

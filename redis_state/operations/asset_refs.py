@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias, TypeVar
 
-from redis_state import scripts
 from redis_state.format import envelope
 from redis_state.format.codec import Sealer
 from redis_state.format.layout import Place
-from redis_state.operations import (
+from redis_state.operations import scripts
+from redis_state.operations.operation import (
     Argument,
     Batch,
     Capabilities,
@@ -24,7 +24,7 @@ from redis_state.operations import (
     ScriptCall,
     Scripted,
 )
-from redis_state.writes import fields_of
+from redis_state.operations.writes import fields_of
 
 T = TypeVar("T")
 # From the document of a reference to the place and key of its payload.

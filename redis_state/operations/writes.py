@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from redis_state import scripts
 from redis_state.errors import ConflictError
 from redis_state.format import envelope, resp
 from redis_state.format.codec import Sealer
 from redis_state.format.layout import SUMMARY, Place
-from redis_state.operations import (
+from redis_state.operations import scripts
+from redis_state.operations.operation import (
     Argument,
     Batch,
     Capabilities,

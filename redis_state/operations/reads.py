@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from redis_state import scripts
 from redis_state.format import envelope, resp
 from redis_state.format.envelope import Opener
 from redis_state.format.layout import Place
-from redis_state.operations import Batch, Capabilities, Operation, Replies, ScriptCall
+from redis_state.operations import scripts
+from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
 from redis_state.scopes import Entry
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from redis_state import scripts
 from redis_state.format import envelope
 from redis_state.format.codec import Sealer
 from redis_state.format.envelope import Opener
 from redis_state.format.layout import Place
-from redis_state.operations import (
+from redis_state.operations import scripts
+from redis_state.operations.operation import (
     Argument,
     Batch,
     Capabilities,
@@ -22,8 +22,8 @@ from redis_state.operations import (
     Scripted,
     native_deadline,
 )
-from redis_state.reads import Entries, Get, GetMany
-from redis_state.writes import Write, sealed_by
+from redis_state.operations.reads import Entries, Get, GetMany
+from redis_state.operations.writes import Write, sealed_by
 
 if TYPE_CHECKING:
     from redis_state.format.names import Names

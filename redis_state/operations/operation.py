@@ -14,7 +14,7 @@ from redis_state.config.durability import Durability
 from redis_state.errors import DurabilityError
 from redis_state.format import envelope
 from redis_state.format.layout import Place
-from redis_state.scripts import Script
+from redis_state.operations.scripts import Script
 
 T = TypeVar("T")
 

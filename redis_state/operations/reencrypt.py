@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from redis_state import scripts
 from redis_state.format.layout import SEALED_NAME, UNMAPPED
 from redis_state.format.references import MARK
-from redis_state.operations import Batch, Capabilities, Operation, Replies, ScriptCall
+from redis_state.operations import scripts
+from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
 
 
 class CountKeys(Operation[int]):

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from redis_state import scripts
-from redis_state.asset_payloads import Asset, parts_of, removal_of
 from redis_state.format import envelope
 from redis_state.format.layout import Place
 from redis_state.format.references import MARK
-from redis_state.operations import (
+from redis_state.operations import scripts
+from redis_state.operations.asset_refs import Asset, parts_of, removal_of
+from redis_state.operations.operation import (
     Argument,
     Batch,
     Capabilities,
@@ -36,7 +36,7 @@ from redis_state.operations import (
     Scripted,
     native_deadline,
 )
-from redis_state.writes import fields_of, gone, sealed_by
+from redis_state.operations.writes import fields_of, gone, sealed_by
 
 # The most fields that one step of a clear removes: a few milliseconds of the server.
 _FIELDS = 1000
