@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from redis_state.admin.health import Finding, Health
+    from redis_state.admin.rotation import RotationProgress, RotationReport
     from redis_state.backend import RedisStateBackend
     from redis_state.config.settings import Settings
     from redis_state.contract import BaseStateBackend
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
         TooLargeError,
         UnavailableError,
     )
-    from redis_state.health import Finding, Health
-    from redis_state.rotation import RotationProgress, RotationReport
     from redis_state.scopes import AssetScope, Entry, StateScope, TaskScope
     from redis_state.worker import RedisWorkerBackend
 
@@ -41,8 +41,8 @@ _HOMES = {
     "CorruptValueError": "errors",
     "DurabilityError": "errors",
     "Entry": "scopes",
-    "Finding": "health",
-    "Health": "health",
+    "Finding": "admin.health",
+    "Health": "admin.health",
     "InvalidInputError": "errors",
     "InvalidKeyError": "errors",
     "InvalidScopeError": "errors",
@@ -51,8 +51,8 @@ _HOMES = {
     "OperationTimeoutError": "errors",
     "RedisStateBackend": "backend",
     "RedisWorkerBackend": "worker",
-    "RotationProgress": "rotation",
-    "RotationReport": "rotation",
+    "RotationProgress": "admin.rotation",
+    "RotationReport": "admin.rotation",
     "Settings": "config.settings",
     "StateScope": "scopes",
     "StateStoreError": "errors",

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from redis_state import rotation as rotating
+from redis_state.admin import rotation as rotating
+from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
 from redis_state.airflow import assets, run_identity
 from redis_state.airflow.http_errors import answered
 from redis_state.airflow.metrics import SERVER
@@ -24,7 +25,6 @@ from redis_state.operations.operation import Operation
 from redis_state.operations.reads import Get
 from redis_state.operations.worker_refs import WriteTaskDocument
 from redis_state.operations.writes import Clear, ClearPages, Delete, Write
-from redis_state.rotation import OnProgress, Rotation, RotationReport
 from redis_state.scopes import Entry, StateScope
 from redis_state.verbs import Values, Verbs
 

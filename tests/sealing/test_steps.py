@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from redis_state import AssetScope, UnavailableError, rotation
+from redis_state import AssetScope, UnavailableError
+from redis_state.admin import rotation
+from redis_state.admin.rotation import Rotation, RotationReport, arun, run
 from redis_state.config.settings import Settings
 from redis_state.format import layout
 from redis_state.format.codec import Sealer
 from redis_state.operations.operation import Operation
 from redis_state.operations.reencrypt import Replace
 from redis_state.provider import get_provider_info
-from redis_state.rotation import Rotation, RotationReport, arun, run
 from redis_state.testing import fake_backend
 from tests.sealing.conftest import FIRST, SECOND
 from tests.support.verbs import COLOURS

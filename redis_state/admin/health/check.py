@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol, TypeAlias
 
+from redis_state.admin.health import cluster, permissions, replication, sentinels, service, storage
+from redis_state.admin.health.probes import Answers, Beats, Examined
+from redis_state.admin.health.report import Finding, Health
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.health import cluster, replication, rights, sentinels, service, storage
-from redis_state.health.questions import Answers, Beats, Examined
-from redis_state.health.report import Finding, Health
 from redis_state.operations.operation import Operation
 
 _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
@@ -21,7 +21,7 @@ _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     replication.examine,
     cluster.examine,
     storage.examine,
-    rights.examine,
+    permissions.examine,
 )
 
 

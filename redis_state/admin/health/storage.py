@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from redis_state.health.questions import Answers
-from redis_state.health.replies import code_of, refusal
-from redis_state.health.report import Finding
+from redis_state.admin.health.probes import Answers
+from redis_state.admin.health.replies import code_of, refusal
+from redis_state.admin.health.report import Finding
 
 _KIB = 1024
 # Of maxmemory; and of the machine's memory, where a snapshot may take as much again.

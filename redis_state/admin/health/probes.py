@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from redis_state.admin.health import permissions
+from redis_state.admin.health.replies import code_of, pairs, plain, properties, refusal
+from redis_state.admin.health.report import Finding, Verdict
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
-from redis_state.health import rights
-from redis_state.health.replies import code_of, pairs, plain, properties, refusal
-from redis_state.health.report import Finding, Verdict
 from redis_state.operations.operation import PROBE, Batch, Capabilities, Command, Operation, Replies
 
 BEATS = 5
@@ -71,7 +71,7 @@ class Answers(Examined):
     beats: tuple[Beat, ...]
     capabilities: Capabilities
     replies: Mapping[str, Any]
-    tried: tuple[tuple[rights.Right, Any], ...]
+    tried: tuple[tuple[permissions.Right, Any], ...]
 
     @cached_property
     def info(self) -> dict[str, str]:
@@ -129,7 +129,7 @@ class Beats(Operation[Answers]):
 
     @property
     def page(self) -> str:
-        return rights.nobodys_pages(self._of.settings, worker=self._of.worker)[0]
+        return permissions.nobodys_pages(self._of.settings, worker=self._of.worker)[0]
 
     def begin(self, _: Capabilities) -> Batch:
         self._sent, self._begun = time.time(), time.perf_counter()
@@ -155,11 +155,11 @@ class Questions(Operation[Answers]):
         self._beats = beats
         self._capabilities = Capabilities(field_expiry=False, hsetex=False)
         self._asked: dict[str, Command] = {}
-        self._rights: list[rights.Right] = []
+        self._rights: list[permissions.Right] = []
 
     @property
     def page(self) -> str:
-        return rights.nobodys_pages(self._of.settings, worker=self._of.worker)[0]
+        return permissions.nobodys_pages(self._of.settings, worker=self._of.worker)[0]
 
     def begin(self, server: Capabilities) -> Batch:
         self._capabilities = server
@@ -170,7 +170,7 @@ class Questions(Operation[Answers]):
         self._asked["COMMAND"] = probe
         if self._of.topology == "cluster":
             self._asked["CLUSTER INFO"] = ("CLUSTER", "INFO")
-        self._rights = rights.needed(self._of.settings, server, worker=self._of.worker)
+        self._rights = permissions.needed(self._of.settings, server, worker=self._of.worker)
         return [*self._asked.values(), *(right.call for right in self._rights)]
 
     def end(self, replies: Replies) -> Answers:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from redis_state.admin.health.permissions import nobodys_pages
+from redis_state.admin.health.replies import code_of, plain, refusal
+from redis_state.admin.health.report import Finding, told
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.health.replies import code_of, plain, refusal
-from redis_state.health.report import Finding, told
-from redis_state.health.rights import nobodys_pages
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies
 
 _REFUSED = ("NOPERM", "NOAUTH")

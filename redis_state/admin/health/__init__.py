@@ -5,6 +5,6 @@ What is asked and how the replies read is free of I/O, so that both colours ask 
 
 from __future__ import annotations
 
-from redis_state.health.report import Finding, Health, Verdict
+from redis_state.admin.health.report import Finding, Health, Verdict
 
 __all__ = ["Finding", "Health", "Verdict"]

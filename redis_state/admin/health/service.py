@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
+from redis_state.admin.health.probes import Answers, Beat, Standing
+from redis_state.admin.health.replies import code_of, plain, refusal, whole
+from redis_state.admin.health.report import Finding, told
 from redis_state.errors import StateStoreError
-from redis_state.health.questions import Answers, Beat, Standing
-from redis_state.health.replies import code_of, plain, refusal, whole
-from redis_state.health.report import Finding, told
 
 # Deadlines are decided by clocks: beyond this many seconds, a value may end too early or too late.
 _CLOCKS_APART = 1.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from redis_state.admin.health.probes import Answers
+from redis_state.admin.health.replies import plain, whole
+from redis_state.admin.health.report import Finding
+from redis_state.admin.health.service import role_of
 from redis_state.config.url import Server
-from redis_state.health.questions import Answers
-from redis_state.health.replies import plain, whole
-from redis_state.health.report import Finding
-from redis_state.health.service import role_of
 
 # A replica that keeps up acknowledges each second.
 _LATE_SECONDS = 5

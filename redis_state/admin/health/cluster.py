@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from redis_state.health.questions import Answers
-from redis_state.health.replies import properties, whole
-from redis_state.health.report import Finding
+from redis_state.admin.health.probes import Answers
+from redis_state.admin.health.replies import properties, whole
+from redis_state.admin.health.report import Finding
 
 _SLOTS = 16_384
 

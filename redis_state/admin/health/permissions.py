@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from redis_state.admin.health.replies import code_of, refusal
+from redis_state.admin.health.report import Finding
 from redis_state.config.settings import Settings
 from redis_state.format import layout
-from redis_state.health.replies import code_of, refusal
-from redis_state.health.report import Finding
 from redis_state.operations.operation import PROBE, Argument, Capabilities
 from redis_state.scopes import AssetScope, TaskScope
 
 if TYPE_CHECKING:
-    from redis_state.health.questions import Answers
+    from redis_state.admin.health.probes import Answers
 
 _FIELD = "no such field"
 _NO_SCRIPT = "0" * 40
