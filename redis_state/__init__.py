@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from redis_state.admin.health import Finding, Health
     from redis_state.admin.rotation import RotationProgress, RotationReport
-    from redis_state.backend import RedisStateBackend
+    from redis_state.backends.interface import BaseStateBackend
+    from redis_state.backends.server import RedisStateBackend
+    from redis_state.backends.worker import RedisWorkerBackend
     from redis_state.config.settings import Settings
-    from redis_state.contract import BaseStateBackend
     from redis_state.errors import (
         ConflictError,
         CorruptValueError,
@@ -30,13 +31,12 @@ if TYPE_CHECKING:
         UnavailableError,
     )
     from redis_state.scopes import AssetScope, Entry, StateScope, TaskScope
-    from redis_state.worker import RedisWorkerBackend
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AssetScope": "scopes",
-    "BaseStateBackend": "contract",
+    "BaseStateBackend": "backends.interface",
     "ConflictError": "errors",
     "CorruptValueError": "errors",
     "DurabilityError": "errors",
@@ -49,8 +49,8 @@ _HOMES = {
     "InvalidValueError": "errors",
     "MisconfiguredError": "errors",
     "OperationTimeoutError": "errors",
-    "RedisStateBackend": "backend",
-    "RedisWorkerBackend": "worker",
+    "RedisStateBackend": "backends.server",
+    "RedisWorkerBackend": "backends.worker",
     "RotationProgress": "admin.rotation",
     "RotationReport": "admin.rotation",
     "Settings": "config.settings",

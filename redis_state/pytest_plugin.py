@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 if TYPE_CHECKING:
-    from redis_state.backend import RedisStateBackend
+    from redis_state.backends.server import RedisStateBackend
     from redis_state.testing.server import EmbeddedServer
 
 
@@ -25,7 +25,7 @@ def redis_state_server() -> Iterator[EmbeddedServer]:
 @pytest.fixture
 def redis_state_backend(redis_state_server: EmbeddedServer) -> Iterator[RedisStateBackend]:
     """Give a backend on the real server, with a namespace of its own."""
-    from redis_state.backend import RedisStateBackend
+    from redis_state.backends.server import RedisStateBackend
 
     backend = RedisStateBackend(url=redis_state_server.url, namespace=f"test-{uuid4().hex}")
     yield backend

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from hiredis import Reader, ReplyError
 
-from redis_state.backend import RedisStateBackend
+from redis_state.backends.server import RedisStateBackend
 from redis_state.config.url import Server
 from redis_state.errors import MisconfiguredError
 from redis_state.operations.operation import Capabilities, Command, Operation, Replies, ScriptCall

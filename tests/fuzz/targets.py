@@ -17,7 +17,7 @@ from uuid import UUID
 from hiredis import ReplyError
 from pydantic import SecretStr
 
-from redis_state import worker
+from redis_state.backends import worker
 from redis_state.client import failures
 from redis_state.config import settings
 from redis_state.config.url import read_url

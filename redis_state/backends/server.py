@@ -11,12 +11,13 @@ from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
 from redis_state.airflow import assets, run_identity
 from redis_state.airflow.http_errors import answered
 from redis_state.airflow.metrics import SERVER
+from redis_state.backends.base import Values, Verbs
+from redis_state.backends.limits import checked_key, checked_keys, checked_value, checked_values
 from redis_state.config.settings import Settings, load
 from redis_state.errors import MisconfiguredError
 from redis_state.format import envelope, layout, references
 from redis_state.format.codec import Sealer
 from redis_state.format.layout import Place
-from redis_state.limits import checked_key, checked_keys, checked_value, checked_values
 from redis_state.operations import named
 from redis_state.operations.asset_refs import Asset
 from redis_state.operations.assets import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
@@ -26,7 +27,6 @@ from redis_state.operations.reads import Get
 from redis_state.operations.worker_refs import WriteTaskDocument
 from redis_state.operations.writes import Clear, ClearPages, Delete, Write
 from redis_state.scopes import Entry, StateScope
-from redis_state.verbs import Values, Verbs
 
 
 class RedisStateBackend(Verbs):

@@ -15,6 +15,8 @@ from secrets import randbelow
 from typing import Any, TypeAlias
 
 from redis_state.airflow.metrics import WORKER
+from redis_state.backends.base import Values, Verbs
+from redis_state.backends.limits import checked_key, checked_keys, checked_values
 from redis_state.config.settings import Settings, load
 from redis_state.errors import (
     CorruptValueError,
@@ -25,13 +27,11 @@ from redis_state.errors import (
 from redis_state.format import envelope, layout, references
 from redis_state.format.codec import Sealer
 from redis_state.format.layout import Place
-from redis_state.limits import checked_key, checked_keys, checked_values
 from redis_state.operations import named
 from redis_state.operations.asset_refs import Release
 from redis_state.operations.operation import Operation
 from redis_state.operations.writes import Clear, ClearPages, Delete, fields_of
 from redis_state.scopes import Entry, StateScope
-from redis_state.verbs import Values, Verbs
 
 _Serialize: TypeAlias = Callable[..., str | None]
 _log = logging.getLogger(__name__)
