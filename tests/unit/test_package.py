@@ -41,7 +41,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_importing_the_package_or_its_plugin_imports_nothing_heavy() -> None:
     code = (
-        "import sys, redis_state, redis_state.pytest_plugin;"
+        "import sys, redis_state, redis_state.testing.pytest_plugin;"
         "print([name for name in ('airflow', 'redis', 'pydantic') if name in sys.modules])"
     )
     shown = subprocess.check_output([sys.executable, "-c", code], text=True)
@@ -108,7 +108,7 @@ def test_the_wheel_holds_the_scripts_the_types_and_the_plugin(tmp_path: Path) ->
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         points = next(name for name in names if name.endswith("entry_points.txt"))
-        assert b"redis_state.pytest_plugin" in archive.read(points)
+        assert b"redis_state.testing.pytest_plugin" in archive.read(points)
     scripts = [path.name for path in (resources.files("redis_state") / "lua").iterdir()]
     assert all(f"redis_state/operations/lua/{script}" in names for script in scripts)
     assert "redis_state/py.typed" in names
