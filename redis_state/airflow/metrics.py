@@ -70,9 +70,7 @@ class Meter:
         self._emit(self._stats.gauge, "redis_state.breaker_open", int(is_open))
 
     def _call(self, verb: str, outcome: str, seconds: float) -> None:
-        self._emit(
-            self._stats.incr, "redis_state.operations.operation", 1, verb=verb, outcome=outcome
-        )
+        self._emit(self._stats.incr, "redis_state.operations", 1, verb=verb, outcome=outcome)
         duration = timedelta(seconds=seconds)
         self._emit(self._stats.timing, "redis_state.duration", duration, verb=verb)
 

@@ -32,7 +32,7 @@ from redis_state.scopes import Entry, StateScope
 class RedisStateBackend(Verbs):
     """Keeps the state of tasks and assets in Redis or Valkey, with native expiry.
 
-    Options are those of `redis_state.config.settings.Settings`, as keyword arguments. Nothing connects
+    Options are those of `redis_state.Settings`, as keyword arguments. Nothing connects
     before the first verb is used. One instance serves all threads, event loops and forks.
     """
 

@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 class RedisWorkerBackend(Verbs):
     """Keeps the values that tasks write in Redis or Valkey, and gives Airflow references to them.
 
-    Options are those of `redis_state.config.settings.Settings`, as keyword arguments. Nothing connects
+    Options are those of `redis_state.Settings`, as keyword arguments. Nothing connects
     before a value is written or read. The verbs work on the payloads.
     """
 

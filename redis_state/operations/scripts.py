@@ -16,7 +16,7 @@ class Script:
 
 
 def _load(*names: str) -> Script:
-    folder = resources.files("redis_state") / "lua"
+    folder = resources.files("redis_state.operations") / "lua"
     text = "\n".join((folder / f"{name}.lua").read_text(encoding="utf-8") for name in names)
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 

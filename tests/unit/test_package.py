@@ -67,12 +67,8 @@ def test_the_backend_has_the_contract_and_no_verb_without_its_twin() -> None:
 
 
 def test_each_module_is_short_and_imports_point_down() -> None:
-    layers = ["errors", "contract", "airflow", "url_parts", "url", "certificates", "sources",
-              "durability", "allowed_hosts", "option_types", "settings", "limits", "resp",
-              "escapes", "keys", "references", "envelope", "sealing", "scripts", "operations",
-              "reads", "writes", "named", "payloads", "asset_payloads", "asset_state",
-              "resealing", "health", "client", "rotation", "verbs", "backend", "worker",
-              "provider", "testing", "pytest_plugin", "cli", "__main__"]  # fmt: skip
+    layers = ["errors", "scopes", "airflow", "config", "format", "operations", "client", "admin",
+              "backends", "provider", "testing", "cli", "__main__"]  # fmt: skip
     in_the_client = ["attempts", "slots", "failures", "budget", "permits", "pulse", "breaker",
                      "lookups", "connecting", "credentials", "options", "login", "patience",
                      "sentinels", "sync_link", "sync_call", "sync_lane", "sync_exchange",
@@ -109,7 +105,7 @@ def test_the_wheel_holds_the_scripts_the_types_and_the_plugin(tmp_path: Path) ->
         names = archive.namelist()
         points = next(name for name in names if name.endswith("entry_points.txt"))
         assert b"redis_state.testing.pytest_plugin" in archive.read(points)
-    scripts = [path.name for path in (resources.files("redis_state") / "lua").iterdir()]
+    scripts = [path.name for path in (resources.files("redis_state.operations") / "lua").iterdir()]
     assert all(f"redis_state/operations/lua/{script}" in names for script in scripts)
     assert "redis_state/py.typed" in names
     assert not [name for name in names if name.startswith("tests")]

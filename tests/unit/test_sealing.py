@@ -320,8 +320,8 @@ def test_the_keys_of_pages_are_kept_in_bounds() -> None:
 def test_a_library_that_is_missing_is_named(
     module: str, options: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, f"redis_state.sealing.{module}", None)
-    monkeypatch.delattr(f"redis_state.sealing.{module}")
+    monkeypatch.setitem(sys.modules, f"redis_state.format.{module}", None)
+    monkeypatch.delattr(f"redis_state.format.{module}")
     with pytest.raises(MisconfiguredError, match=f"pip install {says}"):
         sealer(**options)
 

@@ -118,7 +118,7 @@ async def test_operations_are_counted_by_verb_and_outcome(
     backend.clear(TASK)
     await backend.aclose()
     lines = statsd()
-    operations = f"af.redis_state.operations.operation.{side}"
+    operations = f"af.redis_state.operations.{side}"
     size = f"af.redis_state.bytes.{side}"
     assert counters(lines) == {
         f"{operations}.set.ok": 1,
@@ -148,7 +148,7 @@ def test_tags_go_with_the_name_where_airflow_sends_them(
     with switched_on(side):
         make().get(TASK, "missing")
         assert counters(statsd()) == {
-            f"af.redis_state.operations.operation,side={side},verb=get,outcome=absent": 1
+            f"af.redis_state.operations,side={side},verb=get,outcome=absent": 1
         }
 
 
@@ -162,7 +162,7 @@ async def test_attempts_that_are_made_again_are_counted(
         with pytest.raises(StateStoreError):
             await backend.aget(TASK, "key")
     counted = counters(statsd())
-    assert counted[f"af.redis_state.operations.operation.{side}.get.unavailable"] == 2
+    assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == 2
     assert counted[f"af.redis_state.retries.{side}"] >= 2
 
 
@@ -200,8 +200,8 @@ def test_calls_that_are_turned_away_are_counted_and_the_breaker_tells_its_state(
     counted = counters(lines)
     turned_away = counted[f"af.redis_state.turned_away.{side}"]
     assert 0 < turned_away < 10
-    assert counted[f"af.redis_state.operations.operation.{side}.get.unavailable"] == turned_away
-    assert counted[f"af.redis_state.operations.operation.{side}.get.timeout"] == 10 - turned_away
+    assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == turned_away
+    assert counted[f"af.redis_state.operations.{side}.get.timeout"] == 10 - turned_away
 
 
 def test_a_write_that_is_not_as_safe_as_asked_is_counted_as_such(
@@ -210,4 +210,4 @@ def test_a_write_that_is_not_as_safe_as_asked_is_counted_as_such(
     backend = make(durability="replicas:1", durability_timeout=0.05)
     with pytest.raises(DurabilityError):
         backend.set(TASK, "key", "1")
-    assert counters(statsd()) == {f"af.redis_state.operations.operation.{side}.set.not_durable": 1}
+    assert counters(statsd()) == {f"af.redis_state.operations.{side}.set.not_durable": 1}
