@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, RedisWorkerBackend, TaskScope, UnavailableError
-from redis_state.health import Finding, Health
+from redis_state.admin.health import Finding, Health
 from redis_state.testing import EmbeddedServer
 from tests.client.waiting import wait_for
 from tests.support import servers as known

@@ -19,7 +19,7 @@ from redis_state import (
     StateScope,
     TaskScope,
 )
-from redis_state.rotation import RotationProgress, RotationReport
+from redis_state.admin.rotation import RotationProgress, RotationReport
 from tests.sealing.conftest import FIRST, SECOND, THIRD
 from tests.support.servers import ONE_OF_EACH_FORM
 from tests.support.topologies import lanes

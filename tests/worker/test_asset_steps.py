@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend, StateStoreError
-from redis_state.operations import Operation
+from redis_state.operations.operation import Operation
 from tests.support import topologies
 from tests.support.servers import ONE_OF_EACH_FORM
 from tests.support.steps import MOST, Steps
