@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from benchmarks.markdown import table
-from redis_state.sealing import compression
+from redis_state.format import compression
 
 SIZES = (256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
 LEVELS = (1, 3, 6, 9)

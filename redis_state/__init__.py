@@ -10,8 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from redis_state.backend import RedisStateBackend
-    from redis_state.contract import AssetScope, BaseStateBackend, Entry, StateScope, TaskScope
+    from redis_state.admin.health import Finding, Health
+    from redis_state.admin.rotation import RotationProgress, RotationReport
+    from redis_state.backends.interface import BaseStateBackend
+    from redis_state.backends.server import RedisStateBackend
+    from redis_state.backends.worker import RedisWorkerBackend
+    from redis_state.config.settings import Settings
     from redis_state.errors import (
         ConflictError,
         CorruptValueError,
@@ -26,36 +30,33 @@ if TYPE_CHECKING:
         TooLargeError,
         UnavailableError,
     )
-    from redis_state.health import Finding, Health
-    from redis_state.rotation import RotationProgress, RotationReport
-    from redis_state.settings import Settings
-    from redis_state.worker import RedisWorkerBackend
+    from redis_state.scopes import AssetScope, Entry, StateScope, TaskScope
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AssetScope": "contract",
-    "BaseStateBackend": "contract",
+    "AssetScope": "scopes",
+    "BaseStateBackend": "backends.interface",
     "ConflictError": "errors",
     "CorruptValueError": "errors",
     "DurabilityError": "errors",
-    "Entry": "contract",
-    "Finding": "health",
-    "Health": "health",
+    "Entry": "scopes",
+    "Finding": "admin.health",
+    "Health": "admin.health",
     "InvalidInputError": "errors",
     "InvalidKeyError": "errors",
     "InvalidScopeError": "errors",
     "InvalidValueError": "errors",
     "MisconfiguredError": "errors",
     "OperationTimeoutError": "errors",
-    "RedisStateBackend": "backend",
-    "RedisWorkerBackend": "worker",
-    "RotationProgress": "rotation",
-    "RotationReport": "rotation",
-    "Settings": "settings",
-    "StateScope": "contract",
+    "RedisStateBackend": "backends.server",
+    "RedisWorkerBackend": "backends.worker",
+    "RotationProgress": "admin.rotation",
+    "RotationReport": "admin.rotation",
+    "Settings": "config.settings",
+    "StateScope": "scopes",
     "StateStoreError": "errors",
-    "TaskScope": "contract",
+    "TaskScope": "scopes",
     "TooLargeError": "errors",
     "UnavailableError": "errors",
 }

@@ -14,13 +14,13 @@ from dataclasses import asdict
 from typing import Any, TextIO
 
 from redis_state import __version__
-from redis_state.backend import RedisStateBackend
+from redis_state.admin.health import Health
+from redis_state.admin.rotation import RotationProgress, RotationReport
+from redis_state.backends.base import Verbs
+from redis_state.backends.server import RedisStateBackend
+from redis_state.backends.worker import RedisWorkerBackend
+from redis_state.config.url import read_credentials
 from redis_state.errors import MisconfiguredError, StateStoreError
-from redis_state.health import Health
-from redis_state.rotation import RotationProgress, RotationReport
-from redis_state.url import read_credentials
-from redis_state.verbs import Verbs
-from redis_state.worker import RedisWorkerBackend
 
 OK, FAILED, MISCONFIGURED = 0, 1, 2
 # As shells have it for Ctrl-C.

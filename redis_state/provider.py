@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from redis_state import __version__
-from redis_state.settings import SECTION, SENSITIVE, Settings
+from redis_state.config.settings import SECTION, SENSITIVE, Settings
 
 _DESCRIPTION = "A Redis and Valkey state store, with native expiry."
 _EXAMPLES = {

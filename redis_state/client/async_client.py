@@ -14,10 +14,10 @@ from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
 from redis_state.client.budget import Budget
 from redis_state.client.failures import give_up
 from redis_state.client.orphans import QUESTION, Orphans
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import PROBE, Operation
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.operations.operation import PROBE, Operation
 
 T = TypeVar("T")
 

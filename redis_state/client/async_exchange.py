@@ -11,7 +11,7 @@ from redis_state.client.failures import check
 from redis_state.client.login import Renewal, read_answers
 from redis_state.client.orphans import Orphans, closing
 from redis_state.errors import StateStoreError
-from redis_state.operations import Batch, Capabilities, Operation, Replies
+from redis_state.operations.operation import Batch, Capabilities, Operation, Replies
 
 T = TypeVar("T")
 

@@ -28,8 +28,8 @@ from redis_state.client.attempts import (
 )
 from redis_state.client.orphans import Identity
 from redis_state.client.pulse import Pulse
-from redis_state.operations import Capabilities, Replies
-from redis_state.url import Server
+from redis_state.config.url import Server
+from redis_state.operations.operation import Capabilities, Replies
 
 _READ_SIZE = 65_536
 INCOMPLETE = object()

@@ -26,10 +26,10 @@ from redis_state.client.budget import Budget, first_attempt
 from redis_state.client.login import questions, renewal
 from redis_state.client.orphans import Orphans
 from redis_state.client.pulse import Pulse
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import Operation
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.operations.operation import Operation
 
 T = TypeVar("T")
 

@@ -20,8 +20,8 @@ from redis_state.client.failures import while_connecting
 from redis_state.client.options import connection_options
 from redis_state.client.pulse import Pulse
 from redis_state.client.tls import AsyncTlsConnection
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 
 _READ_SIZE = 65_536
 # Seconds after which it is looked at again whether the server goes on.

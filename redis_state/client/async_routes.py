@@ -23,10 +23,10 @@ from redis_state.client.breaker import Observer
 from redis_state.client.budget import Budget
 from redis_state.client.failures import check, not_followed
 from redis_state.client.slots import SlotMap
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import Operation
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.operations.operation import Operation
 
 
 class Routes(Protocol):

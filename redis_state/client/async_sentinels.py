@@ -7,8 +7,8 @@ import time
 from redis_state.client import sentinels, wire
 from redis_state.client.async_opening import open_link
 from redis_state.client.attempts import AttemptError
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 
 
 class AsyncSentinels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redis_state.url import Server
+from redis_state.config.url import Server
 
 
 class AttemptError(Exception):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from redis_state.client.attempts import AttemptError, LateError, SilenceError, SplitError
 from redis_state.client.failures import give_up
+from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
-from redis_state.settings import Settings
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.25

@@ -21,7 +21,7 @@ import redis.asyncio.connection
 import redis.connection
 
 from redis_state.client.lookups import Addresses, look_up, look_up_async
-from redis_state.url import Server
+from redis_state.config.url import Server
 
 # Seconds until the next address is tried as well, at most.
 _PATIENCE = 0.25

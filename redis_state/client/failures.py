@@ -25,6 +25,7 @@ from redis_state.client.attempts import (
     UnresolvedError,
 )
 from redis_state.client.slots import read_redirection
+from redis_state.config.url import Server
 from redis_state.errors import (
     CorruptValueError,
     MisconfiguredError,
@@ -32,8 +33,7 @@ from redis_state.errors import (
     StateStoreError,
     UnavailableError,
 )
-from redis_state.operations import Capabilities, Replies, capabilities
-from redis_state.url import Server
+from redis_state.operations.operation import Capabilities, Replies, capabilities
 
 # Replies that a later attempt may not meet: on a new connection, and on the same one.
 _ELSEWHERE = ("READONLY", "MASTERDOWN", "UNBLOCKED")

@@ -11,10 +11,10 @@ from redis_state.client import orphans
 from redis_state.client.failures import check_role, read_capabilities
 from redis_state.client.options import credential_provider
 from redis_state.client.orphans import Identity, read_identity
+from redis_state.config.settings import Settings
+from redis_state.config.url import Deployment, Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import PROBE, Batch, Capabilities, Replies
-from redis_state.settings import Settings
-from redis_state.url import Deployment, Server
+from redis_state.operations.operation import PROBE, Batch, Capabilities, Replies
 
 _log = logging.getLogger(__name__)
 # Seconds until credentials are asked for again that could not be had.

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from redis_state.client.attempts import BrokenError, UnresolvedError
-from redis_state.url import Server
+from redis_state.config.url import Server
 
 # As `socket.getaddrinfo` gives them.
 Addresses: TypeAlias = list[tuple[Any, ...]]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from redis_state.client.async_client import AsyncClient
 from redis_state.client.breaker import Observer
-from redis_state.settings import Settings
+from redis_state.config.settings import Settings
 
 _numbers = count()
 

@@ -7,9 +7,9 @@ from typing import Any
 from redis.credentials import CredentialProvider
 
 from redis_state.client import credentials
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server, Tls
 from redis_state.errors import MisconfiguredError
-from redis_state.settings import Settings
-from redis_state.url import Server, Tls
 
 
 def credential_provider(settings: Settings) -> CredentialProvider | None:

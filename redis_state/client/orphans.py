@@ -12,8 +12,8 @@ import re
 from collections import deque
 from typing import Any, NamedTuple
 
-from redis_state.operations import Batch
-from redis_state.url import Server
+from redis_state.config.url import Server
+from redis_state.operations.operation import Batch
 
 # Redis 6.2 and later: which client the server takes us for.
 QUESTION = ("CLIENT", "INFO")

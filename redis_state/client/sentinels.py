@@ -6,11 +6,11 @@ from typing import Any
 
 from hiredis import ReplyError
 
-from redis_state.allowed_hosts import AllowedHosts
 from redis_state.client.attempts import AttemptError, BrokenError, StrangerError
+from redis_state.config.allowed_hosts import AllowedHosts
+from redis_state.config.url import Deployment, Server
 from redis_state.errors import MisconfiguredError
-from redis_state.operations import Batch
-from redis_state.url import Deployment, Server
+from redis_state.operations.operation import Batch
 
 # Seconds for which a server may say nothing to a question that another could answer.
 PATIENCE = 0.3

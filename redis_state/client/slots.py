@@ -8,9 +8,9 @@ from binascii import crc_hqx
 from collections.abc import Iterable
 from typing import Any
 
-from redis_state.allowed_hosts import AllowedHosts
 from redis_state.client.attempts import StrangerError
-from redis_state.url import Server
+from redis_state.config.allowed_hosts import AllowedHosts
+from redis_state.config.url import Server
 
 SLOTS = 16_384
 # Seconds in which the cluster is not asked again.

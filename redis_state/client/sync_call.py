@@ -8,7 +8,7 @@ from collections import deque
 from itertools import islice
 
 from redis_state.client.attempts import AttemptError, BrokenError
-from redis_state.operations import Replies
+from redis_state.operations.operation import Replies
 
 
 class Call:

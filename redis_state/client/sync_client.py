@@ -13,10 +13,10 @@ from redis_state.client.orphans import QUESTION, Orphans
 from redis_state.client.sync_exchange import ask, exchange
 from redis_state.client.sync_link import close_link, open_link
 from redis_state.client.sync_routes import routes
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import PROBE, Operation
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.operations.operation import PROBE, Operation
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from redis_state.client.orphans import Orphans, closing
 from redis_state.client.sync_lane import SyncLane
 from redis_state.client.sync_link import Link
 from redis_state.errors import StateStoreError
-from redis_state.operations import Batch, Capabilities, Operation, Replies
+from redis_state.operations.operation import Batch, Capabilities, Operation, Replies
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ from redis_state.client.attempts import (
 )
 from redis_state.client.sync_call import Call, move_first, withdraw
 from redis_state.client.sync_link import Link, close_link
-from redis_state.operations import Capabilities, Replies
+from redis_state.operations.operation import Capabilities, Replies
 
 # More than this takes a connection of its own: others would have to wait for it.
 _LARGEST = 65_536

@@ -22,9 +22,9 @@ from redis_state.client.orphans import Identity
 from redis_state.client.patience import Patience
 from redis_state.client.pulse import Pulse
 from redis_state.client.tls import SyncTlsConnection
-from redis_state.operations import Capabilities, Replies
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
+from redis_state.operations.operation import Capabilities, Replies
 
 _READ_SIZE = 65_536
 _INCOMPLETE = object()

@@ -26,10 +26,10 @@ from redis_state.client.pulse import Pulse
 from redis_state.client.sync_exchange import ask, exchange, renew_login
 from redis_state.client.sync_lane import SyncLane
 from redis_state.client.sync_link import Link, close_link, open_link
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import Operation
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.operations.operation import Operation
 
 T = TypeVar("T")
 

@@ -25,10 +25,10 @@ from redis_state.client.slots import SlotMap
 from redis_state.client.sync_link import close_link, open_link
 from redis_state.client.sync_node import SyncNode
 from redis_state.client.sync_sentinels import SyncSentinels
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations import Operation
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.operations.operation import Operation
 
 
 class Routes(Protocol):

@@ -16,9 +16,9 @@ from typing import Any
 import redis.asyncio.connection
 import redis.connection
 
-from redis_state.certificates import context
+from redis_state.config.tls import context
+from redis_state.config.url import Tls
 from redis_state.errors import MisconfiguredError
-from redis_state.url import Tls
 
 
 class SyncTlsConnection(redis.connection.SSLConnection):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hiredis import ReplyError, pack_command
 
-from redis_state.operations import Argument, Batch, Command, Replies, ScriptCall
+from redis_state.operations.operation import Argument, Batch, Command, Replies, ScriptCall
 
 _ASKING = b"*1\r\n$6\r\nASKING\r\n"
 

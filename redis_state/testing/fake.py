@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from hiredis import Reader, ReplyError
 
-from redis_state.backend import RedisStateBackend
+from redis_state.backends.server import RedisStateBackend
+from redis_state.config.url import Server
 from redis_state.errors import MisconfiguredError
-from redis_state.operations import Capabilities, Command, Operation, Replies, ScriptCall
-from redis_state.url import Server
+from redis_state.operations.operation import Capabilities, Command, Operation, Replies, ScriptCall
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
-from redis_state.keys import place
+from redis_state.format.layout import place
 from tests.chaos.load import Load
 from tests.support.clusters import Cluster, Migration, slot_of
 from tests.support.nodes import Node

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from redis_state.reads import Get
+from redis_state.operations.reads import Get
 from tests.chaos.soak import Report, soak
 from tests.matrix import ONE_OF_EACH_FORM
 

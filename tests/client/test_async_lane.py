@@ -17,8 +17,8 @@ from redis_state import RedisStateBackend, TaskScope
 from redis_state.client import async_opening
 from redis_state.client.async_link import AsyncLink
 from redis_state.client.attempts import BrokenError, LateError, SilenceError, UnsentError
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from tests.client.waiting import PATIENCE, reached
 from tests.support import peers
 from tests.support.inside import async_node_of

@@ -22,7 +22,6 @@ from redis_state import (
     StateStoreError,
     TaskScope,
     UnavailableError,
-    keys,
 )
 from redis_state.client import breaker as module
 from redis_state.client.attempts import (
@@ -41,10 +40,11 @@ from redis_state.client.budget import Budget
 from redis_state.client.permits import Permit
 from redis_state.client.pulse import Pulse
 from redis_state.client.sync_client import SyncClient
-from redis_state.reads import Get
-from redis_state.settings import Settings
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
+from redis_state.format import layout
+from redis_state.operations.reads import Get
 from redis_state.testing import EmbeddedServer
-from redis_state.url import Server
 from tests.client.waiting import PATIENCE, reached, wait_for
 from tests.matrix import FIELD_FORM
 from tests.support import peers, servers
@@ -670,7 +670,7 @@ def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
 
     def read(_: int) -> bool:
         try:
-            client.run(Get(keys.place("airflow", TASK), "key"))
+            client.run(Get(layout.place("airflow", TASK), "key"))
         except UnavailableError:
             return False
         return True
@@ -734,7 +734,7 @@ def cluster() -> Iterator[Cluster]:
 def scope_on(cluster: Cluster, master: Any) -> TaskScope:
     scopes = (TaskScope("dag", "run", f"task {number}") for number in range(1000))
     return next(
-        scope for scope in scopes if cluster.owner(keys.place("airflow", scope).page) is master
+        scope for scope in scopes if cluster.owner(layout.place("airflow", scope).page) is master
     )
 
 

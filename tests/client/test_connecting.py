@@ -12,8 +12,8 @@ from redis.asyncio.connection import AbstractConnection
 
 from redis_state.client.async_opening import open_link
 from redis_state.client.attempts import SilenceError
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from tests.support import peers
 
 

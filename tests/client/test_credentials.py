@@ -21,7 +21,7 @@ from redis_state import (
     UnavailableError,
 )
 from redis_state.client import credentials
-from redis_state.settings import load
+from redis_state.config.settings import load
 from tests.client.providers import SECRET, Told
 from tests.client.token_service import RIGHTS, token_service
 from tests.client.waiting import PATIENCE, reached

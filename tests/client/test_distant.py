@@ -16,8 +16,8 @@ from redis_state import RedisStateBackend, TaskScope
 from redis_state.client.async_sentinels import AsyncSentinels
 from redis_state.client.breaker import Breaker
 from redis_state.client.sync_sentinels import SyncSentinels
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
 from tests.client.crowds import Crowd
 from tests.client.waiting import PATIENCE, wait_for
 from tests.matrix import FIELD_FORM

@@ -18,9 +18,8 @@ from redis_state import (
     RedisStateBackend,
     RedisWorkerBackend,
     TaskScope,
-    keys,
-    references,
 )
+from redis_state.format import layout, references
 from tests.client.waiting import PATIENCE, reached
 from tests.matrix import FETCHED, FIELD_FORM, ON_PATH, ONE_OF_EACH_FORM
 from tests.support import servers
@@ -349,7 +348,7 @@ async def test_in_a_cluster_the_replica_of_the_slot_s_master_confirms(
 ) -> None:
     verbs, hasty = verbs_at(cluster.url, **PATIENT), verbs_at(cluster.url, **HASTY)
     scopes = [TaskScope("dag", "run", f"task {number}") for number in range(12)]
-    masters = {scope: cluster.owner(keys.place("airflow", scope).page) for scope in scopes}
+    masters = {scope: cluster.owner(layout.place("airflow", scope).page) for scope in scopes}
     assert set(masters.values()) == set(cluster.masters)
     for scope in scopes:
         await verbs.set(scope, "key", "1")

@@ -22,7 +22,7 @@ from redis_state.client.attempts import SilenceError
 from redis_state.client.budget import Budget
 from redis_state.client.slots import SlotMap
 from redis_state.client.sync_routes import ClusterRoutes
-from redis_state.settings import Settings
+from redis_state.config.settings import Settings
 from tests.matrix import FIELD_FORM
 from tests.support.inside import node_of
 from tests.support.servers import server

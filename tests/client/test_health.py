@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, RedisWorkerBackend, TaskScope, UnavailableError
-from redis_state.health import Finding, Health
+from redis_state.admin.health import Finding, Health
 from redis_state.testing import EmbeddedServer
 from tests import matrix
 from tests.client.waiting import wait_for

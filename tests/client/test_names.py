@@ -16,8 +16,8 @@ import pytest
 from redis_state import RedisStateBackend, StateStoreError, TaskScope, UnavailableError
 from redis_state.client import lookups
 from redis_state.client.attempts import UnresolvedError
+from redis_state.config.url import Server
 from redis_state.testing import EmbeddedServer
-from redis_state.url import Server
 from tests.client.waiting import reached, wait_for
 from tests.matrix import FIELD_FORM
 from tests.support import servers

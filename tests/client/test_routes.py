@@ -19,16 +19,16 @@ from redis_state import (
     RedisStateBackend,
     TaskScope,
     UnavailableError,
-    keys,
 )
 from redis_state.client import async_opening, sync_link
 from redis_state.client.attempts import SilenceError
 from redis_state.client.slots import SLOTS, SlotMap, slot_of
 from redis_state.client.sync_client import SyncClient
-from redis_state.reads import Get
-from redis_state.settings import Settings, load
+from redis_state.config.settings import Settings, load
+from redis_state.config.url import Server
+from redis_state.format import layout
+from redis_state.operations.reads import Get
 from redis_state.testing import EmbeddedServer
-from redis_state.url import Server
 from tests.matrix import FIELD_FORM
 from tests.support import peers, servers
 from tests.support.clusters import Cluster
@@ -39,7 +39,7 @@ from tests.support.replicated import SERVICE, Replicated, SentinelTrio
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")
-PAGE = keys.place("airflow", TASK).page
+PAGE = layout.place("airflow", TASK).page
 HOST = "127.0.0.1"
 # Of what is to fail, and of what is to succeed.
 BUDGET = 1.0
@@ -150,7 +150,7 @@ def test_a_page_lies_in_the_slot_that_the_server_says(cluster: Cluster) -> None:
     ]
     for payloads in (False, True):
         for scope in scopes:
-            page = keys.place("air:flow", scope, payloads=payloads).page
+            page = layout.place("air:flow", scope, payloads=payloads).page
             assert slot_of(page) == node.ask("CLUSTER", "KEYSLOT", page), page
 
 
@@ -397,7 +397,7 @@ async def test_a_node_that_hangs_costs_its_own_slots_alone(
 
 def cluster_owner(cluster: Cluster, scope: TaskScope, hung: Node) -> Node:
     """Return the master of a scope, as a node says that does not hang."""
-    slot = slot_of(keys.place("airflow", scope).page)
+    slot = slot_of(layout.place("airflow", scope).page)
     asked = next(node for node in cluster.nodes if node is not hung)
     for first, last, (_, port, *_), *_ in asked.ask("CLUSTER", "SLOTS"):
         if first <= slot <= last:
@@ -420,7 +420,7 @@ class Notes:
 async def test_the_breaker_of_a_master_that_is_no_more_does_not_stay_open(
     cluster: Cluster, fast_lane: bool
 ) -> None:
-    notes, find = Notes(), Get(keys.place("airflow", TASK), "key")
+    notes, find = Notes(), Get(layout.place("airflow", TASK), "key")
     client = SyncClient(Settings(url=SecretStr(cluster.url), fast_lane=fast_lane), notes)
     client.run(find)
     routes: Any = client._routes

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
-from redis_state.health import Finding
+from redis_state.admin.health import Finding
 from tests.support.replicated import SentinelTrio
 from tests.support.rights import PASSWORD, documented
 from tests.support.topologies import Deployments

@@ -13,9 +13,9 @@ from redis_state import RedisStateBackend, TaskScope
 from redis_state.client import sync_link
 from redis_state.client.attempts import LateError, SilenceError, UnsentError
 from redis_state.client.sync_lane import SyncLane
-from redis_state.operations import Capabilities
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
+from redis_state.operations.operation import Capabilities
 from tests.client.waiting import PATIENCE, on_the_lane, queued, wait_for
 from tests.support import peers
 from tests.support.peers import Parrot

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
-from redis_state.keys import PAGES
+from redis_state.format.layout import PAGES
 from tests.support.verbs import Verbs
 
 TASK = ("dag", "run", "task")

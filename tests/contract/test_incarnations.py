@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
-from redis_state.airflow.sessions import NOTES
+from redis_state.airflow.run_identity import NOTES
 from tests.support.verbs import Verbs
 
 TASKS = [TaskScope("dag", "run", "task"), TaskScope("dag", "run", "task", 3)]

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from redis_state import StateScope, TaskScope, keys
+from redis_state import StateScope, TaskScope
+from redis_state.format import layout
 from tests.matrix import SERVERS, TOPOLOGIES
 from tests.support.verbs import Verbs
 from tests.support.waiting import passed_by
@@ -128,7 +129,7 @@ async def test_what_one_seals_anew_stays_plain_for_the_others(
 ) -> None:
     await fill(airflows, scope)
     before = await state(airflows, scope)
-    pages = {ending: keys.place(namespace + ending, scope).page for ending in ENDINGS}
+    pages = {ending: layout.place(namespace + ending, scope).page for ending in ENDINGS}
     bytes_before = {ending: raw.hgetall(page) for ending, page in pages.items()}
     key = base64.urlsafe_b64encode(os.urandom(32)).decode()
     for ending in ("", ":t"):

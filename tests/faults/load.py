@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 from redis_state import RedisStateBackend, StateScope, StateStoreError, TaskScope
-from redis_state.keys import place
+from redis_state.format.layout import place
 from tests.faults.history import (
     OK,
     READ,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
-from redis_state.keys import place
+from redis_state.format.layout import place
 from tests.matrix import ONE_OF_EACH_FORM
 from tests.support.clusters import Cluster, Migration, slot_of
 from tests.support.verbs import Verbs

@@ -11,12 +11,12 @@ import atheris  # type: ignore[import-untyped]  # in an environment of its own
 
 # What is imported here is instrumented, so nothing may have imported the library before.
 with atheris.instrument_imports(include=["redis_state"]):
-    from redis_state.airflow import configuration
+    from redis_state.airflow import config
     from tests.fuzz.targets import TARGETS
 
 
 # There is no Airflow here, and to look for it everywhere takes longer than to read a URL.
-configuration.configuration = lambda: None
+config.configuration = lambda: None
 
 
 def fuzz(target: str, *options: str) -> None:

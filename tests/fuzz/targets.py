@@ -17,13 +17,15 @@ from uuid import UUID
 from hiredis import ReplyError
 from pydantic import SecretStr
 
-from redis_state import envelope, escapes, keys, references, settings, worker
+from redis_state.backends import worker
 from redis_state.client import failures
-from redis_state.contract import AssetScope, StateScope, TaskScope
+from redis_state.config import settings
+from redis_state.config.url import read_url
 from redis_state.errors import CorruptValueError, MisconfiguredError
-from redis_state.sealing.keyring import read_secrets
-from redis_state.sealing.sealer import Sealer
-from redis_state.url import read_url
+from redis_state.format import envelope, escapes, layout, references
+from redis_state.format.codec import Sealer
+from redis_state.format.keyring import read_secrets
+from redis_state.scopes import AssetScope, StateScope, TaskScope
 
 # Where it stands, it is a password, or a part of one.
 SECRET = "pLaNtEd"
@@ -41,7 +43,7 @@ _SEALER = Sealer(
     )
 )
 _WITHOUT_KEYS = Sealer(settings.Settings(max_value_bytes=_LIMIT))
-_PLACE = keys.Place("n:t:{d/r/t}:3", "3:")
+_PLACE = layout.Place("n:t:{d/r/t}:3", "3:")
 
 
 def text_of(data: bytes) -> str:
@@ -143,11 +145,11 @@ def places(data: bytes) -> None:
     assert (here == there) is (first == second)
     for (namespace, scope, key, payloads), (page, field) in ((first, here), (second, there)):
         assert page.isascii()
-        assert field != keys.SUMMARY
-        assert keys.parse(namespace, page, field) == (scope, key)
+        assert field != layout.SUMMARY
+        assert layout.parse(namespace, page, field) == (scope, key)
         for other in (first[0], second[0]):
-            assert other == namespace or keys.parse(other, page, field) is None
-        assert keys.is_task(scope) is (page.decode() in _all_pages(namespace, scope, payloads))
+            assert other == namespace or layout.parse(other, page, field) is None
+        assert layout.is_task(scope) is (page.decode() in _all_pages(namespace, scope, payloads))
     names = parts[2], parts[_ENTRY + 2]
     escaped = [escapes.escape(name) for name in names]
     assert [escapes.unescape(text) for text in escaped] == list(names)
@@ -158,10 +160,10 @@ def foreign_keys(data: bytes) -> None:
     """Read any key and field of a server."""
     page, _, field = data.partition(SEPARATOR.encode())
     for namespace in ("n", "n:t", "n:t:{", ""):
-        found = keys.parse(namespace, page, field)
+        found = layout.parse(namespace, page, field)
         if found is not None:
             scope, key = found
-            place = keys.place(namespace, scope)
+            place = layout.place(namespace, scope)
             assert place.key(place.field(key)) == key
 
 
@@ -260,9 +262,9 @@ def _entry(parts: list[str]) -> tuple[str, StateScope, str, bool]:
 
 
 def _address(namespace: str, scope: StateScope, key: str, payloads: bool) -> tuple[bytes, bytes]:
-    found = keys.place(namespace, scope, payloads=payloads)
+    found = layout.place(namespace, scope, payloads=payloads)
     return found.page.encode(), found.field(key)
 
 
 def _all_pages(namespace: str, scope: StateScope, payloads: bool) -> list[str]:
-    return keys.task_pages(namespace, scope, payloads=payloads) if keys.is_task(scope) else []
+    return layout.task_pages(namespace, scope, payloads=payloads) if layout.is_task(scope) else []

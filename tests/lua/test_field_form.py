@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.keys import SUMMARY
-from redis_state.operations import Capabilities
+from redis_state.format.layout import SUMMARY
+from redis_state.operations.operation import Capabilities
 from tests.matrix import FIELD_EXPIRY, SERVERS
 from tests.support.inside import node_of
 from tests.support.lapsing import lapse

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from redis_state.envelope import now, seal
-from redis_state.keys import SUMMARY
+from redis_state.format.envelope import now, seal
+from redis_state.format.layout import SUMMARY
 from redis_state.testing import EmbeddedServer
 from tests.matrix import FIELD_FORM
 from tests.support.leaks import check_leaks

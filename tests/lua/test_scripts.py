@@ -9,9 +9,10 @@ from importlib import resources
 
 import redis
 
-from redis_state import RedisStateBackend, TaskScope, scripts
-from redis_state.keys import PAGES, place
-from redis_state.scripts import Script
+from redis_state import RedisStateBackend, TaskScope
+from redis_state.format.layout import PAGES, place
+from redis_state.operations import scripts
+from redis_state.operations.scripts import Script
 from tests.support.verbs import Verbs
 
 MAPPED = TaskScope("dag", "run", "task", 5)

@@ -18,7 +18,7 @@ from redis_state import (
     RedisWorkerBackend,
     TaskScope,
 )
-from redis_state.references import refer
+from redis_state.format.references import refer
 from tests.sealing.conftest import FIRST, SECOND
 from tests.support.verbs import COLOURS, Verbs
 

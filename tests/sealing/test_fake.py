@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redis_state import TaskScope
-from redis_state.rotation import RotationReport
+from redis_state.admin.rotation import RotationReport
 from redis_state.testing import fake_backend
 from tests.sealing.conftest import FIRST
 

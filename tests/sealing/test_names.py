@@ -20,10 +20,10 @@ from redis_state import (
     RedisWorkerBackend,
     TaskScope,
 )
-from redis_state.keys import Place
-from redis_state.rotation import RotationReport
-from redis_state.sealing.keyring import Keyring
-from redis_state.sealing.names import Names
+from redis_state.admin.rotation import RotationReport
+from redis_state.format.keyring import Keyring
+from redis_state.format.layout import Place
+from redis_state.format.names import Names
 from tests.sealing.conftest import FIRST, SECOND
 from tests.support.verbs import COLOURS, Verbs
 

@@ -19,7 +19,7 @@ from redis_state import (
     StateScope,
     TaskScope,
 )
-from redis_state.rotation import RotationProgress, RotationReport
+from redis_state.admin.rotation import RotationProgress, RotationReport
 from tests.matrix import ONE_OF_EACH_FORM, TOPOLOGIES
 from tests.sealing.conftest import FIRST, SECOND, THIRD
 from tests.support.verbs import COLOURS

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from redis_state import AssetScope, UnavailableError, keys, rotation
-from redis_state.operations import Operation
+from redis_state import AssetScope, UnavailableError
+from redis_state.admin import rotation
+from redis_state.admin.rotation import Rotation, RotationReport, arun, run
+from redis_state.config.settings import Settings
+from redis_state.format import layout
+from redis_state.format.codec import Sealer
+from redis_state.operations.operation import Operation
+from redis_state.operations.reencrypt import Replace
 from redis_state.provider import get_provider_info
-from redis_state.resealing import Replace
-from redis_state.rotation import Rotation, RotationReport, arun, run
-from redis_state.sealing.sealer import Sealer
-from redis_state.settings import Settings
 from redis_state.testing import fake_backend
 from tests.sealing.conftest import FIRST, SECOND
 from tests.support.verbs import COLOURS
@@ -99,10 +101,10 @@ async def test_a_value_that_is_never_the_one_that_was_read_is_left_and_reported(
 @pytest.mark.parametrize(
     ("page", "field", "place"),
     [
-        (b"ns:a:{id:7}", b"key", keys.Place("ns:a:{id:7}")),
-        (b"ns:aw:{name:x}", b"\xb2\xff", keys.Place("ns:aw:{name:x}")),
-        (b"ns:t:{d/r/t}:3", b"131:key", keys.Place("ns:t:{d/r/t}:3", "131:")),
-        (b"ns:tw:{d/r/t}:-1", b"131:key", keys.Place("ns:tw:{d/r/t}:-1")),
+        (b"ns:a:{id:7}", b"key", layout.Place("ns:a:{id:7}")),
+        (b"ns:aw:{name:x}", b"\xb2\xff", layout.Place("ns:aw:{name:x}")),
+        (b"ns:t:{d/r/t}:3", b"131:key", layout.Place("ns:t:{d/r/t}:3", "131:")),
+        (b"ns:tw:{d/r/t}:-1", b"131:key", layout.Place("ns:tw:{d/r/t}:-1")),
         (b"ns:t:{d/r/t}:3", b"4:key", None),
         (b"ns:t:{d/r/t}:3", b"03:key", None),
         (b"ns:t:{d/r/t}:3", b"no index", None),
@@ -115,7 +117,7 @@ async def test_a_value_that_is_never_the_one_that_was_read_is_left_and_reported(
     ],
 )
 def test_a_field_has_one_place_or_none(page: bytes, field: bytes, place: Any) -> None:
-    assert keys.locate("ns", page, field) == place
+    assert layout.locate("ns", page, field) == place
 
 
 def test_the_keys_are_an_option_that_airflow_hides() -> None:

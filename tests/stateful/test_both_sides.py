@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import settings
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-from redis_state import AssetScope, RedisWorkerBackend, StateScope, references
+from redis_state import AssetScope, RedisWorkerBackend, StateScope
+from redis_state.format import references
 from tests.stateful.test_model import StoreMachine, keys, lives, scopes, values
 from tests.support.waiting import PATIENT
 

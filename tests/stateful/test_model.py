@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from redis_state import AssetScope, RedisStateBackend, StateScope, TaskScope
-from redis_state.operations import Capabilities
+from redis_state.operations.operation import Capabilities
 from redis_state.testing import EmbeddedServer
 from tests.support.inside import node_of
 from tests.support.leaks import check_leaks

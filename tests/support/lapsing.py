@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from redis_state.keys import SUMMARY
+from redis_state.format.layout import SUMMARY
 
 _EXPIRES_AT = slice(7, 15)
 

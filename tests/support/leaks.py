@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from redis_state import envelope, keys
+from redis_state.format import envelope, layout
 
 _NATIVE_LIMIT = 2**46
 # The scripts read two clocks.
@@ -20,17 +20,19 @@ def check_leaks(client: redis.Redis, namespace: str, *, field_form: bool) -> Non
         deadlines = {
             field: _native_deadline(envelope.read_header(raw, repr(page), repr(field)).expires_at)
             for field, raw in fields.items()
-            if field != keys.SUMMARY
+            if field != layout.SUMMARY
         }
         for field in deadlines:
-            place = keys.locate(namespace, page, field)
+            place = layout.locate(namespace, page, field)
             assert place, f"{page!r} {field!r} has no place"
-            if not field.removeprefix(place.prefix.encode()).startswith(keys.SEALED_NAME):
-                assert keys.parse(namespace, page, field), f"{page!r} {field!r} cannot be read back"
+            if not field.removeprefix(place.prefix.encode()).startswith(layout.SEALED_NAME):
+                assert layout.parse(namespace, page, field), (
+                    f"{page!r} {field!r} cannot be read back"
+                )
         if field_form:
-            _check_fields(client, page, deadlines, summary=fields.get(keys.SUMMARY))
+            _check_fields(client, page, deadlines, summary=fields.get(layout.SUMMARY))
         else:
-            _check_page(client, page, deadlines, summary=fields.get(keys.SUMMARY))
+            _check_page(client, page, deadlines, summary=fields.get(layout.SUMMARY))
 
 
 def _check_fields(

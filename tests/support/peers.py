@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from hiredis import Reader
 
-from redis_state import envelope
+from redis_state.format import envelope
 
 Command = list[bytes]
 

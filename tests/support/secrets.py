@@ -19,9 +19,9 @@ from weakref import WeakSet
 
 import pytest
 
+from redis_state.backends.base import Verbs
+from redis_state.config.settings import SENSITIVE, Settings
 from redis_state.errors import StateStoreError
-from redis_state.settings import SENSITIVE, Settings
-from redis_state.verbs import Verbs
 
 # A shorter one would be found by chance, in any text.
 _SHORTEST = 8

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 from hiredis import Reader
 
-from redis_state.operations import Capabilities, Operation, ScriptCall
+from redis_state.operations.operation import Capabilities, Operation, ScriptCall
 
 MOST = 1000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from redis_state import MisconfiguredError
+from redis_state.config.settings import Settings, load
+from redis_state.config.url import Server
 from redis_state.provider import get_provider_info
-from redis_state.settings import Settings, load
-from redis_state.url import Server
 
 
 def admits(allowed: str | None, host: str, url: str = "redis+cluster://seed.example") -> bool:

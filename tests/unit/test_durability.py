@@ -10,9 +10,9 @@ import pytest
 
 from redis_state import DurabilityError, MisconfiguredError, UnavailableError
 from redis_state.client.budget import Budget
-from redis_state.durability import Durability, read_durability
-from redis_state.operations import Batch, Capabilities, Durable, Operation, Replies
-from redis_state.settings import Settings, load
+from redis_state.config.durability import Durability, read_durability
+from redis_state.config.settings import Settings, load
+from redis_state.operations.operation import Batch, Capabilities, Durable, Operation, Replies
 
 ABLE = Capabilities(field_expiry=True, hsetex=True)
 TWO_REPLICAS = Durability(2, disk=False, seconds=0.5)

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from redis_state import CorruptValueError
-from redis_state.envelope import (
+from redis_state.format.envelope import (
     FORMAT,
     NEVER,
     UNKNOWN,

@@ -14,13 +14,14 @@ from hiredis import ReplyError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_state import MisconfiguredError, StateStoreError, UnavailableError, scripts
-from redis_state.health import Finding, Health, rights
-from redis_state.health.examination import check
-from redis_state.health.questions import BEATS
-from redis_state.operations import Capabilities, Operation
-from redis_state.settings import Settings
-from redis_state.url import Server
+from redis_state import MisconfiguredError, StateStoreError, UnavailableError
+from redis_state.admin.health import Finding, Health, permissions
+from redis_state.admin.health.check import check
+from redis_state.admin.health.probes import BEATS
+from redis_state.config.settings import Settings
+from redis_state.config.url import Server
+from redis_state.operations import scripts
+from redis_state.operations.operation import Capabilities, Operation
 
 HERE = Server("here", 6379)
 THERE = Server("10.0.0.2", 6380)
@@ -399,7 +400,7 @@ def test_what_an_option_needs_is_looked_for(options: dict[str, Any], right: str)
 @pytest.mark.parametrize("fields", [True, False])
 def test_no_command_of_the_scripts_is_forgotten(fields: bool) -> None:
     able = Capabilities(field_expiry=fields, hsetex=fields)
-    looked_for = {right.command for right in rights.needed(Settings(), able, worker=False)}
+    looked_for = {right.command for right in permissions.needed(Settings(), able, worker=False)}
     form = "FIELD_" if fields else "HASH_"
     for name, script in vars(scripts).items():
         # Rotation needs more, of whoever rotates.

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from redis_state import AssetScope, InvalidScopeError, StateScope, TaskScope
-from redis_state.contract import ZERO_REGION
-from redis_state.keys import PAGES, SUMMARY, parse, place, task_pages
+from redis_state.format.layout import PAGES, SUMMARY, parse, place, task_pages
+from redis_state.scopes import ZERO_REGION
 
 # The characters that keys are built from come up often, and lone surrogates too.
 names = st.text(st.one_of(st.sampled_from("/:{}%-01\0 \r\n_"), st.characters()), max_size=12)

@@ -7,9 +7,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from redis_state import AssetScope, MisconfiguredError, StateScope, TaskScope
-from redis_state.contract import ZERO_REGION
-from redis_state.keys import PAGES, parse, place, task_pages
-from redis_state.settings import load
+from redis_state.config.settings import load
+from redis_state.format.layout import PAGES, parse, place, task_pages
+from redis_state.scopes import ZERO_REGION
 
 # Few letters, which keys are built from as well: so that one is often the beginning of another.
 namespaces = st.text("at:w", min_size=1, max_size=4)

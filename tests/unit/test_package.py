@@ -41,7 +41,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_importing_the_package_or_its_plugin_imports_nothing_heavy() -> None:
     code = (
-        "import sys, redis_state, redis_state.pytest_plugin;"
+        "import sys, redis_state, redis_state.testing.pytest_plugin;"
         "print([name for name in ('airflow', 'redis', 'pydantic') if name in sys.modules])"
     )
     shown = subprocess.check_output([sys.executable, "-c", code], text=True)
@@ -67,12 +67,8 @@ def test_the_backend_has_the_contract_and_no_verb_without_its_twin() -> None:
 
 
 def test_each_module_is_short_and_imports_point_down() -> None:
-    layers = ["errors", "contract", "airflow", "url_parts", "url", "certificates", "sources",
-              "durability", "allowed_hosts", "option_types", "settings", "limits", "resp",
-              "escapes", "keys", "references", "envelope", "sealing", "scripts", "operations",
-              "reads", "writes", "named", "payloads", "asset_payloads", "asset_state",
-              "resealing", "health", "client", "rotation", "verbs", "backend", "worker",
-              "provider", "testing", "pytest_plugin", "cli", "__main__"]  # fmt: skip
+    layers = ["errors", "scopes", "airflow", "config", "format", "operations", "client", "admin",
+              "backends", "provider", "testing", "cli", "__main__"]  # fmt: skip
     in_the_client = ["attempts", "slots", "failures", "budget", "permits", "pulse", "breaker",
                      "lookups", "connecting", "credentials", "options", "login", "patience",
                      "sentinels", "sync_link", "sync_call", "sync_lane", "sync_exchange",
@@ -108,9 +104,9 @@ def test_the_wheel_holds_the_scripts_the_types_and_the_plugin(tmp_path: Path) ->
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         points = next(name for name in names if name.endswith("entry_points.txt"))
-        assert b"redis_state.pytest_plugin" in archive.read(points)
-    scripts = [path.name for path in (resources.files("redis_state") / "lua").iterdir()]
-    assert all(f"redis_state/lua/{script}" in names for script in scripts)
+        assert b"redis_state.testing.pytest_plugin" in archive.read(points)
+    scripts = [path.name for path in (resources.files("redis_state.operations") / "lua").iterdir()]
+    assert all(f"redis_state/operations/lua/{script}" in names for script in scripts)
     assert "redis_state/py.typed" in names
     assert not [name for name in names if name.startswith("tests")]
 

@@ -6,7 +6,7 @@ from hiredis import pack_command
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from redis_state import resp
+from redis_state.format import resp
 
 # Long and short ones, and all that could be taken for the syntax around it.
 parts = st.one_of(st.binary(max_size=40), st.sampled_from([b"", b"\r\n", b"%b%d", b"x" * 1000]))

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_state import CorruptValueError, MisconfiguredError, RedisStateBackend, envelope
-from redis_state.keys import Place
-from redis_state.references import refer
-from redis_state.sealing import compression
-from redis_state.sealing.keyring import _MOST_PAGES, MasterKey
-from redis_state.sealing.sealer import Sealer
-from redis_state.settings import Settings
+from redis_state import CorruptValueError, MisconfiguredError, RedisStateBackend
+from redis_state.config.settings import Settings
+from redis_state.format import compression, envelope
+from redis_state.format.codec import Sealer
+from redis_state.format.keyring import _MOST_PAGES, MasterKey
+from redis_state.format.layout import Place
+from redis_state.format.references import refer
 from tests.unit.frames import frame, raw_block, rle_block, skippable
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_sealed.json").read_text())
@@ -320,8 +320,8 @@ def test_the_keys_of_pages_are_kept_in_bounds() -> None:
 def test_a_library_that_is_missing_is_named(
     module: str, options: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, f"redis_state.sealing.{module}", None)
-    monkeypatch.delattr(f"redis_state.sealing.{module}")
+    monkeypatch.setitem(sys.modules, f"redis_state.format.{module}", None)
+    monkeypatch.delattr(f"redis_state.format.{module}")
     with pytest.raises(MisconfiguredError, match=f"pip install {says}"):
         sealer(**options)
 
@@ -330,7 +330,7 @@ def test_a_compressed_value_names_the_library_that_reading_it_needs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     raw = sealed(COMPRESSING, "x" * 100)
-    monkeypatch.setitem(sys.modules, "redis_state.sealing.compression", None)
-    monkeypatch.delattr("redis_state.sealing.compression")
+    monkeypatch.setitem(sys.modules, "redis_state.format.compression", None)
+    monkeypatch.delattr("redis_state.format.compression")
     with pytest.raises(MisconfiguredError, match="pip install backports.zstd"):
         opened(sealer(), raw)

@@ -16,7 +16,7 @@ from redis_state import (
     UnavailableError,
 )
 from redis_state.client.sync_client import SyncClient
-from redis_state.settings import load
+from redis_state.config.settings import load
 from tests.support.secrets import WATCH, secret
 
 LOG = logging.getLogger("redis_state.anything")

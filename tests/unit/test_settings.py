@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from redis_state import MisconfiguredError, RedisStateBackend, Settings
-from redis_state.settings import SENSITIVE, load
-from redis_state.url import Deployment, Server
+from redis_state.config.settings import SENSITIVE, load
+from redis_state.config.url import Deployment, Server
 
 SECRET = "hunter2-very-secret"
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hiredis import ReplyError
 
-from redis_state.allowed_hosts import read_allowed
 from redis_state.client import slots
 from redis_state.client.attempts import BrokenError, RedirectedError, SplitError
 from redis_state.client.failures import check
 from redis_state.client.slots import SLOTS, News, SlotMap, read_redirection, read_slots
-from redis_state.url import Server
+from redis_state.config.allowed_hosts import read_allowed
+from redis_state.config.url import Server
 
 ALL = read_allowed(None)
 ASKED = Server("asked.example", 7000)

@@ -10,8 +10,8 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from redis_state import MisconfiguredError
-from redis_state.settings import load
-from redis_state.url import Deployment, Server, Tls, read_credentials, read_url
+from redis_state.config.settings import load
+from redis_state.config.url import Deployment, Server, Tls, read_credentials, read_url
 
 SECRET = "hunter2-very-secret"
 

@@ -80,6 +80,22 @@ def test_the_steps_of_a_call_are_shown_from_the_wire_to_the_verb() -> None:
     assert steps[half:] == [*steps[:half][:-1], "`set`"]
 
 
+def test_two_checkouts_are_compared_call_by_call() -> None:
+    options = ["--minutes=0", "--calls=40"]
+    command = [sys.executable, "-m", "benchmarks.compare", str(ROOT), *options]
+    shown = subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.DEVNULL)
+    cells = [line.split("|")[1].strip() for line in shown.splitlines() if "µs" in line]
+    assert cells == ["set with expiry", "get", "40 threads", "100 tasks"]
+    assert "2 rounds." in shown
+
+
+def test_what_is_no_checkout_is_not_compared(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.compare", str(tmp_path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert f"{tmp_path} is no checkout: it has no redis_state/" in run.stderr
+
+
 def test_a_chapter_says_whom_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "lack", lambda: "there is no PostgreSQL here")
     assert execution_api.missing(effort.FULL) == {

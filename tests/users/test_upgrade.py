@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from redis_state import AssetScope, RedisStateBackend, StateScope, TaskScope, keys
+from redis_state import AssetScope, RedisStateBackend, StateScope, TaskScope
+from redis_state.format import layout
 from tests.support.older_version import OlderVersion, UnreadableError
 from tests.support.verbs import Verbs
 from tests.support.waiting import passed_by
@@ -55,7 +56,7 @@ async def pass_(delta: timedelta) -> None:
 async def test_every_envelope_that_an_older_version_has_written_is_read(
     raw: Any, namespace: str, backend: RedisStateBackend, golden: dict[str, Any]
 ) -> None:
-    page = keys.place(namespace, TASK)
+    page = layout.place(namespace, TASK)
     raw.hset(page.page, page.field("key"), bytes.fromhex(golden["bytes"]))
     is_over = 0 < golden["expires_at"] < time.time_ns() // 1000
     assert backend.get(TASK, "key") == (None if is_over else golden["text"])

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from redis_state import MisconfiguredError, RedisStateBackend, RedisWorkerBackend
+from redis_state.config.settings import SENSITIVE, Settings, load
+from redis_state.config.url import Tls
 from redis_state.provider import get_provider_info
-from redis_state.settings import SENSITIVE, Settings, load
-from redis_state.url import Tls
 from tests.with_airflow.conftest import HAS_CORE
 
 SECRET = "s3cr3t-of-the-connection"

@@ -19,7 +19,7 @@ from redis_state import (
     RedisWorkerBackend,
 )
 from redis_state.airflow.bases import airflow_bases
-from redis_state.settings import load
+from redis_state.config.settings import load
 from tests.support.verbs import Verbs
 from tests.with_airflow.conftest import FAMILIES, HAS_CORE
 

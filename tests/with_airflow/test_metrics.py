@@ -20,7 +20,7 @@ from redis_state import (
     TaskScope,
     TooLargeError,
 )
-from redis_state.airflow.statistics import size_of
+from redis_state.airflow.metrics import size_of
 from redis_state.testing import EmbeddedServer
 from tests.support.freezing import frozen
 from tests.support.peers import hang_up, listener

@@ -22,7 +22,7 @@ from redis_state import (
     TooLargeError,
     UnavailableError,
 )
-from redis_state.airflow.responses import answered
+from redis_state.airflow.http_errors import answered
 from tests.with_airflow.conftest import HAS_CORE
 
 ANSWERS = {
@@ -73,7 +73,8 @@ if HAS_CORE:
 
 def test_without_fastapi_an_error_stays_what_it_is() -> None:
     code = (
-        "import sys; from redis_state import *; from redis_state.airflow.responses import answered;"
+        "import sys; from redis_state import *;"
+        "from redis_state.airflow.http_errors import answered;"
         "error = InvalidKeyError('x'); assert answered(error) is error;"
         "assert 'fastapi' not in sys.modules"
     )

@@ -15,9 +15,9 @@ from redis_state import (
     RedisStateBackend,
     RedisWorkerBackend,
     TaskScope,
-    references,
 )
 from redis_state.airflow import assets
+from redis_state.format import references
 from tests.matrix import ONE_OF_EACH_FORM
 from tests.support.verbs import Verbs
 

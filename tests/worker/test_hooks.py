@@ -27,8 +27,8 @@ from redis_state import (
     TaskScope,
     TooLargeError,
     UnavailableError,
-    references,
 )
+from redis_state.format import references
 from redis_state.testing import EmbeddedServer
 from tests.matrix import FIELD_FORM
 from tests.support.waiting import PATIENT

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import redis
 
-from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend, envelope, references
-from redis_state.keys import place
+from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend
+from redis_state.format import envelope, references
+from redis_state.format.layout import place
 from tests.matrix import ONE_OF_EACH_FORM
 from tests.support import topologies
 from tests.support.steps import Steps

@@ -22,7 +22,7 @@ from redis_state import (
     StateScope,
     TaskScope,
 )
-from redis_state.contract import ZERO_REGION
+from redis_state.scopes import ZERO_REGION
 from tests.support.verbs import Verbs
 from tests.support.waiting import PATIENT
 

@@ -10,8 +10,9 @@ import pytest
 import redis
 from airflow.sdk.api.client import ServerResponseError
 
-from redis_state import AssetScope, keys
-from redis_state.envelope import unseal
+from redis_state import AssetScope
+from redis_state.format import layout
+from redis_state.format.envelope import unseal
 from tests.with_airflow.server.airflow_home import NAMESPACE
 from tests.with_airflow.server.metadata import Asset, Instance, Metadata
 from tests.with_airflow.server.tasks import JSON, MISSING, AssetStore, Task
@@ -44,7 +45,7 @@ def test_a_value_comes_back_as_it_was(
 ) -> None:
     task.on(asset).set("key", value)
     assert json.dumps(task.on(asset).get("key")) == json.dumps(value)
-    place = keys.place(NAMESPACE, AssetScope(asset_id=asset.id))
+    place = layout.place(NAMESPACE, AssetScope(asset_id=asset.id))
     raw: Any = plain.hget(place.page, "key")
     assert unseal(raw, place.page, "key").text == json.dumps(value)
 
@@ -139,7 +140,7 @@ def test_a_task_and_an_asset_share_no_key(task: Task, asset: Asset) -> None:
 
 def test_the_value_of_an_asset_never_expires(task: Task, asset: Asset, plain: redis.Redis) -> None:
     task.on(asset).set("watermark", 1)
-    place = keys.place(NAMESPACE, AssetScope(asset_id=asset.id))
+    place = layout.place(NAMESPACE, AssetScope(asset_id=asset.id))
     expiry = plain.execute_command("HPEXPIRETIME", place.page, "FIELDS", 1, "watermark")
     assert expiry == [-1]
     assert plain.pttl(place.page) == -1

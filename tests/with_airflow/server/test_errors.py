@@ -17,7 +17,8 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.context import AssetStateStoreAccessor, TaskStateStoreAccessor
 from tenacity import stop_after_attempt, wait_none
 
-from redis_state import AssetScope, keys
+from redis_state import AssetScope
+from redis_state.format import layout
 from redis_state.testing import EmbeddedServer
 from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
 from tests.with_airflow.server.metadata import Asset, Metadata
@@ -62,7 +63,7 @@ def away(server: EmbeddedServer) -> Iterator[None]:
 
 
 def spoil(plain: redis.Redis, scope: Any, key: str) -> None:
-    place = keys.place(NAMESPACE, scope)
+    place = layout.place(NAMESPACE, scope)
     plain.hset(place.page, place.field(key), b"no envelope")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from redis_state import keys
+from redis_state.format import layout
 from tests.support.waiting import wait_for
 from tests.with_airflow.server.airflow_home import NAMESPACE
 from tests.with_airflow.server.tasks import MISSING, Task
@@ -21,7 +21,7 @@ NEPAL = timezone(timedelta(hours=5, minutes=45))
 
 def native_deadline(plain: redis.Redis, task: Task, key: str) -> int:
     """Ask Redis when it drops a value: milliseconds since 1970, PERMANENT or ABSENT."""
-    place = keys.place(NAMESPACE, task.instance.scope)
+    place = layout.place(NAMESPACE, task.instance.scope)
     answer: Any = plain.execute_command("HPEXPIRETIME", place.page, "FIELDS", 1, place.field(key))
     return int(answer[0]) if answer else ABSENT
 

@@ -14,7 +14,7 @@ from airflow.state import BaseStoreBackend
 from sqlalchemy import event, select
 
 from redis_state import RedisStateBackend
-from redis_state.airflow import sessions
+from redis_state.airflow import run_identity
 from tests.with_airflow.server.airflow_home import Home
 from tests.with_airflow.server.inside import InsideServer, inside_server, use
 from tests.with_airflow.server.metadata import Asset, Metadata
@@ -122,8 +122,8 @@ def test_the_first_request_of_a_process_alone_asks_the_database_for_the_run(
 ) -> None:
     task = inside()
     use(monkeypatch, None)
-    sessions.watch_runs()
-    event.remove(DagRun, "load", sessions._note)
+    run_identity.watch_runs()
+    event.remove(DagRun, "load", run_identity._note)
     with server.queries() as first:
         task.set("key", 1)
     with server.queries() as second:
@@ -136,7 +136,7 @@ def test_a_session_that_holds_the_run_is_not_asked_for_it(
     inside: Callable[..., Task], server: InsideServer, metadata: Metadata, home: Home
 ) -> None:
     backend = RedisStateBackend(url=home.redis_url)
-    event.remove(DagRun, "load", sessions._note)
+    event.remove(DagRun, "load", run_identity._note)
     scope = inside().instance.scope
     with metadata.sessions() as session:
         runs = select(DagRun).where(DagRun.dag_id == scope.dag_id)
@@ -147,7 +147,7 @@ def test_a_session_that_holds_the_run_is_not_asked_for_it(
     assert queries == []
     assert backend.entries(scope).keys() == {"key"}
     with metadata.sessions() as session:
-        session.info[sessions.NOTES] = {(scope.dag_id, scope.run_id): 1}
+        session.info[run_identity.NOTES] = {(scope.dag_id, scope.run_id): 1}
         assert backend.get(scope, "key", session=session) is None
     backend.close()
 

@@ -22,7 +22,7 @@ from airflow.sdk.execution_time.context import (
 from airflow.sdk.state import TaskScope
 from pydantic import ValidationError
 
-from redis_state import keys
+from redis_state.format import layout
 from tests.with_airflow.server.airflow_home import NAMESPACE
 from tests.with_airflow.server.metadata import Asset, Metadata
 from tests.with_airflow.server.supervision import supervised
@@ -49,7 +49,7 @@ def supervision(task: Task) -> Iterator[None]:
 
 def lifetime(plain: redis.Redis, task: Task, key: str) -> timedelta | None:
     """Ask Redis how long it will keep a value; None for ever."""
-    place = keys.place(NAMESPACE, task.instance.scope)
+    place = layout.place(NAMESPACE, task.instance.scope)
     (deadline,) = plain.execute_command("HPEXPIRETIME", place.page, "FIELDS", 1, place.field(key))
     if deadline == -1:
         return None

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import redis
 
-from redis_state import keys
-from redis_state.envelope import unseal
+from redis_state.format import layout
+from redis_state.format.envelope import unseal
 from tests.with_airflow.server.airflow_home import NAMESPACE
 from tests.with_airflow.server.metadata import Instance, Metadata
 from tests.with_airflow.server.tasks import JSON, MISSING, Task
@@ -19,7 +19,7 @@ from tests.with_airflow.server.values import KEYS, VALUES
 
 
 def payload(plain: redis.Redis, task: Task, key: str) -> bytes:
-    place = keys.place(NAMESPACE, task.instance.scope)
+    place = layout.place(NAMESPACE, task.instance.scope)
     raw: Any = plain.hget(place.page, place.field(key).decode())
     return unseal(raw, place.page, key).text.encode()
 

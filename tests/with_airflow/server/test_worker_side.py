@@ -20,8 +20,9 @@ from airflow.sdk.execution_time.context import (
 )
 from airflow.sdk.state import TaskScope
 
-from redis_state import AssetScope, RedisWorkerBackend, keys
-from redis_state.keys import Place
+from redis_state import AssetScope, RedisWorkerBackend
+from redis_state.format import layout
+from redis_state.format.layout import Place
 from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
 from tests.with_airflow.server.metadata import Asset, Metadata
 from tests.with_airflow.server.supervision import supervised
@@ -84,12 +85,12 @@ def of_asset(
 
 
 def payload_place(task: Task) -> Place:
-    return keys.place(NAMESPACE, task.instance.scope, payloads=True)
+    return layout.place(NAMESPACE, task.instance.scope, payloads=True)
 
 
 def lifetimes(plain: redis.Redis, task: Task, key: str) -> list[int]:
     """Return the server's deadlines of the reference and of the payload, in ms; -2 for absent."""
-    places = [keys.place(NAMESPACE, task.instance.scope), payload_place(task)]
+    places = [layout.place(NAMESPACE, task.instance.scope), payload_place(task)]
     return [
         plain.execute_command("HPEXPIRETIME", place.page, "FIELDS", 1, place.field(key))[0]
         for place in places

@@ -1,0 +1,188 @@
+"""The server-side backend: `[state_store] backend = redis_state.RedisStateBackend`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from redis_state.admin import rotation as rotating
+from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
+from redis_state.airflow import assets, run_identity
+from redis_state.airflow.http_errors import answered
+from redis_state.airflow.metrics import SERVER
+from redis_state.backends.base import Values, Verbs
+from redis_state.backends.limits import checked_key, checked_keys, checked_value, checked_values
+from redis_state.config.settings import Settings, load
+from redis_state.errors import MisconfiguredError
+from redis_state.format import envelope, layout, references
+from redis_state.format.codec import Sealer
+from redis_state.format.layout import Place
+from redis_state.operations import named
+from redis_state.operations.asset_refs import Asset
+from redis_state.operations.assets import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
+from redis_state.operations.named import GetNamed
+from redis_state.operations.operation import Operation
+from redis_state.operations.reads import Get
+from redis_state.operations.worker_refs import WriteTaskDocument
+from redis_state.operations.writes import Clear, ClearPages, Delete, Write
+from redis_state.scopes import Entry, StateScope
+
+
+class RedisStateBackend(Verbs):
+    """Keeps the state of tasks and assets in Redis or Valkey, with native expiry.
+
+    Options are those of `redis_state.Settings`, as keyword arguments. Nothing connects
+    before the first verb is used. One instance serves all threads, event loops and forks.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        try:
+            settings = load(SERVER, **options)
+            builder = _StateBuilder(settings)
+        except MisconfiguredError as error:
+            # The API server builds the backend when a task first needs it.
+            raise answered(error) from None
+        super().__init__(settings, builder, SERVER)
+        self._sealer = builder.opener
+        run_identity.watch_runs()
+
+    def rotate(
+        self, on_progress: OnProgress | None = None, *, dry_run: bool = False
+    ) -> RotationReport:
+        """Seal all values of the namespace anew, payloads too, that the newest key has not sealed.
+
+        It goes on beside readers and writers, and takes as long as it takes: a call has no budget,
+        only its steps do. With ``dry_run`` it writes nothing, and reports what is left to do.
+        """
+        rotation = Rotation(self.settings, self._sealer, on_progress, dry_run=dry_run)
+        return rotating.run(self._client, rotation.steps())
+
+    async def arotate(
+        self, on_progress: OnProgress | None = None, *, dry_run: bool = False
+    ) -> RotationReport:
+        """Do as ``rotate`` does, on the running loop."""
+        rotation = Rotation(self.settings, self._sealer, on_progress, dry_run=dry_run)
+        return await rotating.arun(self._loop_clients.current, rotation.steps())
+
+
+class _StateBuilder:
+    """Operations on state, and on the payloads of workers that the state refers to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.opener = self._opener = Sealer(settings)
+        # None where all is written as it is: the quick way.
+        self._sealer = self._opener if self._opener.writes else None
+        self._names = self._opener.names
+
+    def get(self, session: Any, scope: StateScope, key: str) -> Operation[str | None]:
+        checked_key(self._settings, key)
+        incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
+        place = layout.place(self._settings.namespace, scope)
+        if self._names is None:
+            return Get(place, key, incarnation, self._opener)
+        return GetNamed(place, key, incarnation, self._opener, self._names)
+
+    def get_many(
+        self, session: Any, scope: StateScope, wanted: Iterable[str]
+    ) -> Operation[dict[str, str]]:
+        place, wanted = self._place(scope), checked_keys(self._settings, wanted)
+        return named.get_many(place, wanted, _incarnation(session, scope), self._opener)
+
+    def set(
+        self, session: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
+    ) -> Operation[None]:
+        checked_key(self._settings, key)
+        document = checked_value(self._settings, value)
+        place = layout.place(self._settings.namespace, scope)
+        incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
+        deadline = self._deadline(scope, expires_at)
+        if not layout.is_task(scope):
+            return self._set_asset(session, scope, key, document, deadline)
+        reference = references.referred(value)
+        if reference is None:
+            if self._sealer is None:
+                return Write(place, {key: document}, deadline, incarnation)
+            return named.write(place, {key: document}, deadline, incarnation, self._sealer)
+        both, own = (place, self._payload_place(scope)), reference == references.refer(scope, key)
+        return WriteTaskDocument(
+            both,
+            key,
+            document,
+            deadline,
+            incarnation,
+            self._sealer,
+            self._names,
+            names_payload=own,
+        )
+
+    def set_many(
+        self, session: Any, scope: StateScope, values: Values, expires_at: datetime | None
+    ) -> Operation[None]:
+        place, checked = self._place(scope), checked_values(self._settings, values)
+        deadline, incarnation = self._deadline(scope, expires_at), _incarnation(session, scope)
+        if not layout.is_task(scope):
+            return WriteAsset(self._asset(place), checked, deadline)
+        return named.write(place, checked, deadline, incarnation, self._opener)
+
+    def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
+        place, key = self._place(scope), checked_key(self._settings, key)
+        if layout.is_task(scope):
+            return Delete((place, self._payload_place(scope)), key, self._names)
+        asset = self._asset(place)
+        return DeleteAsset(asset, asset.fields(key))
+
+    def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
+        place = self._place(scope)
+        if not layout.is_task(scope):
+            return ClearAsset(self._asset(place))
+        if all_map_indices:
+            namespace = self._settings.namespace
+            pages = layout.task_pages(namespace, scope)
+            return ClearPages(pages + layout.task_pages(namespace, scope, payloads=True))
+        return Clear((place, self._payload_place(scope)))
+
+    def entries(self, session: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
+        return named.entries(self._place(scope), _incarnation(session, scope), self._opener)
+
+    def _place(self, scope: StateScope) -> Place:
+        return layout.place(self._settings.namespace, scope)
+
+    def _payload_place(self, scope: StateScope) -> Place:
+        return layout.place(self._settings.namespace, scope, payloads=True)
+
+    def _set_asset(
+        self, session: Any, scope: StateScope, key: str, document: bytes, deadline: int
+    ) -> Operation[None]:
+        asset = self._asset(self._place(scope))
+        text = document.decode("utf-8", "surrogatepass")
+        found = references.resolve_document(text)
+        # What somebody wrote by hand may name the payload of another key or asset, or of a task.
+        if found is not None and not layout.is_task(found[0]) and found[1] == key:
+            is_own = assets.is_same(session, scope, found[0])
+            if is_own is not False:
+                payload = self._payload_place(found[0]), key
+                return WriteAssetDocument(
+                    asset, key, document, deadline, payload, is_own=bool(is_own)
+                )
+        return WriteAsset(asset, {key: document}, deadline)
+
+    def _asset(self, place: Place) -> Asset:
+        return Asset(place, self._find, self._opener)
+
+    def _find(self, document: str) -> tuple[Place, str] | None:
+        found = references.resolve_document(document)
+        return None if found is None else (self._payload_place(found[0]), found[1])
+
+    def _deadline(self, scope: StateScope, expires_at: datetime | None) -> int:
+        retention = self._settings.default_retention
+        if expires_at is None and retention is not None and layout.is_task(scope):
+            return envelope.deadline_after(retention)
+        return envelope.to_microseconds(expires_at)
+
+
+def _incarnation(session: Any, scope: StateScope) -> int:
+    if session is None or not layout.is_task(scope):
+        return envelope.UNKNOWN
+    return run_identity.incarnation(session, scope)

@@ -1,0 +1,242 @@
+"""Where a value lies: the Redis key of its page, and its field in that page.
+
+A *page* is one Redis hash. A task that is not mapped and an asset have a page of their own, with a
+field per state key. The instances of a mapped task share ``PAGES`` pages, map index modulo
+``PAGES``, with fields ``<map index>:<state key>``; so all of a mapped task is a fixed, known list
+of keys, and clearing it is one ``UNLINK`` with nothing to look up first.
+
+Names are percent-escaped, so no two scopes share a page and every key can be parsed back.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from redis_state.errors import InvalidScopeError
+from redis_state.format import resp
+from redis_state.format.escapes import escape, unescape
+from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
+
+PAGES = 128
+UNMAPPED = -1
+
+# A field of bookkeeping that no state key maps to: see `Place.field`.
+SUMMARY = b"\0"
+# What a field begins with whose state key is encrypted; no text does.
+SEALED_NAME = b"\xb2"
+
+_TASK_PAGE = re.compile(
+    r"tw?:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
+)
+# Python refuses to read numbers of thousands.
+_MOST_DIGITS = 100
+_LARGEST = 10**_MOST_DIGITS
+_ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]{1,100}\})|name|uri):([^/{}]*)\}")
+
+
+# The places of the tasks that were lately used: to find one takes less than to make it.
+_MOST_PLACES = 4096
+_NO_REGION = object()
+_places: dict[tuple[object, ...], Place] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the values of one scope lie: a page, and what its fields begin with."""
+
+    page: str
+    prefix: str = ""
+    # The page as an argument of a command; a scope's place is made once and used often.
+    argument: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "argument", resp.argument(self.page.encode()))
+
+    def field(self, key: str) -> bytes:
+        """Return the field of a state key; a leading NUL is doubled, to keep `SUMMARY` apart."""
+        if self.prefix:
+            key = self.prefix + key
+        elif key[:1] == "\0":
+            key = "\0" + key
+        return key.encode("utf-8", "surrogatepass")
+
+    def key(self, field: bytes) -> str | None:
+        """Return the state key of a field, or None for a field that is not this scope's."""
+        text = field.decode("utf-8", "surrogatepass")
+        if self.prefix:
+            return text.removeprefix(self.prefix) if text.startswith(self.prefix) else None
+        if text.startswith("\0"):
+            return text[1:] if field != SUMMARY else None
+        return text
+
+
+def place(namespace: str, scope: Any, *, payloads: bool = False) -> Place:
+    """Find the place of a scope of any family: it is told by its attributes, not its class.
+
+    ``payloads``: of what a worker keeps there, apart from the state itself.
+    """
+    known = None
+    try:
+        index, region = scope.map_index, getattr(scope, "region_id", _NO_REGION)
+        known = (namespace, payloads, scope.dag_id, scope.run_id, scope.task_id, index, region)
+        # True is no map index, though it equals 1.
+        if type(index) is int and (found := _places.get(known)) is not None:
+            return found
+    except (AttributeError, TypeError):
+        pass  # an asset's, or one that lacks something, or has something that no key can have
+    if is_task(scope):
+        found = _task_place(namespace, scope, payloads=payloads)
+        if known is not None:
+            if len(_places) >= _MOST_PLACES:
+                _places.clear()
+            _places[known] = found
+        return found
+    if hasattr(scope, "asset_id"):
+        return Place(_asset_page(namespace, scope, payloads=payloads))
+    if hasattr(scope, "dag_id"):
+        raise InvalidScopeError(
+            f"A {type(scope).__name__} is a dag run's: redis-state keeps the state of tasks and "
+            "assets. Use a task's scope, or another backend."
+        )
+    raise InvalidScopeError(
+        f"A {type(scope).__name__} is no scope: pass a TaskScope or an AssetScope."
+    )
+
+
+def task_pages(namespace: str, scope: object, *, payloads: bool = False) -> list[str]:
+    """List every page that a task can have in the region of the scope."""
+    stem = _task_stem(namespace, scope, payloads=payloads)
+    return [f"{stem}{UNMAPPED}", *(f"{stem}{number}" for number in range(PAGES))]
+
+
+def is_task(scope: object) -> bool:
+    """Tell whether the scope is a task's."""
+    return hasattr(scope, "task_id")
+
+
+def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] | None:
+    """Return the scope and state key of a field of a page, or None if it is not one of ours."""
+    try:
+        return _parse(namespace, page, field)
+    except UnicodeDecodeError:
+        return None
+
+
+def _parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] | None:
+    text = page.decode("ascii", "replace").removeprefix(f"{namespace}:")
+    if field == SUMMARY or len(text) == len(page):
+        return None
+    if asset := _ASSET_PAGE.fullmatch(text):
+        kind, name = asset.groups()
+        scope: StateScope = _asset(kind, name)
+        prefix = ""
+    elif task := _TASK_PAGE.fullmatch(text):
+        dag_id, run_id, task_id, region, number = task.groups()
+        mapped = number != str(UNMAPPED)
+        index, prefix = _split_index(field) if mapped else (UNMAPPED, "")
+        scope = TaskScope(
+            unescape(dag_id),
+            unescape(run_id),
+            unescape(task_id),
+            index,
+            UUID(hex=region) if region else ZERO_REGION,
+        )
+    else:
+        return None
+    key = Place(text, prefix).key(field)
+    return None if key is None else (scope, key)
+
+
+def is_page(namespace: str, page: bytes) -> bool:
+    """Tell whether a key is that of a page of ours."""
+    text = page.decode("ascii", "replace").removeprefix(f"{namespace}:")
+    is_whole = len(text) < len(page)
+    return is_whole and bool(_TASK_PAGE.fullmatch(text) or _ASSET_PAGE.fullmatch(text))
+
+
+def locate(namespace: str, page: bytes, field: bytes) -> Place | None:
+    """Return the place of a field of a page, or None if that is not one of ours."""
+    index, colon, _ = field.partition(b":")
+    for sample in (index + colon, b""):
+        try:
+            found = parse(namespace, page, sample)
+        except ValueError:
+            continue  # it has no index, or one beyond all numbers
+        if found is not None:
+            payloads = page[len(namespace) + 2 :].startswith(b"w:")
+            if isinstance(found[0], TaskScope):
+                spot = _task_place(namespace, found[0], payloads=payloads)
+            else:
+                spot = Place(_asset_page(namespace, found[0], payloads=payloads))
+            if spot.page.encode() == page and field.startswith(spot.prefix.encode()):
+                return spot
+    return None
+
+
+def _asset(kind: str, name: str) -> AssetScope:
+    if kind == "id":
+        return AssetScope(asset_id=int(name))
+    text = unescape(name)
+    return AssetScope(name=text) if kind == "name" else AssetScope(uri=text)
+
+
+def _split_index(field: bytes) -> tuple[int, str]:
+    digits, colon, _ = field.partition(b":")
+    is_index = colon and digits.isdigit() and len(digits) <= _MOST_DIGITS
+    return (int(digits), f"{int(digits)}:") if is_index else (UNMAPPED, "?")
+
+
+def _task_place(namespace: str, scope: Any, *, payloads: bool) -> Place:
+    index = _map_index(scope)
+    stem = _task_stem(namespace, scope, payloads=payloads)
+    if index == UNMAPPED:
+        return Place(f"{stem}{UNMAPPED}")
+    return Place(f"{stem}{index % PAGES}", f"{index}:")
+
+
+def _task_stem(namespace: str, scope: Any, *, payloads: bool) -> str:
+    names = "/".join(escape(_name(scope, part)) for part in ("dag_id", "run_id", "task_id"))
+    return f"{namespace}:{'tw' if payloads else 't'}:{{{names}}}:{_region(scope)}"
+
+
+def _asset_page(namespace: str, scope: object, *, payloads: bool) -> str:
+    start = f"{namespace}:{'aw' if payloads else 'a'}"
+    asset_id = getattr(scope, "asset_id", None)
+    if asset_id is not None:
+        if not isinstance(asset_id, int) or isinstance(asset_id, bool):
+            raise InvalidScopeError(f"asset_id is an int, not {type(asset_id).__name__}.")
+        if abs(asset_id) >= _LARGEST:
+            raise InvalidScopeError(f"asset_id has at most {_MOST_DIGITS} digits.")
+        return f"{start}:{{id:{asset_id}}}"
+    for kind in ("name", "uri"):
+        if getattr(scope, kind, None) is not None:
+            return f"{start}:{{{kind}:{escape(_name(scope, kind))}}}"
+    raise InvalidScopeError("An asset scope needs an asset_id, a name or a uri.")
+
+
+def _map_index(scope: object) -> int:
+    index = getattr(scope, "map_index", UNMAPPED)
+    if not isinstance(index, int) or isinstance(index, bool):
+        raise InvalidScopeError(f"map_index is an int, not {type(index).__name__}.")
+    if abs(index) >= _LARGEST:
+        raise InvalidScopeError(f"map_index has at most {_MOST_DIGITS} digits.")
+    if index < UNMAPPED:
+        raise InvalidScopeError(f"map_index is -1 for a task that is not mapped, never {index}.")
+    return index
+
+
+def _region(scope: object) -> str:
+    region = getattr(scope, "region_id", ZERO_REGION)
+    if not isinstance(region, UUID):
+        raise InvalidScopeError(f"region_id is a UUID, not {type(region).__name__}.")
+    return "" if region == ZERO_REGION else f"{region.hex}:"
+
+
+def _name(scope: object, part: str) -> str:
+    name = getattr(scope, part, None)
+    if not isinstance(name, str):
+        raise InvalidScopeError(f"{part} is a str, not {type(name).__name__}.")
+    return name

@@ -1,0 +1,1 @@
+"""What each method sends, and what the replies mean: no I/O."""

@@ -1,0 +1,123 @@
+"""The operations of a rotation."""
+
+from __future__ import annotations
+
+from redis_state.format.layout import SEALED_NAME, UNMAPPED
+from redis_state.format.references import MARK
+from redis_state.operations import scripts
+from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
+
+
+class CountKeys(Operation[int]):
+    """Count the keys of a server, those of others too."""
+
+    __slots__ = ()
+
+    @property
+    def page(self) -> str:
+        return ""
+
+    def begin(self, _: Capabilities) -> Batch:
+        return [("DBSIZE",)]
+
+    def end(self, replies: Replies) -> int:
+        return int(replies[0])
+
+
+class ScanPages(Operation[tuple[bytes, list[bytes]]]):
+    """Take one step through the keys of a server: the next cursor, and keys that begin as ours."""
+
+    __slots__ = ("_cursor", "_namespace")
+
+    COUNT = 1000
+
+    def __init__(self, namespace: str, cursor: bytes) -> None:
+        self._namespace = namespace
+        self._cursor = cursor
+
+    @property
+    def page(self) -> str:
+        return self._namespace
+
+    def begin(self, _: Capabilities) -> Batch:
+        pattern = f"{self._namespace}:*"
+        return [("SCAN", self._cursor, "MATCH", pattern, "COUNT", self.COUNT, "TYPE", "hash")]
+
+    def end(self, replies: Replies) -> tuple[bytes, list[bytes]]:
+        cursor, pages = replies[0]
+        return cursor, pages
+
+
+class Survey(Operation[list[object]]):
+    """Take one step through a page: see its script."""
+
+    __slots__ = ("_cursor", "_head", "_newest", "_page")
+
+    # Few, since values may be large.
+    COUNT = 20
+
+    def __init__(self, page: str, cursor: bytes, newest: bytes, head: bytes) -> None:
+        self._page = page
+        self._head = head
+        self._cursor = cursor
+        self._newest = newest
+
+    @property
+    def page(self) -> str:
+        return self._page
+
+    def begin(self, _: Capabilities) -> Batch:
+        mapped = int(not self._page.endswith(("}", f":{UNMAPPED}")))
+        what = (self._newest, MARK, SEALED_NAME, self._head, mapped)
+        arguments = (self._cursor, self.COUNT, *what)
+        return [ScriptCall(scripts.SURVEY, (self._page,), arguments)]
+
+    def end(self, replies: Replies) -> list[object]:
+        answer: list[object] = replies[0]
+        return answer
+
+
+class ReadField(Operation[bytes | None]):
+    """Read the bytes of a field, whatever they are."""
+
+    __slots__ = ("_field", "_page")
+
+    def __init__(self, page: str, field: bytes) -> None:
+        self._page = page
+        self._field = field
+
+    @property
+    def page(self) -> str:
+        return self._page
+
+    def begin(self, _: Capabilities) -> Batch:
+        return [("HGET", self._page, self._field)]
+
+    def end(self, replies: Replies) -> bytes | None:
+        raw: bytes | None = replies[0]
+        return raw
+
+
+class Replace(Operation[bool]):
+    """Put an envelope in the place of another with the same deadline, if that still stands.
+
+    Each comes with its field, and the two fields may be different names of one state key.
+    """
+
+    __slots__ = ("_arguments", "_page")
+
+    def __init__(self, page: str, old: tuple[bytes, bytes], new: tuple[bytes, bytes]) -> None:
+        (field, envelope), (new_field, new_envelope) = old, new
+        self._page = page
+        self._arguments = (field, envelope, new_envelope, new_field)
+
+    @property
+    def page(self) -> str:
+        return self._page
+
+    def begin(self, server: Capabilities) -> Batch:
+        script = scripts.FIELD_RESEAL if server.field_expiry else scripts.HASH_RESEAL
+        return [ScriptCall(script, (self._page,), self._arguments)]
+
+    def end(self, replies: Replies) -> bool:
+        return bool(replies[0])

@@ -1,1 +1,0 @@
-"""Values compressed and sealed: what lies behind the flags of an envelope, and its options."""
