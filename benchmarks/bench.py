@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.contenders import Store
-from benchmarks.effort import Effort
-from benchmarks.target import Target
+from benchmarks.harness.effort import Effort
+from benchmarks.harness.target import Target
 
 
 @dataclass(frozen=True)

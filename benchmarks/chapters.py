@@ -8,8 +8,8 @@ from importlib import import_module
 from types import ModuleType
 
 from benchmarks.bench import Bench
-from benchmarks.effort import Effort
-from benchmarks.results import Chapter
+from benchmarks.harness.effort import Effort
+from benchmarks.harness.results import Chapter
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from dataclasses import astuple, dataclass
 
 import redis
 
-from benchmarks import workload
 from benchmarks.bench import Bench
 from benchmarks.contenders import HASH_PER_INDEX, OURS
-from benchmarks.effort import MappedTask
+from benchmarks.harness import workload
+from benchmarks.harness.effort import MappedTask
+from benchmarks.harness.pinger import Pinger, open_pinger
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case, Chapter
+from benchmarks.harness.rounds import Record, Round, turns
+from benchmarks.harness.target import information, settle
 from benchmarks.layouts import HashPerIndex, Instance
-from benchmarks.pinger import Pinger, open_pinger
-from benchmarks.progress import track
-from benchmarks.results import Case, Chapter
-from benchmarks.rounds import Record, Round, turns
-from benchmarks.target import information, settle
 from redis_state import RedisStateBackend
 
 _CONTENDERS = (OURS, HASH_PER_INDEX)

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import facts, stored
+from benchmarks import facts
 from benchmarks.bench import Bench
 from benchmarks.chapters import PARTS, Part, chosen
-from benchmarks.effort import EFFORTS, Effort
 from benchmarks.elsewhere import Elsewhere, open_elsewhere
-from benchmarks.installed import HAS_AIRFLOW
+from benchmarks.harness.effort import EFFORTS, Effort
+from benchmarks.harness.installed import HAS_AIRFLOW
+from benchmarks.harness.results import Results, save
+from benchmarks.harness.target import Target, open_target
 from benchmarks.report import render, write_docs
-from benchmarks.results import Results
-from benchmarks.target import Target, open_target
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     with open_target(options.url) as target:
         results = _measure(target, EFFORTS[options.effort], options.only)
     if options.json:
-        stored.save(results, options.json)
+        save(results, options.json)
     page = render(results)
     print(page, end="")
     if options.markdown:

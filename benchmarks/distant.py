@@ -21,7 +21,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.delayed_wire import delayed_wire
+from benchmarks.harness.delayed_wire import delayed_wire
 from benchmarks.markdown import table
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
 from redis_state.client import wire

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from benchmarks import postgresql
 from benchmarks.contenders import METASTORE_POSTGRESQL, METASTORE_SQLITE, OBJECT_STORAGE, Store
-from benchmarks.installed import HAS_AIRFLOW
+from benchmarks.harness.installed import HAS_AIRFLOW
+from benchmarks.harness.progress import track
 from benchmarks.metastore import Metastore, add_run
 from benchmarks.object_storage import ObjectStorage
-from benchmarks.progress import track
 
 
 @dataclass

@@ -9,13 +9,13 @@ from importlib.metadata import version
 from benchmarks import postgresql
 from benchmarks.bench import Bench
 from benchmarks.contenders import METASTORE_POSTGRESQL, METASTORE_SQLITE
-from benchmarks.effort import Effort
 from benchmarks.execution_api_client import Task, work_together
 from benchmarks.execution_api_databases import describe, metadata_databases
 from benchmarks.execution_api_stack import Contender, api_servers
-from benchmarks.progress import track
-from benchmarks.results import Case, Chapter
-from benchmarks.rounds import Record, turns
+from benchmarks.harness.effort import Effort
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case, Chapter
+from benchmarks.harness.rounds import Record, turns
 
 _CLIENTS = (1, 8, 32)
 _MANY_ROUNDS = 10

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from benchmarks.rounds import Round
+from benchmarks.harness.rounds import Round
 
 HOST = "127.0.0.1"
 _TURN_WITHIN = 300.0

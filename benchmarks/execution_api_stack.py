@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.contenders import DICT, METASTORE_POSTGRESQL, METASTORE_SQLITE, OURS
 from benchmarks.execution_api_client import HOST, Exchange
-from benchmarks.target import Target
+from benchmarks.harness.target import Target
 
 _METASTORE = "airflow.state.metastore.MetastoreBackend"
 _BACKENDS = {

@@ -15,7 +15,7 @@ import httpx
 from airflow.api_fastapi.auth.tokens import JWTGenerator
 from airflow.sdk.api.client import Client
 
-from benchmarks import workload
+from benchmarks.harness import workload
 from tests.with_airflow.server.metadata import Instance, Metadata
 
 # The value as a task sets it, and the body of the answer that returns it.

@@ -7,8 +7,8 @@ import platform
 from pathlib import Path
 
 import redis_state
-from benchmarks.installed import version_of
-from benchmarks.target import Target, has_hsetex, information, name_of
+from benchmarks.harness.installed import version_of
+from benchmarks.harness.target import Target, has_hsetex, information, name_of
 
 
 def gather(target: Target) -> dict[str, str]:

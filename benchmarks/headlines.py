@@ -13,8 +13,8 @@ from benchmarks.contenders import (
     REDIS_PY,
     STRING_AND_INDEX,
 )
+from benchmarks.harness.results import Case, Figure, Results
 from benchmarks.markdown import a_second, advantage, amount, table
-from benchmarks.results import Case, Figure, Results
 
 _HEADER = ("", "against", "redis-state", "the other", "redis-state is")
 

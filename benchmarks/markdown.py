@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.results import Chapter, Figure, Unit
+from benchmarks.harness.results import Chapter, Figure, Unit
 
 # With many clients at once, the calls that all of them make say more than a share of the time.
 RATES = {"threads", "tasks", "execution_api"}

@@ -10,15 +10,15 @@ from datetime import datetime
 
 import redis
 
-from benchmarks import workload
 from benchmarks.bench import Bench
 from benchmarks.contenders import OURS, STRING_AND_INDEX
-from benchmarks.effort import Effort
+from benchmarks.harness import workload
+from benchmarks.harness.effort import Effort
+from benchmarks.harness.other_servers import open_others
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case, Chapter, Figure
+from benchmarks.harness.target import Target, information, name_of, settle
 from benchmarks.layouts import Instance, StringAndIndex
-from benchmarks.progress import track
-from benchmarks.results import Case, Chapter, Figure
-from benchmarks.servers import open_others
-from benchmarks.target import Target, information, name_of, settle
 from redis_state import TaskScope
 
 _VALUES = {"cursor": workload.value(25), "watermark": workload.value(45)}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import workload
-from benchmarks.installed import HAS_AIRFLOW
+from benchmarks.harness import workload
+from benchmarks.harness.installed import HAS_AIRFLOW
 from redis_state import TaskScope
 
 if TYPE_CHECKING or HAS_AIRFLOW:

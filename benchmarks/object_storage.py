@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.installed import HAS_AIRFLOW
+from benchmarks.harness.installed import HAS_AIRFLOW
 from redis_state import TaskScope
 
 if TYPE_CHECKING or HAS_AIRFLOW:

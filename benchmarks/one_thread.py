@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from benchmarks import workload
 from benchmarks.bench import Bench
-from benchmarks.calls import Call, time_calls
 from benchmarks.contenders import (
     DICT,
     METASTORE_POSTGRESQL,
@@ -23,9 +21,11 @@ from benchmarks.contenders import (
     Store,
     share,
 )
-from benchmarks.progress import track
-from benchmarks.results import Case, Chapter
-from benchmarks.rounds import Record, turns
+from benchmarks.harness import workload
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case, Chapter
+from benchmarks.harness.rounds import Record, turns
+from benchmarks.harness.timing import Call, time_calls
 from benchmarks.stores import open_stores
 
 _ALL = (

@@ -11,8 +11,8 @@ from pathlib import Path
 from benchmarks import svg
 from benchmarks.axis import Axis, axis_for
 from benchmarks.contenders import OURS, OURS_POOLED
+from benchmarks.harness.results import Case, Chapter, Figure, Results
 from benchmarks.markdown import RATES, reading, unit_of_time
-from benchmarks.results import Case, Chapter, Figure, Results
 
 _WIDTH = 760
 _GAP = 8

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.installed import HAS_AIRFLOW, version_of
+from benchmarks.harness.installed import HAS_AIRFLOW, version_of
 
 if TYPE_CHECKING or HAS_AIRFLOW:
     from tests.with_airflow.server.postgresql import PostgreSQL, program

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import plots
+from benchmarks.harness.results import Case, Chapter, Figure, Results
 from benchmarks.headlines import in_short
 from benchmarks.markdown import RATES, advantage, amount, reading, section, table, with_spread
-from benchmarks.results import Case, Chapter, Figure, Results
 
 _IN_SHORT = (
     "What most people want to know. The last column is the median of the ratios within each round, "

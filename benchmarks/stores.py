@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 from benchmarks.bare_socket import BareSocket
 from benchmarks.contenders import DICT, NAIVE, OURS, OURS_POOLED, REDIS_PY, WIRE, Store
+from benchmarks.harness.target import Target, has_hsetex
 from benchmarks.in_memory import InMemory
 from benchmarks.naive import Naive
 from benchmarks.redis_contenders import RedisPy
-from benchmarks.target import Target, has_hsetex
 
 
 @contextlib.contextmanager

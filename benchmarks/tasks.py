@@ -9,15 +9,15 @@ from functools import partial
 
 import redis.asyncio
 
-from benchmarks import workload
 from benchmarks.bench import Bench
-from benchmarks.calls import AsyncCall, time_tasks
 from benchmarks.contenders import OURS, OURS_POOLED, REDIS_PY, AsyncStore
-from benchmarks.progress import track
+from benchmarks.harness import workload
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case, Chapter
+from benchmarks.harness.rounds import Record, turns
+from benchmarks.harness.target import Target, has_hsetex
+from benchmarks.harness.timing import AsyncCall, time_tasks
 from benchmarks.redis_contenders import AsyncRedisPy
-from benchmarks.results import Case, Chapter
-from benchmarks.rounds import Record, turns
-from benchmarks.target import Target, has_hsetex
 from redis_state import TaskScope
 
 _TASK_COUNTS = (1, 10, 100, 1_000)

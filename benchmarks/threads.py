@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import workload
 from benchmarks.bench import Bench
-from benchmarks.calls import Call, time_threads
 from benchmarks.contenders import (
     DICT,
     METASTORE_POSTGRESQL,
@@ -22,9 +20,11 @@ from benchmarks.contenders import (
     Store,
     share,
 )
-from benchmarks.progress import track
-from benchmarks.results import Case, Chapter
-from benchmarks.rounds import Record, turns
+from benchmarks.harness import workload
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case, Chapter
+from benchmarks.harness.rounds import Record, turns
+from benchmarks.harness.timing import Call, time_threads
 from benchmarks.stores import open_stores
 from redis_state import TaskScope
 

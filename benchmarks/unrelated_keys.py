@@ -8,15 +8,15 @@ from functools import partial
 
 import redis
 
-from benchmarks import workload
 from benchmarks.bench import Bench
-from benchmarks.calls import time_calls
 from benchmarks.contenders import NAIVE, OURS, Store
-from benchmarks.progress import track
-from benchmarks.results import Case, Chapter
-from benchmarks.rounds import Record, Round, Turn, turns
+from benchmarks.harness import workload
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case, Chapter
+from benchmarks.harness.rounds import Record, Round, Turn, turns
+from benchmarks.harness.target import Target, open_target
+from benchmarks.harness.timing import time_calls
 from benchmarks.stores import open_stores
-from benchmarks.target import Target, open_target
 
 _CONTENDERS = (OURS, NAIVE)
 _KEYS_PER_COMMAND = 5_000

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import contenders, effort, execution_api, postgresql
+from benchmarks import contenders, execution_api, postgresql
 from benchmarks.chapters import PARTS
-from benchmarks.stored import load
+from benchmarks.harness import effort
+from benchmarks.harness.results import load
 
 ROOT = Path(__file__).parents[2]
 HERE = {

@@ -20,8 +20,8 @@ from benchmarks.contenders import (
     REDIS_PY,
     STRING_AND_INDEX,
 )
+from benchmarks.harness.results import Case, Chapter, Figure, Results, Unit
 from benchmarks.report import render, write_docs
-from benchmarks.results import Case, Chapter, Figure, Results, Unit
 
 MICROSECOND = 1e-6
 SVG = "{http://www.w3.org/2000/svg}"

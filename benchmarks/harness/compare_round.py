@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import redis_state
-from benchmarks import workload
-from benchmarks.calls import AsyncCall, Call, time_calls, time_tasks, time_threads
-from benchmarks.rounds import Round
+from benchmarks.harness import workload
+from benchmarks.harness.rounds import Round
+from benchmarks.harness.timing import AsyncCall, Call, time_calls, time_tasks, time_threads
 
 _CHUNKS = 5
 _THREADS = 40

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.results import Case, Figure
+from benchmarks.harness.results import Case, Figure
 
 
 @dataclass(frozen=True)

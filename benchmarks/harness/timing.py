@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from benchmarks.rounds import Round
+from benchmarks.harness.rounds import Round
 
 Call = Callable[[], object]
 AsyncCall = Callable[[], Awaitable[object]]

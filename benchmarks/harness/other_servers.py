@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.target import Target
+from benchmarks.harness.target import Target
 from redis_state.testing import EmbeddedServer
 
 # Where `make test` puts them.
-_FETCHED = Path(__file__).parents[1] / ".servers"
+_FETCHED = Path(__file__).parents[2] / ".servers"
 
 
 def open_others() -> Iterator[Target]:

@@ -1,9 +1,14 @@
-"""What a run has measured: chapters of cases, and in each case a figure for each contender."""
+"""What a run has measured: chapters of cases, and in each case a figure for each contender.
+
+It is kept as JSON, so that tables and pictures can be made again.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 Unit = Literal["seconds", "bytes"]
 
@@ -51,3 +56,24 @@ class Results:
 
     facts: dict[str, str]
     chapters: tuple[Chapter, ...]
+
+
+def save(results: Results, path: Path) -> None:
+    """Write all figures to a file."""
+    text = json.dumps(asdict(results), indent=2, ensure_ascii=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> Results:
+    """Read what `save` has written."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return Results(stored["facts"], tuple(_chapter(each) for each in stored["chapters"]))
+
+
+def _chapter(stored: dict[str, Any]) -> Chapter:
+    return Chapter(**stored | {"cases": tuple(_case(each) for each in stored["cases"])})
+
+
+def _case(stored: dict[str, Any]) -> Case:
+    return Case(stored["name"], tuple(Figure(**each) for each in stored["figures"]))
