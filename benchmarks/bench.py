@@ -14,10 +14,10 @@ from benchmarks.harness.target import Target
 class Bench:
     """The server that is measured, how much of it, and the contenders that need no Redis.
 
-    ``elsewhere`` holds Airflow's own backends, opened once for all chapters, as far as they are
+    ``airflow_stores`` are Airflow's own backends, opened once for all chapters, as far as they are
     to be had.
     """
 
     target: Target
     effort: Effort
-    elsewhere: Mapping[str, Store] = field(default_factory=dict)
+    airflow_stores: Mapping[str, Store] = field(default_factory=dict)

@@ -17,7 +17,7 @@ class Part:
     """A chapter before it is measured; its module bears its name."""
 
     name: str
-    uses_elsewhere: bool = False
+    uses_airflow_stores: bool = False
     needs_airflow: bool = False
 
     def measure(self, bench: Bench) -> Chapter:
@@ -40,8 +40,8 @@ class Part:
 
 
 PARTS = (
-    Part("one_thread", uses_elsewhere=True),
-    Part("threads", uses_elsewhere=True),
+    Part("one_thread", uses_airflow_stores=True),
+    Part("threads", uses_airflow_stores=True),
     Part("tasks"),
     Part("unrelated_keys"),
     Part("clear_all"),

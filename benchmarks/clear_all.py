@@ -10,6 +10,7 @@ import redis
 
 from benchmarks.bench import Bench
 from benchmarks.contenders import HASH_PER_INDEX, OURS
+from benchmarks.contenders.layouts import HashPerIndex, Instance
 from benchmarks.harness import workload
 from benchmarks.harness.effort import MappedTask
 from benchmarks.harness.pinger import Pinger, open_pinger
@@ -17,7 +18,6 @@ from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case, Chapter
 from benchmarks.harness.rounds import Record, Round, turns
 from benchmarks.harness.target import information, settle
-from benchmarks.layouts import HashPerIndex, Instance
 from redis_state import RedisStateBackend
 
 _CONTENDERS = (OURS, HASH_PER_INDEX)

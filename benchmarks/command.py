@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import facts
 from benchmarks.bench import Bench
 from benchmarks.chapters import PARTS, Part, chosen
-from benchmarks.elsewhere import Elsewhere, open_elsewhere
+from benchmarks.contenders.airflow_stores import AirflowStores, open_airflow_stores
 from benchmarks.harness.effort import EFFORTS, Effort
 from benchmarks.harness.installed import HAS_AIRFLOW
 from benchmarks.harness.results import Results, save
@@ -38,11 +38,11 @@ def _measure(target: Target, effort: Effort, parts: Sequence[Part]) -> Results:
     known = facts.gather(target)
     possible = [part for part in parts if HAS_AIRFLOW or not part.needs_airflow]
     with contextlib.ExitStack() as stack:
-        elsewhere = Elsewhere()
-        if any(part.uses_elsewhere for part in possible):
-            elsewhere = stack.enter_context(open_elsewhere())
-        bench = Bench(target, effort, elsewhere.stores)
-        missing = dict(elsewhere.missing)
+        airflow_stores = AirflowStores()
+        if any(part.uses_airflow_stores for part in possible):
+            airflow_stores = stack.enter_context(open_airflow_stores())
+        bench = Bench(target, effort, airflow_stores.stores)
+        missing = dict(airflow_stores.missing)
         chapters = []
         for part in possible:
             target.empty()
@@ -54,7 +54,7 @@ def _measure(target: Target, effort: Effort, parts: Sequence[Part]) -> Results:
     if missing:
         lacks = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         known["not measured"] = lacks
-    return Results(known | elsewhere.facts, tuple(chapters))
+    return Results(known | airflow_stores.facts, tuple(chapters))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from benchmarks import postgresql
 from benchmarks.bench import Bench
-from benchmarks.contenders import METASTORE_POSTGRESQL, METASTORE_SQLITE
-from benchmarks.execution_api_client import Task, work_together
-from benchmarks.execution_api_databases import describe, metadata_databases
-from benchmarks.execution_api_stack import Contender, api_servers
+from benchmarks.contenders import METASTORE_POSTGRESQL, METASTORE_SQLITE, postgresql
+from benchmarks.contenders.execution_api.client import Task, work_together
+from benchmarks.contenders.execution_api.databases import describe, metadata_databases
+from benchmarks.contenders.execution_api.stack import Contender, api_servers
 from benchmarks.harness.effort import Effort
 from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case, Chapter

@@ -12,13 +12,13 @@ import redis
 
 from benchmarks.bench import Bench
 from benchmarks.contenders import OURS, STRING_AND_INDEX
+from benchmarks.contenders.layouts import Instance, StringAndIndex
 from benchmarks.harness import workload
 from benchmarks.harness.effort import Effort
 from benchmarks.harness.other_servers import open_others
 from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case, Chapter, Figure
 from benchmarks.harness.target import Target, information, name_of, settle
-from benchmarks.layouts import Instance, StringAndIndex
 from redis_state import TaskScope
 
 _VALUES = {"cursor": workload.value(25), "watermark": workload.value(45)}
@@ -52,9 +52,9 @@ def measure(bench: Bench) -> Chapter:
     """Measure the server, and beside an embedded one all others that are to be had."""
     effort = bench.effort
     cases = _measure_server(bench.target, _fillings(effort, effort.unmapped_instances))
-    if bench.target.is_own and effort.unmapped_instances_elsewhere:
+    if bench.target.is_own and effort.unmapped_instances_on_others:
         for target in open_others():
-            cases += _measure_server(target, _fillings(effort, effort.unmapped_instances_elsewhere))
+            cases += _measure_server(target, _fillings(effort, effort.unmapped_instances_on_others))
     sentence = (
         "What one value takes on the server: each instance has two keys, with values of 25 and of "
         "45 bytes. By hand: a string for each value, and a sorted set that lists those of a task."

@@ -21,12 +21,12 @@ from benchmarks.contenders import (
     Store,
     share,
 )
+from benchmarks.contenders.stores import open_stores
 from benchmarks.harness import workload
 from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case, Chapter
 from benchmarks.harness.rounds import Record, turns
 from benchmarks.harness.timing import Call, time_calls
-from benchmarks.stores import open_stores
 
 _ALL = (
     OURS,
@@ -53,7 +53,7 @@ class Verb:
 
 def measure(bench: Bench) -> Chapter:
     """Measure all verbs."""
-    with open_stores(bench.target, (*_ALL, WIRE), bench.elsewhere) as stores:
+    with open_stores(bench.target, (*_ALL, WIRE), bench.airflow_stores) as stores:
         cases = tuple(_measure_verb(verb, stores, bench) for verb in _verbs())
     sentence = (
         "The time of one call while nothing else runs. An instance has 10 keys, or 5 where it is "

@@ -11,13 +11,13 @@ import redis.asyncio
 
 from benchmarks.bench import Bench
 from benchmarks.contenders import OURS, OURS_POOLED, REDIS_PY, AsyncStore
+from benchmarks.contenders.redis_py import AsyncRedisPy
 from benchmarks.harness import workload
 from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case, Chapter
 from benchmarks.harness.rounds import Record, turns
 from benchmarks.harness.target import Target, has_hsetex
 from benchmarks.harness.timing import AsyncCall, time_tasks
-from benchmarks.redis_contenders import AsyncRedisPy
 from redis_state import TaskScope
 
 _TASK_COUNTS = (1, 10, 100, 1_000)

@@ -20,12 +20,12 @@ from benchmarks.contenders import (
     Store,
     share,
 )
+from benchmarks.contenders.stores import open_stores
 from benchmarks.harness import workload
 from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case, Chapter
 from benchmarks.harness.rounds import Record, turns
 from benchmarks.harness.timing import Call, time_threads
-from benchmarks.stores import open_stores
 from redis_state import TaskScope
 
 _ON_REDIS = (OURS, OURS_POOLED, REDIS_PY, NAIVE, DICT)
@@ -48,7 +48,7 @@ def measure(bench: Bench) -> Chapter:
     """Measure all loads at each number of threads."""
     cases = []
     for load in _loads():
-        with open_stores(bench.target, load.contenders, bench.elsewhere) as stores:
+        with open_stores(bench.target, load.contenders, bench.airflow_stores) as stores:
             cases += [_measure(load, count, stores, bench) for count in load.thread_counts]
     sentence = (
         "The wall time of a round by its calls, and how long single calls take. Each thread has "

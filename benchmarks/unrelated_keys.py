@@ -10,13 +10,13 @@ import redis
 
 from benchmarks.bench import Bench
 from benchmarks.contenders import NAIVE, OURS, Store
+from benchmarks.contenders.stores import open_stores
 from benchmarks.harness import workload
 from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case, Chapter
 from benchmarks.harness.rounds import Record, Round, Turn, turns
 from benchmarks.harness.target import Target, open_target
 from benchmarks.harness.timing import time_calls
-from benchmarks.stores import open_stores
 
 _CONTENDERS = (OURS, NAIVE)
 _KEYS_PER_COMMAND = 5_000

@@ -17,7 +17,7 @@ class MappedTask:
 
 @dataclass(frozen=True)
 class Effort:
-    """The rounds and the sizes of a run; no instances elsewhere: no other servers."""
+    """The rounds and the sizes of a run; no instances on others: no other servers."""
 
     warm_up_rounds: int
     rounds: int
@@ -30,7 +30,7 @@ class Effort:
     unrelated_rounds: int
     mapped_tasks: tuple[MappedTask, ...]
     unmapped_instances: int
-    unmapped_instances_elsewhere: int
+    unmapped_instances_on_others: int
     tasks_with_indices: int
     indices_of_each: int
 
@@ -50,7 +50,7 @@ FULL = Effort(
         MappedTask(indices=1_536, keys=5, value_bytes=90, repetitions=12),
     ),
     unmapped_instances=1_000_000,
-    unmapped_instances_elsewhere=100_000,
+    unmapped_instances_on_others=100_000,
     tasks_with_indices=50,
     indices_of_each=1_000,
 )
@@ -70,7 +70,7 @@ QUICK = Effort(
         MappedTask(indices=1_536, keys=5, value_bytes=90, repetitions=2),
     ),
     unmapped_instances=20_000,
-    unmapped_instances_elsewhere=0,
+    unmapped_instances_on_others=0,
     tasks_with_indices=5,
     indices_of_each=500,
 )
@@ -87,7 +87,7 @@ TINY = Effort(
     unrelated_rounds=2,
     mapped_tasks=(MappedTask(indices=100, keys=5, value_bytes=25, repetitions=1),),
     unmapped_instances=1_000,
-    unmapped_instances_elsewhere=500,
+    unmapped_instances_on_others=500,
     tasks_with_indices=2,
     indices_of_each=50,
 )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import contenders, execution_api, postgresql
+from benchmarks import contenders, execution_api
 from benchmarks.chapters import PARTS
+from benchmarks.contenders import postgresql
 from benchmarks.harness import effort
 from benchmarks.harness.results import load
 

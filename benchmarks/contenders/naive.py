@@ -6,7 +6,7 @@ from datetime import datetime
 
 import redis
 
-from benchmarks.redis_contenders import to_milliseconds
+from benchmarks.contenders.redis_py import to_milliseconds
 from redis_state import TaskScope
 
 _KEYS_PER_SCAN = 1_000

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import DICT, METASTORE_POSTGRESQL, METASTORE_SQLITE, OURS
-from benchmarks.execution_api_client import HOST, Exchange
+from benchmarks.contenders.execution_api.client import HOST, Exchange
 from benchmarks.harness.target import Target
 
 _METASTORE = "airflow.state.metastore.MetastoreBackend"
 _BACKENDS = {
     OURS: "redis_state.RedisStateBackend",
-    DICT: "benchmarks.execution_api_dict.DictBackend",
+    DICT: "benchmarks.contenders.execution_api.dict_backend.DictBackend",
     METASTORE_SQLITE: _METASTORE,
     METASTORE_POSTGRESQL: _METASTORE,
 }
@@ -87,7 +87,12 @@ def _running_servers(
     log = home / "api-servers.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "benchmarks.execution_api_servers", json.dumps(servers)],
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.contenders.execution_api.servers",
+                json.dumps(servers),
+            ],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=output,
@@ -123,7 +128,13 @@ def _make_tasks(
     count: int, databases: Sequence[str], environment: dict[str, str]
 ) -> dict[str, list[list[Exchange]]]:
     # A process of its own: the client of the tasks shall have nothing but their requests.
-    command = [sys.executable, "-m", "benchmarks.execution_api_tasks", str(count), *databases]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.contenders.execution_api.tasks",
+        str(count),
+        *databases,
+    ]
     printed = subprocess.check_output(command, env=environment)  # noqa: S603
     return {
         database: [[_exchange(**each) for each in task] for task in tasks]

@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from benchmarks.redis_contenders import to_milliseconds
+from benchmarks.contenders.redis_py import to_milliseconds
 from redis_state import TaskScope
 
 _COMMANDS_PER_BATCH = 1_000

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.state import BaseStoreBackend, TaskScope
 
-from benchmarks.in_memory import InMemory
+from benchmarks.contenders.in_memory import InMemory
 
 
 class DictBackend(BaseStoreBackend):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Opens the contenders that need no Redis, but a real Airflow, and PostgreSQL for one of them."""
+"""Opens the contenders that need a real Airflow instead of Redis, one of them with PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import postgresql
-from benchmarks.contenders import METASTORE_POSTGRESQL, METASTORE_SQLITE, OBJECT_STORAGE, Store
+from benchmarks.contenders import (
+    METASTORE_POSTGRESQL,
+    METASTORE_SQLITE,
+    OBJECT_STORAGE,
+    Store,
+    postgresql,
+)
+from benchmarks.contenders.metastore import Metastore, add_run
+from benchmarks.contenders.object_storage import ObjectStorage
 from benchmarks.harness.installed import HAS_AIRFLOW
 from benchmarks.harness.progress import track
-from benchmarks.metastore import Metastore, add_run
-from benchmarks.object_storage import ObjectStorage
 
 
 @dataclass
-class Elsewhere:
+class AirflowStores:
     """The contenders, what to know about them, and which are missing for what reason."""
 
     stores: dict[str, Store] = field(default_factory=dict)
@@ -30,9 +35,9 @@ class Elsewhere:
 
 
 @contextlib.contextmanager
-def open_elsewhere() -> Iterator[Elsewhere]:
+def open_airflow_stores() -> Iterator[AirflowStores]:
     """Open what is to be had here, and remove it at the end."""
-    found = Elsewhere()
+    found = AirflowStores()
     if not HAS_AIRFLOW:
         names = (METASTORE_SQLITE, METASTORE_POSTGRESQL, OBJECT_STORAGE)
         found.missing = dict.fromkeys(names, "there is no Airflow here")

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import postgresql
-from benchmarks.contenders import DICT, METASTORE_POSTGRESQL, METASTORE_SQLITE, OURS
+from benchmarks.contenders import DICT, METASTORE_POSTGRESQL, METASTORE_SQLITE, OURS, postgresql
 
 
 @contextmanager

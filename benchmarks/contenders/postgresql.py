@@ -16,7 +16,7 @@ if TYPE_CHECKING or HAS_AIRFLOW:
     from tests.with_airflow.server.postgresql import PostgreSQL, program
 
 # Where `make bench` and `make test-slow` put the drivers.
-_DRIVERS = Path(__file__).parents[1] / ".venv-postgresql"
+_DRIVERS = Path(__file__).parents[2] / ".venv-postgresql"
 _PROGRAMS = ("initdb", "postgres", "pg_isready")
 
 

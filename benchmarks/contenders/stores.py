@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterator, Mapping
 
-from benchmarks.bare_socket import BareSocket
 from benchmarks.contenders import DICT, NAIVE, OURS, OURS_POOLED, REDIS_PY, WIRE, Store
+from benchmarks.contenders.bare_socket import BareSocket
+from benchmarks.contenders.in_memory import InMemory
+from benchmarks.contenders.naive import Naive
+from benchmarks.contenders.redis_py import RedisPy
 from benchmarks.harness.target import Target, has_hsetex
-from benchmarks.in_memory import InMemory
-from benchmarks.naive import Naive
-from benchmarks.redis_contenders import RedisPy
 
 
 @contextlib.contextmanager
 def open_stores(
-    target: Target, wanted: Collection[str], elsewhere: Mapping[str, Store] | None = None
+    target: Target, wanted: Collection[str], airflow_stores: Mapping[str, Store] | None = None
 ) -> Iterator[dict[str, Store]]:
     """Open those of the wanted contenders that are to be had here, in the order of the names."""
     with _open_redis_stores(target) as stores:
-        found = stores | {DICT: InMemory()} | dict(elsewhere or {})
+        found = stores | {DICT: InMemory()} | dict(airflow_stores or {})
         yield {name: found[name] for name in wanted if name in found}
 
 

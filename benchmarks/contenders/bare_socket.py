@@ -8,7 +8,7 @@ from typing import Any
 import hiredis
 import redis
 
-from benchmarks.redis_contenders import RedisPy, page
+from benchmarks.contenders.redis_py import RedisPy, page
 from redis_state import TaskScope
 
 _LARGEST_READ = 65_536
