@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import facts
 from benchmarks.bench import Bench
 from benchmarks.chapters import PARTS, Part, chosen
 from benchmarks.contenders.airflow_stores import AirflowStores, open_airflow_stores
@@ -16,7 +15,8 @@ from benchmarks.harness.effort import EFFORTS, Effort
 from benchmarks.harness.installed import HAS_AIRFLOW
 from benchmarks.harness.results import Results, save
 from benchmarks.harness.target import Target, open_target
-from benchmarks.report import render, write_docs
+from benchmarks.report import facts
+from benchmarks.report.page import render, write_docs
 
 
 def main() -> None:

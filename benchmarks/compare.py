@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.rounds import middle
-from benchmarks.markdown import amount, table, with_spread
+from benchmarks.report.markdown import amount, table, with_spread
 from redis_state.testing import EmbeddedServer
 
 _ROOT = Path(__file__).parents[1]

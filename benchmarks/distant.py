@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.harness.delayed_wire import delayed_wire
-from benchmarks.markdown import table
+from benchmarks.report.markdown import table
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
 from redis_state.client import wire
 from redis_state.testing import EmbeddedServer

@@ -22,7 +22,7 @@ from benchmarks.harness.results import Case
 from benchmarks.harness.rounds import Record, turns
 from benchmarks.harness.target import Target, open_target
 from benchmarks.harness.timing import Call, time_calls
-from benchmarks.markdown import amount, table, three_digits, with_spread
+from benchmarks.report.markdown import amount, table, three_digits, with_spread
 from redis_state import RedisStateBackend
 from redis_state.client import wire
 

@@ -14,7 +14,7 @@ from benchmarks.contenders import (
     STRING_AND_INDEX,
 )
 from benchmarks.harness.results import Case, Figure, Results
-from benchmarks.markdown import a_second, advantage, amount, table
+from benchmarks.report.markdown import a_second, advantage, amount, table
 
 _HEADER = ("", "against", "redis-state", "the other", "redis-state is")
 

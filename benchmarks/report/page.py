@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import plots
 from benchmarks.harness.results import Case, Chapter, Figure, Results
-from benchmarks.headlines import in_short
-from benchmarks.markdown import RATES, advantage, amount, reading, section, table, with_spread
+from benchmarks.report import plots
+from benchmarks.report.headlines import in_short
+from benchmarks.report.markdown import (
+    RATES,
+    advantage,
+    amount,
+    reading,
+    section,
+    table,
+    with_spread,
+)
 
 _IN_SHORT = (
     "What most people want to know. The last column is the median of the ratios within each round, "

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from benchmarks import svg
-from benchmarks.axis import Axis, axis_for
 from benchmarks.contenders import OURS, OURS_POOLED
 from benchmarks.harness.results import Case, Chapter, Figure, Results
-from benchmarks.markdown import RATES, reading, unit_of_time
+from benchmarks.report import svg
+from benchmarks.report.axis import Axis, axis_for
+from benchmarks.report.markdown import RATES, reading, unit_of_time
 
 _WIDTH = 760
 _GAP = 8
