@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 
-from benchmarks.bench import Bench
+from benchmarks.chapters.bench import Bench
 from benchmarks.harness.effort import Effort
 from benchmarks.harness.results import Chapter
 
 
 @dataclass(frozen=True)
-class Part:
-    """A chapter before it is measured; its module bears its name."""
+class ChapterModule:
+    """A module of this package, which measures the chapter of its name."""
 
     name: str
     uses_airflow_stores: bool = False
@@ -36,24 +36,24 @@ class Part:
         return found(effort) if found else {}
 
     def _module(self) -> ModuleType:
-        return import_module(f"benchmarks.{self.name}")
+        return import_module(f"{__name__}.{self.name}")
 
 
-PARTS = (
-    Part("one_thread", uses_airflow_stores=True),
-    Part("threads", uses_airflow_stores=True),
-    Part("tasks"),
-    Part("unrelated_keys"),
-    Part("clear_all"),
-    Part("execution_api", needs_airflow=True),
-    Part("memory"),
+CHAPTERS = (
+    ChapterModule("one_thread", uses_airflow_stores=True),
+    ChapterModule("threads", uses_airflow_stores=True),
+    ChapterModule("tasks"),
+    ChapterModule("unrelated_keys"),
+    ChapterModule("clear_all"),
+    ChapterModule("execution_api", needs_airflow=True),
+    ChapterModule("memory"),
 )
 
 
-def chosen(names: Collection[str]) -> list[Part]:
-    """Return the parts of these names, or all."""
-    unknown = set(names) - {part.name for part in PARTS}
+def chosen(names: Collection[str]) -> list[ChapterModule]:
+    """Return the modules of these names, or all."""
+    unknown = set(names) - {each.name for each in CHAPTERS}
     if unknown:
-        known = ", ".join(part.name for part in PARTS)
+        known = ", ".join(each.name for each in CHAPTERS)
         raise ValueError(f"no chapter: {', '.join(sorted(unknown))}; there are: {known}")
-    return [part for part in PARTS if not names or part.name in names]
+    return [each for each in CHAPTERS if not names or each.name in names]

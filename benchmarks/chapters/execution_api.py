@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from benchmarks.bench import Bench
+from benchmarks.chapters.bench import Bench
 from benchmarks.contenders import METASTORE_POSTGRESQL, METASTORE_SQLITE, postgresql
 from benchmarks.contenders.execution_api.client import Task, work_together
 from benchmarks.contenders.execution_api.databases import describe, metadata_databases

@@ -9,7 +9,7 @@ from functools import partial
 
 import redis.asyncio
 
-from benchmarks.bench import Bench
+from benchmarks.chapters.bench import Bench
 from benchmarks.contenders import OURS, OURS_POOLED, REDIS_PY, AsyncStore
 from benchmarks.contenders.redis_py import AsyncRedisPy
 from benchmarks.harness import workload

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import redis
 
-from benchmarks.bench import Bench
+from benchmarks.chapters.bench import Bench
 from benchmarks.contenders import OURS, STRING_AND_INDEX
 from benchmarks.contenders.layouts import Instance, StringAndIndex
 from benchmarks.harness import workload

@@ -8,7 +8,7 @@ from functools import partial
 
 import redis
 
-from benchmarks.bench import Bench
+from benchmarks.chapters.bench import Bench
 from benchmarks.contenders import NAIVE, OURS, Store
 from benchmarks.contenders.stores import open_stores
 from benchmarks.harness import workload

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 
 import redis
 
-from benchmarks.bench import Bench
+from benchmarks.chapters.bench import Bench
 from benchmarks.contenders import HASH_PER_INDEX, OURS
 from benchmarks.contenders.layouts import HashPerIndex, Instance
 from benchmarks.harness import workload

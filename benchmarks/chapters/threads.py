@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.bench import Bench
+from benchmarks.chapters.bench import Bench
 from benchmarks.contenders import (
     DICT,
     METASTORE_POSTGRESQL,
