@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from redis_state.client.attempts import (
+from redis_state.client.policy.attempts import (
     BrokenError,
     CrowdedError,
     LateError,

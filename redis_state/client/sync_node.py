@@ -10,19 +10,19 @@ import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
-from redis_state.client.attempts import (
+from redis_state.client.login import questions, renewal
+from redis_state.client.permits import Permit, Permits
+from redis_state.client.policy.abandoned import Orphans
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
     SilenceError,
     UnsentError,
 )
-from redis_state.client.breaker import Breaker, Observer
-from redis_state.client.budget import Budget, first_attempt
-from redis_state.client.login import questions, renewal
-from redis_state.client.orphans import Orphans
-from redis_state.client.permits import Permit, Permits
-from redis_state.client.pulse import Pulse
+from redis_state.client.policy.breaker import Breaker, Observer
+from redis_state.client.policy.budget import Budget, first_attempt
+from redis_state.client.policy.pulse import Pulse
 from redis_state.client.sync_exchange import ask, exchange, renew_login
 from redis_state.client.sync_lane import SyncLane
 from redis_state.client.sync_link import Link, close_link, open_link

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import breaker, permits, sync_client, sync_lane, sync_node, sync_routes
-from redis_state.client.attempts import SilenceError
-from redis_state.client.budget import Budget
-from redis_state.client.slots import SlotMap
+from redis_state.client import permits, sync_client, sync_lane, sync_node, sync_routes
+from redis_state.client.policy import breaker
+from redis_state.client.policy.attempts import SilenceError
+from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.slots import SlotMap
 from redis_state.client.sync_routes import ClusterRoutes
 from redis_state.config.settings import Settings
 from tests.support.inside import node_of

@@ -11,7 +11,7 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client import sync_link
-from redis_state.client.attempts import LateError, SilenceError, UnsentError
+from redis_state.client.policy.attempts import LateError, SilenceError, UnsentError
 from redis_state.client.sync_lane import SyncLane
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
