@@ -7,8 +7,8 @@ import time
 from typing import TypeVar
 
 from redis_state.client.async_exchange import ask, exchange
-from redis_state.client.async_opening import open_link
 from redis_state.client.async_routes import routes
+from redis_state.client.io.async_opening import open_link
 from redis_state.client.policy.abandoned import QUESTION, Orphans
 from redis_state.client.policy.attempts import (
     AttemptError,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from redis_state.client.async_link import AsyncLink
-from redis_state.client.login import Renewal, read_answers
+from redis_state.client.io.async_link import AsyncLink
+from redis_state.client.io.handshake import Renewal, read_answers
 from redis_state.client.policy import packing
 from redis_state.client.policy.abandoned import Orphans, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from redis_state.client.async_exchange import ask, exchange, renew_login
-from redis_state.client.async_link import AsyncLink
-from redis_state.client.async_opening import open_link
-from redis_state.client.login import questions, renewal
+from redis_state.client.io.async_link import AsyncLink
+from redis_state.client.io.async_opening import open_link
+from redis_state.client.io.handshake import questions, renewal
 from redis_state.client.policy.abandoned import Orphans
 from redis_state.client.policy.attempts import (
     AttemptError,

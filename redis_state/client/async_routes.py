@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from redis_state.client.async_node import AsyncNode
-from redis_state.client.async_opening import open_link
 from redis_state.client.async_sentinels import AsyncSentinels
+from redis_state.client.io.async_opening import open_link
 from redis_state.client.policy import packing, sentinels, slots
 from redis_state.client.policy.attempts import (
     AttemptError,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from redis_state.client.login import Renewal, read_answers
+from redis_state.client.io.handshake import Renewal, read_answers
+from redis_state.client.io.sync_lane import SyncLane
+from redis_state.client.io.sync_link import Link
 from redis_state.client.policy import packing
 from redis_state.client.policy.abandoned import Orphans, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError
 from redis_state.client.policy.server_errors import check
-from redis_state.client.sync_lane import SyncLane
-from redis_state.client.sync_link import Link
 from redis_state.errors import StateStoreError
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies
 

@@ -8,7 +8,8 @@ import time
 import weakref
 from typing import Any, Protocol
 
-from redis_state.client.permits import Permit, Permits
+from redis_state.client.io.sync_link import close_link, open_link
+from redis_state.client.io.sync_permits import Permit, Permits
 from redis_state.client.policy import packing, sentinels, slots
 from redis_state.client.policy.attempts import (
     AttemptError,
@@ -22,7 +23,6 @@ from redis_state.client.policy.breaker import Observer, on_a_loop
 from redis_state.client.policy.budget import Budget
 from redis_state.client.policy.server_errors import check, not_followed
 from redis_state.client.policy.slots import SlotMap
-from redis_state.client.sync_link import close_link, open_link
 from redis_state.client.sync_node import SyncNode
 from redis_state.client.sync_sentinels import SyncSentinels
 from redis_state.config.settings import Settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from redis_state.client.io.sync_link import close_link, open_link
 from redis_state.client.policy import packing, sentinels
 from redis_state.client.policy.attempts import AttemptError
-from redis_state.client.sync_link import close_link, open_link
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 

@@ -23,7 +23,7 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client.permits import Permit
+from redis_state.client.io.sync_permits import Permit
 from redis_state.client.policy import breaker as module
 from redis_state.client.policy.attempts import (
     AttemptError,

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import permits, sync_client, sync_lane, sync_node, sync_routes
+from redis_state.client import sync_client, sync_node, sync_routes
+from redis_state.client.io import sync_lane
 from redis_state.client.policy import breaker
 from redis_state.client.policy.attempts import SilenceError
 from redis_state.client.policy.budget import Budget
@@ -31,7 +32,8 @@ TASK = TaskScope("dag", "run", "task")
 LARGE = f'"{"x" * 70_000}"'
 LOOKS_AFTER = {"RESUME", "CALL", "CALL_FUNCTION_EX", "JUMP_BACKWARD"}
 LOOKED_AT = {
-    module.__file__ for module in (breaker, permits, sync_client, sync_lane, sync_node, sync_routes)
+    module.__file__
+    for module in (breaker, sync_client, sync_lane, sync_node, sync_permits, sync_routes)
 }
 # Far more moments than any call has.
 MOST = 5_000

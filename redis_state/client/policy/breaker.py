@@ -12,7 +12,7 @@ import time
 from asyncio import _get_running_loop
 from typing import Protocol
 
-from redis_state.client.permits import Permit, Permits
+from redis_state.client.io.sync_permits import Permit, Permits
 from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,

@@ -17,6 +17,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from redis_state.client.io.sync_call import Call, move_first, withdraw
+from redis_state.client.io.sync_link import Link, close_link
 from redis_state.client.policy.attempts import (
     BrokenError,
     CrowdedError,
@@ -24,8 +26,6 @@ from redis_state.client.policy.attempts import (
     SilenceError,
     UnsentError,
 )
-from redis_state.client.sync_call import Call, move_first, withdraw
-from redis_state.client.sync_link import Link, close_link
 from redis_state.operations.operation import Capabilities, Replies
 
 # More than this takes a connection of its own: others would have to wait for it.

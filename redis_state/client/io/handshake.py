@@ -7,7 +7,7 @@ import time
 
 from redis.credentials import CredentialProvider
 
-from redis_state.client.options import credential_provider
+from redis_state.client.io.options import credential_provider
 from redis_state.client.policy import abandoned
 from redis_state.client.policy.abandoned import Identity, read_identity
 from redis_state.client.policy.server_errors import check_role, read_capabilities
