@@ -18,7 +18,7 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client import sync_client, sync_node, sync_routes
-from redis_state.client.io import sync_lane
+from redis_state.client.io import sync_lane, sync_permits
 from redis_state.client.policy import breaker
 from redis_state.client.policy.attempts import SilenceError
 from redis_state.client.policy.budget import Budget
