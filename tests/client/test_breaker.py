@@ -46,12 +46,12 @@ from redis_state.format import layout
 from redis_state.operations.reads import Get
 from redis_state.testing import EmbeddedServer
 from tests.client.waiting import PATIENCE, reached, wait_for
+from tests.matrix import FIELD_FORM
 from tests.support import peers, servers
 from tests.support.clusters import Cluster
 from tests.support.freezing import freeze
 from tests.support.inside import async_node_of, node_of
 from tests.support.proxy import Proxy
-from tests.support.servers import FIELD_FORM
 from tests.support.verbs import COLOURS
 from tests.support.waiting import PATIENT
 

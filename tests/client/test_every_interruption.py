@@ -25,8 +25,9 @@ from redis_state.client.policy.budget import Budget
 from redis_state.client.policy.slots import SlotMap
 from redis_state.client.sync_routes import ClusterRoutes
 from redis_state.config.settings import Settings
+from tests.matrix import FIELD_FORM
 from tests.support.inside import node_of
-from tests.support.servers import FIELD_FORM, server
+from tests.support.servers import server
 
 TASK = TaskScope("dag", "run", "task")
 LARGE = f'"{"x" * 70_000}"'

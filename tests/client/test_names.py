@@ -19,8 +19,8 @@ from redis_state.client.policy.attempts import UnresolvedError
 from redis_state.config.url import Server
 from redis_state.testing import EmbeddedServer
 from tests.client.waiting import reached, wait_for
+from tests.matrix import FIELD_FORM
 from tests.support import servers
-from tests.support.servers import FIELD_FORM
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")
