@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from itertools import islice
 
-from redis_state.client.attempts import AttemptError, BrokenError
+from redis_state.client.policy.attempts import AttemptError, BrokenError
 from redis_state.operations.operation import Replies
 
 

@@ -8,7 +8,7 @@ from binascii import crc_hqx
 from collections.abc import Iterable
 from typing import Any
 
-from redis_state.client.attempts import StrangerError
+from redis_state.client.policy.attempts import StrangerError
 from redis_state.config.allowed_hosts import AllowedHosts
 from redis_state.config.url import Server
 

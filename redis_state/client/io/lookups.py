@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
-from redis_state.client.attempts import BrokenError, UnresolvedError
+from redis_state.client.policy.attempts import BrokenError, UnresolvedError
 from redis_state.config.url import Server
 
 # As `socket.getaddrinfo` gives them.

@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.credentials import CredentialProvider
 
-from redis_state.client import credentials
+from redis_state.client.io import credentials
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server, Tls
 from redis_state.errors import MisconfiguredError

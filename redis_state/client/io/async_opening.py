@@ -13,13 +13,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from redis_state.client.async_link import INCOMPLETE, AsyncLink
-from redis_state.client.attempts import SilenceError
-from redis_state.client.connecting import AsyncLocated
-from redis_state.client.failures import while_connecting
-from redis_state.client.options import connection_options
-from redis_state.client.pulse import Pulse
-from redis_state.client.tls import AsyncTlsConnection
+from redis_state.client.io.async_link import INCOMPLETE, AsyncLink
+from redis_state.client.io.connecting import AsyncLocated
+from redis_state.client.io.options import connection_options
+from redis_state.client.io.tls import AsyncTlsConnection
+from redis_state.client.policy.attempts import SilenceError
+from redis_state.client.policy.pulse import Pulse
+from redis_state.client.policy.server_errors import while_connecting
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 

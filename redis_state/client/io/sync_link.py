@@ -14,14 +14,14 @@ from redis.connection import UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from redis_state.client.attempts import BrokenError, SilenceError
-from redis_state.client.connecting import SyncLocated
-from redis_state.client.failures import while_connecting
-from redis_state.client.options import connection_options
-from redis_state.client.orphans import Identity
-from redis_state.client.patience import Patience
-from redis_state.client.pulse import Pulse
-from redis_state.client.tls import SyncTlsConnection
+from redis_state.client.io.connecting import SyncLocated
+from redis_state.client.io.options import connection_options
+from redis_state.client.io.spin import Patience
+from redis_state.client.io.tls import SyncTlsConnection
+from redis_state.client.policy.abandoned import Identity
+from redis_state.client.policy.attempts import BrokenError, SilenceError
+from redis_state.client.policy.pulse import Pulse
+from redis_state.client.policy.server_errors import while_connecting
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.operations.operation import Capabilities, Replies

@@ -9,7 +9,7 @@ from hiredis import HiredisError, ReplyError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from redis_state.client.attempts import (
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
@@ -24,7 +24,7 @@ from redis_state.client.attempts import (
     UnknownScriptError,
     UnresolvedError,
 )
-from redis_state.client.slots import read_redirection
+from redis_state.client.policy.slots import read_redirection
 from redis_state.config.url import Server
 from redis_state.errors import (
     CorruptValueError,

@@ -20,7 +20,7 @@ from typing import Any
 import redis.asyncio.connection
 import redis.connection
 
-from redis_state.client.lookups import Addresses, look_up, look_up_async
+from redis_state.client.io.lookups import Addresses, look_up, look_up_async
 from redis_state.config.url import Server
 
 # Seconds until the next address is tried as well, at most.

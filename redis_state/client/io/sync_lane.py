@@ -17,15 +17,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from redis_state.client.attempts import (
+from redis_state.client.io.sync_call import Call, move_first, withdraw
+from redis_state.client.io.sync_link import Link, close_link
+from redis_state.client.policy.attempts import (
     BrokenError,
     CrowdedError,
     LateError,
     SilenceError,
     UnsentError,
 )
-from redis_state.client.sync_call import Call, move_first, withdraw
-from redis_state.client.sync_link import Link, close_link
 from redis_state.operations.operation import Capabilities, Replies
 
 # More than this takes a connection of its own: others would have to wait for it.

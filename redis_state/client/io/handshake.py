@@ -7,10 +7,10 @@ import time
 
 from redis.credentials import CredentialProvider
 
-from redis_state.client import orphans
-from redis_state.client.failures import check_role, read_capabilities
-from redis_state.client.options import credential_provider
-from redis_state.client.orphans import Identity, read_identity
+from redis_state.client.io.options import credential_provider
+from redis_state.client.policy import abandoned
+from redis_state.client.policy.abandoned import Identity, read_identity
+from redis_state.client.policy.server_errors import check_role, read_capabilities
 from redis_state.config.settings import Settings
 from redis_state.config.url import Deployment, Server
 from redis_state.errors import StateStoreError
@@ -23,7 +23,7 @@ _ASKS_AGAIN = 5.0
 
 def questions(deployment: Deployment) -> Batch:
     """Return what is asked: what the server can do, who we are to it, and its role if need be."""
-    asked = [*PROBE, orphans.QUESTION]
+    asked = [*PROBE, abandoned.QUESTION]
     return [*asked, ("ROLE",)] if deployment.topology == "sentinel" else asked
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from redis_state.client.attempts import AttemptError, LateError, SilenceError, SplitError
-from redis_state.client.failures import give_up
+from redis_state.client.policy.attempts import AttemptError, LateError, SilenceError, SplitError
+from redis_state.client.policy.server_errors import give_up
 from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hiredis import ReplyError
 
-from redis_state.client.attempts import AttemptError, BrokenError, StrangerError
+from redis_state.client.policy.attempts import AttemptError, BrokenError, StrangerError
 from redis_state.config.allowed_hosts import AllowedHosts
 from redis_state.config.url import Deployment, Server
 from redis_state.errors import MisconfiguredError

@@ -12,7 +12,8 @@ import time
 from asyncio import _get_running_loop
 from typing import Protocol
 
-from redis_state.client.attempts import (
+from redis_state.client.io.sync_permits import Permit, Permits
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     LateError,
@@ -23,9 +24,8 @@ from redis_state.client.attempts import (
     TurnedAwayError,
     UnsentError,
 )
-from redis_state.client.budget import Budget
-from redis_state.client.permits import Permit, Permits
-from redis_state.client.pulse import Pulse
+from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.pulse import Pulse
 
 # Seconds in which the call that tries may still bring the others good news.
 _GRACE = 0.15

@@ -19,15 +19,15 @@ from typing import Protocol
 
 from hiredis import HiredisError, PushNotification, Reader
 
-from redis_state.client.attempts import (
+from redis_state.client.policy.abandoned import Identity
+from redis_state.client.policy.attempts import (
     BrokenError,
     CrowdedError,
     LateError,
     SilenceError,
     UnsentError,
 )
-from redis_state.client.orphans import Identity
-from redis_state.client.pulse import Pulse
+from redis_state.client.policy.pulse import Pulse
 from redis_state.config.url import Server
 from redis_state.operations.operation import Capabilities, Replies
 
