@@ -29,6 +29,10 @@ UP = {
     # By way of the package itself, which knows all rooms.
     "operations.writes": "import redis_state",
 }
+IN_THE_CLIENT = {
+    "client.policy.pulse": "from redis_state.client.io import tls",
+    "client.policy.slots": "def later():\n    from ..io import tls",
+}
 REDIS_PY = {
     "errors": "import redis",
     "scopes": "from redis import Redis",
@@ -44,6 +48,7 @@ AIRFLOW = {
 }
 PLANTED = {
     "Imports go down": UP,
+    "Imports go down in the client": IN_THE_CLIENT,
     "Only the client knows redis-py": REDIS_PY,
     "No module needs Airflow": AIRFLOW,
 }
