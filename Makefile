@@ -22,8 +22,8 @@ demo: .venv-demo/ready  ## See what the library does: a real Airflow runs DAGs o
 
 test: lint types docs unit airflow coverage  ## Check everything: lint, types, docs, all tests (under 10 minutes)
 
-test-slow: .venv/ready .servers/ready  ## Prove more: all topologies and faults, other Pythons, redis-py 5 to 7, PostgreSQL, the next Airflow
-	@$(RUN) -m tests.slow
+test-slow: .venv/ready .servers/ready  ## Prove more: the lanes of noxfile.py, or LANE=... (40 minutes)
+	@$(BIN)/nox $(if $(LANE),--session $(foreach lane,$(LANE),"$(lane)"))
 
 chaos: .venv/ready .servers/ready  ## Break one server, a Sentinel trio and a cluster at random under load (10 minutes)
 	@$(RUN) -m tests.chaos

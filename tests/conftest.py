@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +13,8 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend
+from tests import matrix
 from tests.support import rights, topologies
-from tests.support import servers as known
 from tests.support.leaks import check_leaks
 from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
@@ -33,24 +32,23 @@ time.tzset()
 if find_spec("hypothesis"):
     from hypothesis import settings
 
-    # The same examples in every run of `make test`; new ones in `make test-slow`.
-    settings.register_profile("quick", derandomize=True, deadline=None)
+    settings.register_profile("same", derandomize=True, deadline=None)
     settings.register_profile("new", deadline=None)
-    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
-
-HERE = Path(__file__).parent
-# They take half as long again when they are measured, and cover no more than the rest.
-UNMEASURED = {"contract", "lua", "stateful", "faults", "chaos", "fuzz"}
+    settings.load_profile(matrix.EXAMPLES)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test` runs without measuring coverage: half of it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is for other lanes, and mark what is run without measuring coverage."""
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
-        on_older = params.get("server_name", known.FIELD_FORM) == known.HASH_FORM
-        if on_older or UNMEASURED & set(item.path.relative_to(HERE).parts):
+        (left_out if matrix.is_left_out(item.path, params) else kept).append(item)
+        if matrix.is_unmeasured(item.path, params):
             item.add_marker("unmeasured")
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +64,7 @@ def servers() -> Iterator[topologies.Deployments]:
     running.stop()
 
 
-@pytest.fixture(params=known.NAMES)
+@pytest.fixture(params=matrix.SERVERS)
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -107,7 +105,7 @@ def namespace(raw: redis.Redis, has_field_expiry: bool) -> Iterator[str]:
 @pytest.fixture
 def fast_lane() -> bool:
     """Tell whether backends have the fast lane: all but in a run of `make test-slow`."""
-    return os.environ.get("REDIS_STATE_FAST_LANE") != "false"
+    return matrix.FAST_LANE
 
 
 @pytest.fixture
@@ -116,7 +114,7 @@ def login(raw: redis.Redis) -> Iterator[Callable[[dict[str, Any]], dict[str, str
     users: set[str] = set()
 
     def make(options: dict[str, Any]) -> dict[str, str]:
-        if not rights.IS_MINIMAL:
+        if not matrix.MINIMAL_RIGHTS:
             return {}
         namespace, rules = options["namespace"], rights.documented("airflow-state")
         user = f"user-of-{namespace}"

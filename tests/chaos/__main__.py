@@ -11,7 +11,7 @@ import sys
 
 from tests.chaos.faults import TOPOLOGIES
 from tests.chaos.soak import soak
-from tests.support.servers import NAMES
+from tests.matrix import SERVERS
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="of the loads and the faults; none: a new one")
     parser.add_argument("--topology", choices=[*TOPOLOGIES, "all"], default="all")
     parser.add_argument("--only", default="", help="the faults with this in their names")
-    parser.add_argument("--server", choices=NAMES, default="valkey91")
+    parser.add_argument("--server", choices=SERVERS, default="valkey91")
     return parser
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from redis_state.operations.reads import Get
 from tests.chaos.soak import Report, soak
-from tests.support.servers import ONE_OF_EACH_FORM
+from tests.matrix import ONE_OF_EACH_FORM
 
 
 def run(server: str, seconds: float = 3.0) -> Report:

@@ -24,8 +24,9 @@ from typing import Any
 import redis
 
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
+from tests.matrix import FIELD_FORM
 from tests.support.inside import node_of
-from tests.support.servers import FIELD_FORM, raw_client, server
+from tests.support.servers import raw_client, server
 
 PATHS = ("lane", "pool", "opening", "durable")
 POOL_SIZE = 5

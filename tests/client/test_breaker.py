@@ -23,8 +23,9 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client import breaker as module
-from redis_state.client.attempts import (
+from redis_state.client.io.sync_permits import Permit
+from redis_state.client.policy import breaker as module
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
@@ -35,10 +36,9 @@ from redis_state.client.attempts import (
     SplitError,
     UnsentError,
 )
-from redis_state.client.breaker import Breaker, Turn
-from redis_state.client.budget import Budget
-from redis_state.client.permits import Permit
-from redis_state.client.pulse import Pulse
+from redis_state.client.policy.breaker import Breaker, Turn
+from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.pulse import Pulse
 from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
@@ -46,12 +46,12 @@ from redis_state.format import layout
 from redis_state.operations.reads import Get
 from redis_state.testing import EmbeddedServer
 from tests.client.waiting import PATIENCE, reached, wait_for
+from tests.matrix import FIELD_FORM
 from tests.support import peers, servers
 from tests.support.clusters import Cluster
 from tests.support.freezing import freeze
 from tests.support.inside import async_node_of, node_of
 from tests.support.proxy import Proxy
-from tests.support.servers import FIELD_FORM
 from tests.support.verbs import COLOURS
 from tests.support.waiting import PATIENT
 

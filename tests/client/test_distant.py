@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from benchmarks.delayed_wire import delayed_wire
+from benchmarks.harness.delayed_wire import delayed_wire
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client.async_sentinels import AsyncSentinels
-from redis_state.client.breaker import Breaker
+from redis_state.client.policy.breaker import Breaker
 from redis_state.client.sync_sentinels import SyncSentinels
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from tests.client.crowds import Crowd
 from tests.client.waiting import PATIENCE, wait_for
+from tests.matrix import FIELD_FORM
 from tests.support import peers
 from tests.support.inside import async_node_of, node_of
 from tests.support.peers import Parrot
-from tests.support.servers import FIELD_FORM, Servers
+from tests.support.servers import Servers
 from tests.support.verbs import COLOURS
 
 TASK = TaskScope("dag", "run", "task")

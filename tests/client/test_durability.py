@@ -21,12 +21,12 @@ from redis_state import (
 )
 from redis_state.format import layout, references
 from tests.client.waiting import PATIENCE, reached
+from tests.matrix import FETCHED, FIELD_FORM, ON_PATH, ONE_OF_EACH_FORM
 from tests.support import servers
 from tests.support.clusters import Cluster
 from tests.support.freezing import frozen
 from tests.support.nodes import Node
 from tests.support.replicated import Replicated, SentinelTrio
-from tests.support.servers import FETCHED, FIELD_FORM, ON_PATH, ONE_OF_EACH_FORM
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")

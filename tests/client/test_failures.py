@@ -19,9 +19,10 @@ from redis_state import (
     UnavailableError,
 )
 from redis_state.testing import EmbeddedServer
+from tests.matrix import FIELD_FORM, HASH_FORM
 from tests.support import peers
 from tests.support.freezing import freeze
-from tests.support.servers import FIELD_FORM, HASH_FORM, raw_client, server
+from tests.support.servers import raw_client, server
 from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
 

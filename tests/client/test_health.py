@@ -17,6 +17,7 @@ import redis
 from redis_state import RedisStateBackend, RedisWorkerBackend, TaskScope, UnavailableError
 from redis_state.admin.health import Finding, Health
 from redis_state.testing import EmbeddedServer
+from tests import matrix
 from tests.client.waiting import wait_for
 from tests.support import servers as known
 from tests.support.clusters import Cluster
@@ -93,7 +94,7 @@ def obey(server: EmbeddedServer, remedy: str) -> None:
     ask(server, *line[0].split())
 
 
-@pytest.mark.parametrize("name", known.NAMES)
+@pytest.mark.parametrize("name", matrix.SERVERS)
 async def test_a_server_that_is_well_gets_no_advice(look: Look, start: Start, name: str) -> None:
     server = start("--appendonly", "yes", name=name)
     health = await look(server.tcp_url)
@@ -106,7 +107,7 @@ async def test_a_server_that_is_well_gets_no_advice(look: Look, start: Start, na
         "valkey81": "Valkey 8.1.8",
         "valkey91": "Valkey 9.1.2",
     }.get(name, found(health, "version").found)
-    form = "field" if name in known.FIELD_EXPIRY else "hash"
+    form = "field" if name in matrix.FIELD_EXPIRY else "hash"
     assert found(health, "expiry").found.startswith(f"the {form} form")
 
 
@@ -171,11 +172,11 @@ async def test_eviction_of_what_expires_is_a_failure_in_the_hash_form(
     look: Look, start: Start, server_name: str
 ) -> None:
     server = start("--maxmemory", "1gb", "--maxmemory-policy", "volatile-lru")
-    expected = "warning" if server_name in known.FIELD_EXPIRY else "failure"
+    expected = "warning" if server_name in matrix.FIELD_EXPIRY else "failure"
     assert found(await look(server.url), "eviction").verdict == expected
 
 
-@pytest.mark.parametrize("name", known.FIELD_EXPIRY)
+@pytest.mark.parametrize("name", matrix.FIELD_EXPIRY)
 def test_the_field_form_loses_nothing_to_eviction_of_what_expires(start: Start, name: str) -> None:
     server = start("--maxmemory", "16mb", "--maxmemory-policy", "volatile-ttl", name=name)
     backend = RedisStateBackend(url=server.url)
@@ -498,7 +499,7 @@ def follow(master: EmbeddedServer) -> tuple[str, ...]:
 
 
 def minimal(server_name: str) -> list[str]:
-    unknown = () if server_name in known.FIELD_EXPIRY else FIELD_COMMANDS
+    unknown = () if server_name in matrix.FIELD_EXPIRY else FIELD_COMMANDS
     return [rule for rule in RULES if rule not in unknown]
 
 

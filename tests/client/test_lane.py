@@ -11,8 +11,9 @@ import redis
 from redis_state import OperationTimeoutError, RedisStateBackend, TaskScope
 from tests.client.crowds import Crowd
 from tests.client.waiting import reached
+from tests.matrix import FIELD_FORM
 from tests.support import peers
-from tests.support.servers import FIELD_FORM, Servers
+from tests.support.servers import Servers
 from tests.support.verbs import COLOURS
 from tests.support.waiting import PATIENT
 

@@ -18,10 +18,11 @@ import redis
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
 from tests.client.waiting import PATIENCE, reached, wait_for
+from tests.matrix import FIELD_FORM
 from tests.support import peers
 from tests.support.freezing import frozen
 from tests.support.inside import async_node_of
-from tests.support.servers import FIELD_FORM, server
+from tests.support.servers import server
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")

@@ -11,10 +11,11 @@ import pytest
 from hiredis import Reader
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import sentinels
+from redis_state.client.policy import sentinels
 from redis_state.testing import EmbeddedServer
+from tests.matrix import FIELD_FORM
 from tests.support import peers
-from tests.support.servers import FIELD_FORM, server
+from tests.support.servers import server
 from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
 

@@ -15,12 +15,13 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import sync_link
-from redis_state.client.async_link import AsyncLink
+from redis_state.client.io import sync_link
+from redis_state.client.io.async_link import AsyncLink
 from redis_state.testing import EmbeddedServer
 from tests.client.waiting import reached, wait_for
+from tests.matrix import FIELD_FORM
 from tests.support.inside import async_node_of, node_of
-from tests.support.servers import FIELD_FORM, raw_client, server
+from tests.support.servers import raw_client, server
 
 TASK = TaskScope("dag", "run", "task")
 LARGE = f'"{"x" * 70_000}"'

@@ -20,22 +20,22 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client import async_opening, sync_link
-from redis_state.client.attempts import SilenceError
-from redis_state.client.slots import SLOTS, SlotMap, slot_of
+from redis_state.client.io import async_opening, sync_link
+from redis_state.client.policy.attempts import SilenceError
+from redis_state.client.policy.slots import SLOTS, SlotMap, slot_of
 from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings, load
 from redis_state.config.url import Server
 from redis_state.format import layout
 from redis_state.operations.reads import Get
 from redis_state.testing import EmbeddedServer
+from tests.matrix import FIELD_FORM
 from tests.support import peers, servers
 from tests.support.clusters import Cluster
 from tests.support.freezing import frozen
 from tests.support.nodes import Node
 from tests.support.ports import Ports
 from tests.support.replicated import SERVICE, Replicated, SentinelTrio
-from tests.support.servers import FIELD_FORM
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")

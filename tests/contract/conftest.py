@@ -1,7 +1,4 @@
-"""The contract's suite runs on every server in both colours, and in a quick lane on fakeredis.
-
-Of its lanes on Sentinels and clusters, `make test` takes a part: see `tests.support.topologies`.
-"""
+"""The contract's suite runs on servers, topologies and fakeredis, sync and async."""
 
 from __future__ import annotations
 
@@ -12,29 +9,13 @@ import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
 from redis_state.testing import fake_backend
-from tests.support import topologies
-from tests.support.servers import NAMES
+from tests.matrix import SERVERS, TOPOLOGIES
 from tests.support.verbs import COLOURS, Verbs
 
 FAKES = ("fake-field-form", "fake-hash-form")
-LANES = topologies.lanes()
-# What tells most of a topology: which slot a verb works in, and that a clear reaches all.
-TELLING = ("test_clear.py", "test_incarnations.py")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if topologies.HOW_MUCH == "some":
-        left = [item for item in items if _is_slow(item)]
-        items[:] = [item for item in items if not _is_slow(item)]
-        config.hook.pytest_deselected(items=left)
-
-
-def _is_slow(item: pytest.Item) -> bool:
-    lane = getattr(item, "callspec", None) and item.callspec.params.get("verbs_maker")  # type: ignore[attr-defined]
-    return lane in LANES and item.path.name not in TELLING
-
-
-@pytest.fixture(params=[*NAMES, *LANES, *FAKES])
+@pytest.fixture(params=[*SERVERS, *TOPOLOGIES, *FAKES])
 def verbs_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Give a function that makes verbs with options, for a colour."""
     if request.param in FAKES:
@@ -50,7 +31,7 @@ def verbs_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def server_name(request: pytest.FixtureRequest) -> str:
-    # The lane's name is the server's.
+    # The parameter's name is the server's.
     return str(request.node.callspec.params["verbs_maker"])
 
 

@@ -15,8 +15,7 @@ import pytest
 
 from redis_state import StateScope, TaskScope
 from redis_state.format import layout
-from tests.support import topologies
-from tests.support.servers import NAMES
+from tests.matrix import SERVERS, TOPOLOGIES
 from tests.support.verbs import Verbs
 from tests.support.waiting import passed_by
 
@@ -26,7 +25,7 @@ LIFE = timedelta(milliseconds=150)
 
 
 # Fakes share no server.
-@pytest.fixture(params=[*NAMES, *topologies.lanes()])
+@pytest.fixture(params=[*SERVERS, *TOPOLOGIES])
 def verbs_maker(make_backend: Callable[..., Any]) -> Any:
     return lambda colour, **options: Verbs(make_backend(**options), colour)
 

@@ -22,10 +22,10 @@ from redis_state import (
     TaskScope,
 )
 from redis_state.testing import EmbeddedServer
+from tests.matrix import FIELD_FORM, SERVERS
 from tests.support.freezing import frozen
 from tests.support.inside import node_of
 from tests.support.rights import PASSWORD, documented, make_user, refusals
-from tests.support.servers import FIELD_FORM, NAMES
 from tests.support.waiting import PATIENT, wait_until
 
 TASK = TaskScope("dag", "run", "task")
@@ -41,7 +41,7 @@ GRANTED = [rule for rule in documented("airflow-state") if rule.startswith("+")]
 RULES = [rule for rule in GRANTED if rule not in MAY_BE_REFUSED]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=SERVERS)
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -1,14 +1,8 @@
-"""Faults on real servers.
-
-REDIS_STATE_TEST_FAULTS=all takes minutes: it adds the failovers by the dozen, Redis beside Valkey,
-and both colours everywhere. REDIS_STATE_TEST_FIGURES=FILE collects what was counted, a JSON
-document per line.
-"""
+"""Faults on real servers."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,16 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests import matrix
 from tests.faults.load import COLOURS
-from tests.support import servers
 from tests.support.nodes import Node
 from tests.support.ports import Ports
-
-IS_THOROUGH = os.environ.get("REDIS_STATE_TEST_FAULTS") == "all"
-OTHERS = (servers.HASH_FORM, "path" if servers.ON_PATH else None)
-NAMES = [servers.FIELD_FORM, *(name for name in OTHERS if name and IS_THOROUGH)]
-
-collect_ignore = [] if IS_THOROUGH else ["test_failovers.py"]
 
 
 @pytest.fixture(params=COLOURS)
@@ -33,13 +21,13 @@ def colour(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=COLOURS if IS_THOROUGH else COLOURS[:1])
+@pytest.fixture(params=COLOURS if matrix.ALL_FAULTS else COLOURS[:1])
 def either_colour(request: pytest.FixtureRequest) -> str:
     """Give one colour where `make test` has to be quick."""
     return str(request.param)
 
 
-@pytest.fixture(params=NAMES, scope="module")
+@pytest.fixture(params=matrix.ON_FAULTS, scope="module")
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -57,7 +45,7 @@ def node(ports: Ports) -> Iterator[Node]:
     keeps_all = ("--appendonly", "yes", "--appendfsync", "always")
     # Replicas need not wait for others before they get everything.
     obeys = ("--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0")
-    with Node(servers.FIELD_FORM, ports.take(), *keeps_all, *obeys) as node:
+    with Node(matrix.FIELD_FORM, ports.take(), *keeps_all, *obeys) as node:
         yield node
 
 
@@ -68,7 +56,7 @@ def report(request: pytest.FixtureRequest) -> Callable[..., None]:
     def tell(**figures: Any) -> None:
         line = json.dumps({"test": request.node.name, **figures}, default=str) + "\n"
         sys.stdout.write(line)
-        if path := os.environ.get("REDIS_STATE_TEST_FIGURES"):
+        if path := matrix.FIGURES:
             with Path(path).open("a", encoding="utf-8") as file:
                 file.write(line)
 

@@ -6,7 +6,6 @@ is so close behind on one machine that the default loses next to nothing either.
 
 from __future__ import annotations
 
-import os
 import statistics
 import threading
 import time
@@ -21,11 +20,11 @@ import pytest
 
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
 from tests.faults.load import PATIENT, Load
+from tests.matrix import FAILOVERS
 from tests.support.nodes import Node
 from tests.support.replicated import SERVICE, SentinelTrio
 from tests.support.waiting import wait_until
 
-FAILOVERS = int(os.environ.get("REDIS_STATE_TEST_FAILOVERS", "20"))
 WRITERS = 8
 UNDER_LOAD = 0.3
 CUT_OFF = 0.3

@@ -10,8 +10,8 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
 from redis_state.format.layout import place
+from tests.matrix import ONE_OF_EACH_FORM
 from tests.support.clusters import Cluster, Migration, slot_of
-from tests.support.servers import ONE_OF_EACH_FORM
 from tests.support.verbs import Verbs
 from tests.support.waiting import PATIENT
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.faults.load import COLOURS, FAILURES, PATIENT, Load
+from tests.matrix import FIELD_FORM
 from tests.support.nodes import Node
 from tests.support.ports import HOST, Ports
 from tests.support.proxy import DOWN, UP, Proxy, Weather
-from tests.support.servers import FIELD_FORM
 from tests.support.waiting import wait_until
 
 # Longer than a call waits.

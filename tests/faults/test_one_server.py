@@ -11,9 +11,9 @@ import time
 import pytest
 
 from tests.faults.load import FAILURES, PATIENT, SCOPES, Load
+from tests.matrix import ONE_OF_EACH_FORM
 from tests.support.nodes import Node
 from tests.support.ports import Ports
-from tests.support.servers import ONE_OF_EACH_FORM
 
 
 def url_of(node: Node) -> str:

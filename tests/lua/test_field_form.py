@@ -12,9 +12,9 @@ import redis
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.format.layout import SUMMARY
 from redis_state.operations.operation import Capabilities
+from tests.matrix import FIELD_EXPIRY, SERVERS
 from tests.support.inside import node_of
 from tests.support.lapsing import lapse
-from tests.support.servers import FIELD_EXPIRY, NAMES
 from tests.support.waiting import pass_by, wait_for
 
 TASK = TaskScope("dag", "run", "task")
@@ -27,7 +27,7 @@ HPEXPIREAT_ONLY = Capabilities(field_expiry=True, hsetex=False)
 HASH_FORM = Capabilities(field_expiry=False, hsetex=False)
 
 
-@pytest.fixture(params=[name for name in FIELD_EXPIRY if name in NAMES])
+@pytest.fixture(params=[name for name in FIELD_EXPIRY if name in SERVERS])
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

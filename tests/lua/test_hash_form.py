@@ -13,9 +13,9 @@ import redis
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.format.layout import SUMMARY
 from redis_state.operations.operation import Capabilities
+from tests.matrix import SERVERS
 from tests.support.inside import node_of
 from tests.support.lapsing import lapse
-from tests.support.servers import NAMES
 from tests.support.waiting import pass_by, wait_for
 
 TASK = TaskScope("dag", "run", "task")
@@ -24,7 +24,7 @@ SHORT = timedelta(milliseconds=60)
 BLUR = timedelta(milliseconds=50)
 
 
-@pytest.fixture(params=[name for name in NAMES if name in ("redis62", "valkey81", "path")])
+@pytest.fixture(params=[name for name in SERVERS if name in ("redis62", "valkey81", "path")])
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -11,8 +11,9 @@ import pytest
 from redis_state.format.envelope import now, seal
 from redis_state.format.layout import SUMMARY
 from redis_state.testing import EmbeddedServer
+from tests.matrix import FIELD_FORM
 from tests.support.leaks import check_leaks
-from tests.support.servers import FIELD_FORM, Servers, raw_client
+from tests.support.servers import Servers, raw_client
 
 HOUR_MS = 3_600_000
 PERMANENT = seal(b"1", updated_at=now(), expires_at=0)

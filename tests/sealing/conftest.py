@@ -11,7 +11,7 @@ import redis
 
 from redis_state import RedisStateBackend, RedisWorkerBackend
 from redis_state.testing import EmbeddedServer
-from tests.support.servers import ONE_OF_EACH_FORM
+from tests.matrix import ONE_OF_EACH_FORM
 from tests.support.waiting import PATIENT
 
 FIRST, SECOND, THIRD = (base64.urlsafe_b64encode(bytes([byte] * 32)).decode() for byte in (1, 2, 3))

@@ -20,9 +20,8 @@ from redis_state import (
     TaskScope,
 )
 from redis_state.admin.rotation import RotationProgress, RotationReport
+from tests.matrix import ONE_OF_EACH_FORM, TOPOLOGIES
 from tests.sealing.conftest import FIRST, SECOND, THIRD
-from tests.support.servers import ONE_OF_EACH_FORM
-from tests.support.topologies import lanes
 from tests.support.verbs import COLOURS
 
 TASK, MAPPED = TaskScope("dag", "run", "task"), TaskScope("dag", "run", "task", 300)
@@ -33,7 +32,7 @@ MakeWorker = Callable[..., RedisWorkerBackend]
 Stored = Callable[[], dict[tuple[bytes, bytes], bytes]]
 
 
-@pytest.fixture(params=[*ONE_OF_EACH_FORM, *lanes()])
+@pytest.fixture(params=[*ONE_OF_EACH_FORM, *TOPOLOGIES])
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

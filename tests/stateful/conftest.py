@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.matrix import ALL_TOPOLOGIES, ONE_OF_EACH_FORM, TOPOLOGIES
 from tests.support import topologies
-from tests.support.servers import ONE_OF_EACH_FORM
 
-LANES = topologies.lanes() if topologies.HOW_MUCH == "all" else ()
+DEPLOYMENTS = TOPOLOGIES if ALL_TOPOLOGIES else ()
 
 
-@pytest.fixture(params=[*ONE_OF_EACH_FORM, *LANES])
+@pytest.fixture(params=[*ONE_OF_EACH_FORM, *DEPLOYMENTS])
 def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ from redis.cluster import RedisCluster
 
 DOCS = Path(__file__).parents[2] / "docs"
 PASSWORD = "the-password-of-the-suite"
-
-# In a run of `make test-slow`, the contract's suite has no more rights than these.
-IS_MINIMAL = os.environ.get("REDIS_STATE_TEST_ACL") == "minimal"
 
 
 def documented(user: str) -> list[str]:

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
 import redis
 
 from redis_state.testing import EmbeddedServer
-from tests.support.fetch import supported
+from tests.matrix import ON_PATH
 
 FOLDER = Path(__file__).parents[2] / ".servers"
-FETCHED = ("redis62", "redis82", "valkey81") if supported() else ()
-ON_PATH = shutil.which("redis-server")
-
-# Each stands for a kind: no field expiry (6.2, 8.1 and Debian's 7.0), field expiry (8.2, 9.1).
-ALL = (*FETCHED, "valkey91", *(("path",) if ON_PATH else ()))
-FIELD_EXPIRY = ("redis82", "valkey91")
-# Without the fetched ones, the one on the path is the older one.
-HASH_FORM = "redis62" if FETCHED else "path" if ON_PATH else None
-FIELD_FORM = "valkey91"
-ONE_OF_EACH_FORM = tuple(name for name in (HASH_FORM, FIELD_FORM) if name)
-# `make test` has one of each form, `make test-slow` all of them.
-ALL_SERVERS = os.environ.get("REDIS_STATE_TEST_SERVERS") == "all"
-NAMES = ALL if ALL_SERVERS else ONE_OF_EACH_FORM
 
 
 class OpenServer(EmbeddedServer):

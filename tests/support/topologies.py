@@ -1,12 +1,7 @@
-"""Sentinel trios and clusters as further servers of the suite: its lanes "valkey91-cluster" etc.
-
-REDIS_STATE_TEST_TOPOLOGIES says how much of the suite runs on them: "some" of it, which is the
-default, "all" or "none".
-"""
+"""Sentinel trios and clusters as further servers of the suite, "valkey91-cluster" etc."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, TypeAlias
@@ -20,7 +15,6 @@ from tests.support.clusters import Cluster
 from tests.support.ports import HOST
 from tests.support.replicated import SentinelTrio
 
-HOW_MUCH = os.environ.get("REDIS_STATE_TEST_TOPOLOGIES", "some")
 # Nobody is to fail here: a busy machine must not look like a dead server.
 _PATIENT = 15_000
 _KINDS: dict[str, Callable[[str], Cluster | SentinelTrio]] = {
@@ -28,19 +22,6 @@ _KINDS: dict[str, Callable[[str], Cluster | SentinelTrio]] = {
     "sentinel": lambda name: SentinelTrio(name, down_after=_PATIENT),
 }
 Deployment: TypeAlias = EmbeddedServer | Cluster | SentinelTrio
-
-
-def lanes() -> tuple[str, ...]:
-    """Name the deployments to test on: of Valkey, and of Redis where there is one."""
-    if HOW_MUCH not in ("some", "all", "none"):
-        raise ValueError(f"REDIS_STATE_TEST_TOPOLOGIES is some, all or none, not {HOW_MUCH!r}")
-    if HOW_MUCH == "none":
-        return ()
-    names = ["valkey91"]
-    if HOW_MUCH == "all":
-        # The oldest as well: its scripts touch two keys where others send a command for each.
-        names += [name for name in (servers.HASH_FORM, "path" if servers.ON_PATH else None) if name]
-    return tuple(f"{name}-{kind}" for name in names for kind in _KINDS)
 
 
 class Deployments:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import contenders, effort, execution_api, postgresql
-from benchmarks.chapters import PARTS
-from benchmarks.stored import load
+from benchmarks import contenders
+from benchmarks.chapters import CHAPTERS, execution_api
+from benchmarks.contenders import postgresql
+from benchmarks.harness import effort
+from benchmarks.harness.results import load
 
 ROOT = Path(__file__).parents[2]
 HERE = {
@@ -63,7 +65,7 @@ def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
 def test_the_makefile_gives_the_documentation_the_files_that_it_shows() -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"assets/benchmarks/([a-z_-]+)\.(?:md|svg)", page))
-    assert shown == {"in-short", "method", "facts"} | {part.name for part in PARTS}
+    assert shown == {"in-short", "method", "facts"} | {each.name for each in CHAPTERS}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "FIGURES := docs/assets/benchmarks\n" in makefile
     assert "--docs $(FIGURES)" in makefile
@@ -78,6 +80,22 @@ def test_the_steps_of_a_call_are_shown_from_the_wire_to_the_verb() -> None:
     below = ["the link", "the lane", "the client, with a ready operation"]
     assert steps[2:half] == [*below, "`get`"]
     assert steps[half:] == [*steps[:half][:-1], "`set`"]
+
+
+def test_two_checkouts_are_compared_call_by_call() -> None:
+    options = ["--minutes=0", "--calls=40"]
+    command = [sys.executable, "-m", "benchmarks.compare", str(ROOT), *options]
+    shown = subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.DEVNULL)
+    cells = [line.split("|")[1].strip() for line in shown.splitlines() if "µs" in line]
+    assert cells == ["set with expiry", "get", "40 threads", "100 tasks"]
+    assert "2 rounds." in shown
+
+
+def test_what_is_no_checkout_is_not_compared(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.compare", str(tmp_path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert f"{tmp_path} is no checkout: it has no redis_state/" in run.stderr
 
 
 def test_a_chapter_says_whom_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:

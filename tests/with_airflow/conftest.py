@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.support.servers import FIELD_FORM
+from tests.matrix import FIELD_FORM
 
 HAS_CORE = find_spec("airflow.state") is not None
 # The families of scopes that are installed here.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from examples.airflow_stack import AirflowStack
 from examples.outside_world import LAST_PAGE, OutsideWorld
 from examples.redis_view import Field, RedisView
 from redis_state.testing import EmbeddedServer
+from tests import matrix
 from tests.support.leaks import check_leaks
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,6 @@ CONFIGURATIONS = {
     "server side": Configuration({}),
     "both sides": Configuration(WORKER_SIDE, payloads=True),
 }
-CONFIGURED = os.environ.get("DAGS_CONFIGURATION", "server side")
 
 
 class Lab:
@@ -110,7 +109,7 @@ class Lab:
         return int(asset["id"])
 
 
-@pytest.fixture(scope="module", params=[CONFIGURED])
+@pytest.fixture(scope="module", params=[matrix.DAGS])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     lab = Lab(CONFIGURATIONS[request.param])
     try:

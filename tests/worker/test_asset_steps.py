@@ -11,8 +11,8 @@ import pytest
 
 from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend, StateStoreError
 from redis_state.operations.operation import Operation
+from tests.matrix import ALL_TOPOLOGIES, ONE_OF_EACH_FORM
 from tests.support import topologies
-from tests.support.servers import ONE_OF_EACH_FORM
 from tests.support.steps import MOST, Steps
 
 ASSET = AssetScope(asset_id=7)
@@ -231,7 +231,7 @@ def test_what_is_repeated_after_another_write_leaves_no_reference_without_its_pa
 
 def orders() -> Iterator[tuple[int, ...]]:
     """Give the turns of the first, in each order there is; in the quick run, in each seventh."""
-    every = 1 if topologies.HOW_MUCH == "all" else 7
+    every = 1 if ALL_TOPOLOGIES else 7
     return islice(combinations(range(2 * PIECES), PIECES), 0, None, every)
 
 

@@ -18,7 +18,7 @@ from redis_state import (
 )
 from redis_state.airflow import assets
 from redis_state.format import references
-from tests.support.servers import ONE_OF_EACH_FORM
+from tests.matrix import ONE_OF_EACH_FORM
 from tests.support.verbs import Verbs
 
 TASK = TaskScope("dag", "run", "task")

@@ -30,7 +30,7 @@ from redis_state import (
 )
 from redis_state.format import references
 from redis_state.testing import EmbeddedServer
-from tests.support.servers import FIELD_FORM
+from tests.matrix import FIELD_FORM
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")

@@ -11,8 +11,8 @@ import redis
 from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend
 from redis_state.format import envelope, references
 from redis_state.format.layout import place
+from tests.matrix import ONE_OF_EACH_FORM
 from tests.support import topologies
-from tests.support.servers import ONE_OF_EACH_FORM
 from tests.support.steps import Steps
 
 ASSET = AssetScope(asset_id=7)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import pytest
 import redis
 
 from redis_state.testing import EmbeddedServer
+from tests import matrix
 from tests.support.leaks import check_leaks
 from tests.support.servers import raw_client
 from tests.with_airflow.conftest import HAS_CORE
@@ -37,7 +37,7 @@ def redis_server() -> Iterator[EmbeddedServer]:
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
-    if os.environ.get("METADATA_DATABASE") == "postgresql":
+    if matrix.METADATA == "postgresql":
         with PostgreSQL("-c", "fsync=off") as running:
             yield running.url
     else:

@@ -1,0 +1,202 @@
+"""What runs where: the servers, the variables that widen the suite, and the lanes.
+
+`make test` has a server of each form and a part of the topologies. The lanes of `make test-slow`
+run parts of the suite on something else: a session of `noxfile.py` for each.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.fetch import supported
+
+HERE = Path(__file__).parent
+
+
+# The variables, as the table in CONTRIBUTING.md explains them: the first value is the default.
+def _variable(name: str, *values: str) -> str:
+    value = os.environ.get(name, values[0])
+    if value not in values:
+        raise ValueError(f"{name}={value!r} says nothing: it is one of {', '.join(values)}")
+    return value
+
+
+ALL_SERVERS = _variable("REDIS_STATE_TEST_SERVERS", "some", "all") == "all"
+HOW_MANY_TOPOLOGIES = _variable("REDIS_STATE_TEST_TOPOLOGIES", "some", "all", "none")
+ALL_TOPOLOGIES = HOW_MANY_TOPOLOGIES == "all"
+ALL_FAULTS = _variable("REDIS_STATE_TEST_FAULTS", "some", "all") == "all"
+FAILOVERS = int(os.environ.get("REDIS_STATE_TEST_FAILOVERS", "20"))
+FIGURES = os.environ.get("REDIS_STATE_TEST_FIGURES")
+MINIMAL_RIGHTS = _variable("REDIS_STATE_TEST_ACL", "full", "minimal") == "minimal"
+EXAMPLES = _variable("REDIS_STATE_TEST_EXAMPLES", "same", "new")
+METADATA = _variable("REDIS_STATE_TEST_METADATA", "sqlite", "postgresql")
+DAGS = _variable("REDIS_STATE_TEST_DAGS", "server side", "both sides")
+FAST_LANE = os.environ.get("REDIS_STATE_FAST_LANE") != "false"
+
+# Each stands for a kind: no field expiry (6.2, 8.1 and Debian's 7.0), field expiry (8.2, 9.1).
+FETCHED = ("redis62", "redis82", "valkey81") if supported() else ()
+ON_PATH = shutil.which("redis-server")
+EVERY_SERVER = (*FETCHED, "valkey91", *(("path",) if ON_PATH else ()))
+FIELD_EXPIRY = ("redis82", "valkey91")
+# Without the fetched ones, the one on the path is the older one.
+HASH_FORM = "redis62" if FETCHED else "path" if ON_PATH else None
+FIELD_FORM = "valkey91"
+ONE_OF_EACH_FORM = tuple(name for name in (HASH_FORM, FIELD_FORM) if name)
+SERVERS = EVERY_SERVER if ALL_SERVERS else ONE_OF_EACH_FORM
+# The oldest as well: its scripts touch two keys where others send a command for each.
+OTHERS = tuple(name for name in (HASH_FORM, "path" if ON_PATH else None) if name)
+
+KINDS = ("cluster", "sentinel")
+
+
+def _topologies() -> tuple[str, ...]:
+    if HOW_MANY_TOPOLOGIES == "none":
+        return ()
+    names = (FIELD_FORM, *(OTHERS if ALL_TOPOLOGIES else ()))
+    return tuple(f"{name}-{kind}" for name in names for kind in KINDS)
+
+
+# Of Valkey, and of Redis where there is one.
+TOPOLOGIES = _topologies()
+ON_FAULTS = (FIELD_FORM, *(OTHERS if ALL_FAULTS else ()))
+
+# What tells most of a topology: which slot a method works in, and that a clear reaches all.
+TELLING = ("test_clear.py", "test_incarnations.py")
+# They take half as long again when they are measured, and cover no more than the rest.
+UNMEASURED = {"contract", "lua", "stateful", "faults", "chaos", "fuzz"}
+
+
+def is_left_out(path: Path, params: Mapping[str, Any]) -> bool:
+    """Tell whether a test, in one of its variants, is for other lanes than this one."""
+    folder, *_, name = path.relative_to(HERE).parts
+    if folder == "contract" and HOW_MANY_TOPOLOGIES == "some":
+        return params.get("verbs_maker") in TOPOLOGIES and name not in TELLING
+    if folder == "client" and not ALL_SERVERS and {"server_name", "fast_lane"} <= params.keys():
+        # In pairs: the older server with the pool, the newer one with the fast lane.
+        is_older = params["server_name"] == HASH_FORM
+        return len(ONE_OF_EACH_FORM) > 1 and is_older == bool(params["fast_lane"])
+    return folder == "faults" and name == "test_failovers.py" and not ALL_FAULTS
+
+
+def is_unmeasured(path: Path, params: Mapping[str, Any]) -> bool:
+    """Tell whether `make test` runs a test without measuring coverage: half of the suite."""
+    is_on_older = params.get("server_name", FIELD_FORM) == HASH_FORM
+    return is_on_older or bool(UNMEASURED & set(path.relative_to(HERE).parts))
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A part of the suite, and what it runs on."""
+
+    parts: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    # What pytest selects of it by name.
+    only: str = ""
+    # More at a time than there are cores: most of them wait for something.
+    options: tuple[str, ...] = ("-n", "4")
+
+
+_NO_TOPOLOGIES = {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
+_ONE_OF_EACH = f"redis62 or {FIELD_FORM}"
+# Each has many servers, or an Airflow, of its own.
+_TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
+_AIRFLOW = ("-p", "no:cacheprovider")
+# Threads, event loops, TLS, and who logs in.
+_CONNECTIONS = tuple(
+    f"client/test_{name}.py"
+    for name in (
+        "connecting",
+        "credentials",
+        "failures",
+        "interruptions",
+        "loops",
+        "threads",
+        "tls",
+    )
+)
+# What holds without Airflow's core, and what holds with any.
+_BESIDE_THE_SDK = tuple(
+    f"with_airflow/test_{name}.py" for name in ("contract", "configuration", "responses")
+)
+# Any, for a lane that wants one.
+_FERNET_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
+
+LANES = {
+    "every-server": Lane(
+        ("contract", "lua", "worker"),
+        {"REDIS_STATE_TEST_SERVERS": "all", **_NO_TOPOLOGIES},
+        # Those that `make test` leaves out.
+        only="redis82 or valkey81 or path",
+    ),
+    "every-topology": Lane(
+        ("contract",),
+        {"REDIS_STATE_TEST_TOPOLOGIES": "all"},
+        only=f"({FIELD_FORM} or path) and (cluster or sentinel)",
+    ),
+    "failovers": Lane(
+        tuple(
+            f"faults/test_{name}.py" for name in ("failovers", "sentinel", "cluster", "moving_slot")
+        ),
+        {"REDIS_STATE_TEST_FAULTS": "all"},
+        only=FIELD_FORM,
+        options=("-n", "2"),
+    ),
+    # What waits, expires, gives up, or is interrupted.
+    "under-load": Lane(
+        (
+            *("client", "faults", "lua", "worker", "users", "chaos"),
+            *("contract/test_expiry.py", "contract/test_isolation.py"),
+        ),
+        _NO_TOPOLOGIES,
+    ),
+    "minimal-rights": Lane(
+        ("contract",), {"REDIS_STATE_TEST_ACL": "minimal", **_NO_TOPOLOGIES}, only=_ONE_OF_EACH
+    ),
+    "encrypted-and-compressed": Lane(
+        ("contract",),
+        {
+            "REDIS_STATE_ENCRYPTION": "own",
+            "REDIS_STATE_ENCRYPTION_KEYS": _FERNET_KEY,
+            "REDIS_STATE_COMPRESSION_THRESHOLD": "1",
+            **_NO_TOPOLOGIES,
+        },
+        only=_ONE_OF_EACH,
+    ),
+    "new-random-examples": Lane(("stateful", "unit"), {"REDIS_STATE_TEST_EXAMPLES": "new"}),
+    # The client's own suite knows both ways.
+    "without-the-fast-lane": Lane(
+        ("contract", "worker"),
+        {"REDIS_STATE_FAST_LANE": "false", **_NO_TOPOLOGIES},
+        only=FIELD_FORM,
+    ),
+    # It opens the connections, and does nothing else.
+    "redis-py": Lane(_CONNECTIONS),
+    "python": Lane(
+        ("unit", "contract", "worker", "client/test_lane.py", *_CONNECTIONS),
+        _NO_TOPOLOGIES,
+        only="not redis62",
+    ),
+    # The task SDK alone has nothing to wait for.
+    "airflow-sdk": Lane(_BESIDE_THE_SDK, options=_AIRFLOW),
+    "airflow-next": Lane(
+        (*_BESIDE_THE_SDK, "with_airflow/test_metrics.py", "with_airflow/server"),
+        options=(*_AIRFLOW, *_TWO_AT_A_TIME),
+    ),
+    "postgresql": Lane(
+        ("with_airflow/test_dags.py", "with_airflow/server"),
+        {"REDIS_STATE_TEST_METADATA": "postgresql", "REDIS_STATE_TEST_DAGS": "both sides"},
+        options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--no-loadscope-reorder"),
+    ),
+}
+
+REDIS_MAJORS = ("5", "6", "7")
+OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+# `make test` has its own.
+PYTHONS = tuple(name for name in ("3.11", "3.12", "3.13") if name != OWN_PYTHON)
