@@ -24,7 +24,7 @@ from redis_state import (
     TaskScope,
 )
 from redis_state.format import envelope
-from tests.support import servers
+from tests import matrix
 from tests.support.leaks import check_leaks
 from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
@@ -42,8 +42,8 @@ NEW_KEY = base64.urlsafe_b64encode(bytes([4] * 32)).decode()
 
 @pytest.fixture(
     params=[
-        *((name, "hash") for name in servers.NAMES),
-        *((name, "field") for name in servers.NAMES if name in servers.FIELD_EXPIRY),
+        *((name, "hash") for name in matrix.SERVERS),
+        *((name, "field") for name in matrix.SERVERS if name in matrix.FIELD_EXPIRY),
     ],
     ids="-".join,
 )
