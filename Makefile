@@ -34,6 +34,7 @@ fuzz: .venv-fuzz/ready  ## Feed the parsers with nonsense, led by what it reache
 lint: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
+	@said=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$said"; exit 1; }
 
 types: .venv/ready
 	@$(BIN)/mypy
