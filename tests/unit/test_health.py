@@ -18,6 +18,7 @@ from redis_state import MisconfiguredError, StateStoreError, UnavailableError
 from redis_state.admin.health import Finding, Health, permissions
 from redis_state.admin.health.check import check
 from redis_state.admin.health.probes import BEATS
+from redis_state.admin.steps import run
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.operations import scripts
@@ -82,8 +83,8 @@ def info(**changes: object) -> bytes:
     ).encode()
 
 
-def look(client: FakeClient, **options: Any) -> Health:
-    return check(client, Settings(**options), worker=False)
+def look(client: Any, **options: Any) -> Health:
+    return run(client, check(Settings(**options), worker=False))
 
 
 def found(health: Health, name: str, subject: str = "here:6379") -> Finding:
