@@ -21,10 +21,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.delayed_wire import delayed_wire
-from benchmarks.markdown import table
+from benchmarks.harness.delayed_wire import delayed_wire
+from benchmarks.report.markdown import table
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
-from redis_state.client import wire
+from redis_state.client.policy import packing
 from redis_state.testing import EmbeddedServer
 
 BUDGET = 2.5
@@ -127,7 +127,7 @@ def _capacity(server: Path, verb: str) -> float:
     As many threads at once as a pool has connections, each with a value of 1 MB to send or to get.
     """
     size = _SIZES["1 MB"]
-    put, get = wire.pack([("SET", "capacity", "x" * size)]), wire.pack([("GET", "capacity")])
+    put, get = packing.pack([("SET", "capacity", "x" * size)]), packing.pack([("GET", "capacity")])
     request, reply = (put, b"+OK\r\n") if verb == "set" else (get, b"$%d\r\n" % size)
     expected = len(reply) + (0 if verb == "set" else size + 2)
 

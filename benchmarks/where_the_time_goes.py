@@ -16,15 +16,15 @@ from typing import Any
 
 import hiredis
 
-from benchmarks import workload
-from benchmarks.calls import Call, time_calls
-from benchmarks.markdown import amount, table, three_digits, with_spread
-from benchmarks.progress import track
-from benchmarks.results import Case
-from benchmarks.rounds import Record, turns
-from benchmarks.target import Target, open_target
+from benchmarks.harness import workload
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case
+from benchmarks.harness.rounds import Record, turns
+from benchmarks.harness.target import Target, open_target
+from benchmarks.harness.timing import Call, time_calls
+from benchmarks.report.markdown import amount, table, three_digits, with_spread
 from redis_state import RedisStateBackend
-from redis_state.client import wire
+from redis_state.client.policy import packing
 
 _WARM_UP_ROUNDS = 2
 _LARGEST_READ = 65_536
@@ -109,7 +109,7 @@ def _steps(
     lane = client._routes._node._lane  # noqa: SLF001
     operation = getattr(backend._builder, verb)(None, *arguments, *more.values())  # noqa: SLF001
     batch = operation.begin(lane.capabilities)
-    payload, count, deadline = wire.pack(batch), len(batch), monotonic() + _SECONDS
+    payload, count, deadline = packing.pack(batch), len(batch), monotonic() + _SECONDS
     return {
         **{name: partial(each.exchange, payload, count) for name, each in sockets.items()},
         "the link": partial(lane._link.exchange, payload, count, deadline),  # noqa: SLF001

@@ -12,20 +12,20 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from redis_state.client.async_exchange import ask, exchange, renew_login
-from redis_state.client.async_link import AsyncLink
-from redis_state.client.async_opening import open_link
-from redis_state.client.attempts import (
+from redis_state.client.io.async_link import AsyncLink
+from redis_state.client.io.async_opening import open_link
+from redis_state.client.io.handshake import questions, renewal
+from redis_state.client.policy.abandoned import Orphans
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
     SilenceError,
     UnsentError,
 )
-from redis_state.client.breaker import Breaker, Observer
-from redis_state.client.budget import Budget, first_attempt
-from redis_state.client.login import questions, renewal
-from redis_state.client.orphans import Orphans
-from redis_state.client.pulse import Pulse
+from redis_state.client.policy.breaker import Breaker, Observer
+from redis_state.client.policy.budget import Budget, first_attempt
+from redis_state.client.policy.pulse import Pulse
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError

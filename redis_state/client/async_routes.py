@@ -7,11 +7,11 @@ import time
 from functools import partial
 from typing import Any, Protocol
 
-from redis_state.client import sentinels, slots, wire
 from redis_state.client.async_node import AsyncNode
-from redis_state.client.async_opening import open_link
 from redis_state.client.async_sentinels import AsyncSentinels
-from redis_state.client.attempts import (
+from redis_state.client.io.async_opening import open_link
+from redis_state.client.policy import packing, sentinels, slots
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     NotNowError,
@@ -19,10 +19,10 @@ from redis_state.client.attempts import (
     StrangerError,
     TurnedAwayError,
 )
-from redis_state.client.breaker import Observer
-from redis_state.client.budget import Budget
-from redis_state.client.failures import check, not_followed
-from redis_state.client.slots import SlotMap
+from redis_state.client.policy.breaker import Observer
+from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.server_errors import check, not_followed
+from redis_state.client.policy.slots import SlotMap
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
@@ -207,7 +207,7 @@ class ClusterRoutes:
     async def _ask(self, server: Server, deadline: float) -> SlotMap:
         link = await open_link(self._settings, server, deadline, silence=sentinels.PATIENCE)
         try:
-            replies = await link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
+            replies = await link.exchange(packing.pack([slots.QUESTION]), 1, deadline)
         finally:
             link.close()
         check(replies, server)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from redis_state.client import sentinels, wire
-from redis_state.client.async_opening import open_link
-from redis_state.client.attempts import AttemptError
+from redis_state.client.io.async_opening import open_link
+from redis_state.client.policy import packing, sentinels
+from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 
@@ -45,7 +45,7 @@ class AsyncSentinels:
             self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
         )
         try:
-            (reply,) = await link.exchange(wire.pack(batch), 1, deadline)
+            (reply,) = await link.exchange(packing.pack(batch), 1, deadline)
         finally:
             link.close()
         return sentinels.read_master(reply, sentinel, self._settings.allowed)

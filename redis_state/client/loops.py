@@ -15,7 +15,7 @@ from itertools import count
 from typing import NamedTuple
 
 from redis_state.client.async_client import AsyncClient
-from redis_state.client.breaker import Observer
+from redis_state.client.policy.breaker import Observer
 from redis_state.config.settings import Settings
 
 _numbers = count()

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from typing import TypeVar
 
-from redis_state.client.attempts import AttemptError, CrowdedError, RedirectedError, UnsentError
-from redis_state.client.breaker import LOOKS_AGAIN, Observer, Turn
-from redis_state.client.budget import Budget
-from redis_state.client.failures import give_up
-from redis_state.client.orphans import QUESTION, Orphans
+from redis_state.client.io.sync_link import close_link, open_link
+from redis_state.client.policy.abandoned import QUESTION, Orphans
+from redis_state.client.policy.attempts import (
+    AttemptError,
+    CrowdedError,
+    RedirectedError,
+    UnsentError,
+)
+from redis_state.client.policy.breaker import LOOKS_AGAIN, Observer, Turn
+from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.server_errors import give_up
 from redis_state.client.sync_exchange import ask, exchange
-from redis_state.client.sync_link import close_link, open_link
 from redis_state.client.sync_routes import routes
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server

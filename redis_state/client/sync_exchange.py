@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from redis_state.client import wire
-from redis_state.client.attempts import BrokenError, UnknownScriptError
-from redis_state.client.failures import check
-from redis_state.client.login import Renewal, read_answers
-from redis_state.client.orphans import Orphans, closing
-from redis_state.client.sync_lane import SyncLane
-from redis_state.client.sync_link import Link
+from redis_state.client.io.handshake import Renewal, read_answers
+from redis_state.client.io.sync_lane import SyncLane
+from redis_state.client.io.sync_link import Link
+from redis_state.client.policy import packing
+from redis_state.client.policy.abandoned import Orphans, closing
+from redis_state.client.policy.attempts import BrokenError, UnknownScriptError
+from redis_state.client.policy.server_errors import check
 from redis_state.errors import StateStoreError
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies
 
@@ -24,7 +24,7 @@ def ask(link: Link, questions: Batch, orphans: Orphans, deadline: float) -> Capa
     """
     given_up = orphans.at(link.server)
     batch = [*closing(given_up), *questions]
-    replies = link.exchange(wire.pack(batch), len(batch), deadline)
+    replies = link.exchange(packing.pack(batch), len(batch), deadline)
     orphans.gone(given_up)
     can, link.identity = read_answers(replies[len(given_up) :], link.server)
     return can
@@ -45,7 +45,7 @@ def exchange(
     # Scripts whole where it waits: a server that asked for one would have waited in vain.
     whole = operation.lingers > 0
     replies = _send(way, batch, deadline, is_asking=is_asking, with_texts=whole)
-    if wire.has_error(replies) and not operation.reads_errors:
+    if packing.has_error(replies) and not operation.reads_errors:
         try:
             check(replies, way.server)
         except UnknownScriptError:
@@ -62,7 +62,7 @@ def renew_login(way: Link | SyncLane, renewal: Renewal, deadline: float) -> None
     except StateStoreError as error:
         way.logged_in_at = renewal.put_off(error)
         return
-    if wire.has_error(way.exchange(wire.pack(batch), len(batch), deadline)):
+    if packing.has_error(way.exchange(packing.pack(batch), len(batch), deadline)):
         raise BrokenError("the server refused to renew the login")
 
 
@@ -75,6 +75,6 @@ def _send(
     with_texts: bool,
 ) -> Replies:
     if is_asking:
-        payload = wire.pack_asking(batch, with_texts=with_texts)
+        payload = packing.pack_asking(batch, with_texts=with_texts)
         return way.exchange(payload, 2 * len(batch), deadline)[1::2]
-    return way.exchange(wire.pack(batch, with_texts=with_texts), len(batch), deadline)
+    return way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)

@@ -10,22 +10,22 @@ import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
-from redis_state.client.attempts import (
+from redis_state.client.io.handshake import questions, renewal
+from redis_state.client.io.sync_lane import SyncLane
+from redis_state.client.io.sync_link import Link, close_link, open_link
+from redis_state.client.io.sync_permits import Permit, Permits
+from redis_state.client.policy.abandoned import Orphans
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
     SilenceError,
     UnsentError,
 )
-from redis_state.client.breaker import Breaker, Observer
-from redis_state.client.budget import Budget, first_attempt
-from redis_state.client.login import questions, renewal
-from redis_state.client.orphans import Orphans
-from redis_state.client.permits import Permit, Permits
-from redis_state.client.pulse import Pulse
+from redis_state.client.policy.breaker import Breaker, Observer
+from redis_state.client.policy.budget import Budget, first_attempt
+from redis_state.client.policy.pulse import Pulse
 from redis_state.client.sync_exchange import ask, exchange, renew_login
-from redis_state.client.sync_lane import SyncLane
-from redis_state.client.sync_link import Link, close_link, open_link
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError

@@ -8,8 +8,10 @@ import time
 import weakref
 from typing import Any, Protocol
 
-from redis_state.client import sentinels, slots, wire
-from redis_state.client.attempts import (
+from redis_state.client.io.sync_link import close_link, open_link
+from redis_state.client.io.sync_permits import Permit, Permits
+from redis_state.client.policy import packing, sentinels, slots
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     NotNowError,
@@ -17,12 +19,10 @@ from redis_state.client.attempts import (
     StrangerError,
     TurnedAwayError,
 )
-from redis_state.client.breaker import Observer, on_a_loop
-from redis_state.client.budget import Budget
-from redis_state.client.failures import check, not_followed
-from redis_state.client.permits import Permit, Permits
-from redis_state.client.slots import SlotMap
-from redis_state.client.sync_link import close_link, open_link
+from redis_state.client.policy.breaker import Observer, on_a_loop
+from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.server_errors import check, not_followed
+from redis_state.client.policy.slots import SlotMap
 from redis_state.client.sync_node import SyncNode
 from redis_state.client.sync_sentinels import SyncSentinels
 from redis_state.config.settings import Settings
@@ -225,7 +225,7 @@ class ClusterRoutes:
     def _ask(self, server: Server, deadline: float) -> SlotMap:
         link = open_link(self._settings, server, deadline, silence=sentinels.PATIENCE)
         try:
-            replies = link.exchange(wire.pack([slots.QUESTION]), 1, deadline)
+            replies = link.exchange(packing.pack([slots.QUESTION]), 1, deadline)
         finally:
             close_link(link)
         check(replies, server)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from redis_state.client import sentinels, wire
-from redis_state.client.attempts import AttemptError
-from redis_state.client.sync_link import close_link, open_link
+from redis_state.client.io.sync_link import close_link, open_link
+from redis_state.client.policy import packing, sentinels
+from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 
@@ -45,7 +45,7 @@ class SyncSentinels:
             self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
         )
         try:
-            (reply,) = link.exchange(wire.pack(batch), 1, deadline)
+            (reply,) = link.exchange(packing.pack(batch), 1, deadline)
         finally:
             close_link(link)
         return sentinels.read_master(reply, sentinel, self._settings.allowed)

@@ -14,9 +14,9 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import async_opening
-from redis_state.client.async_link import AsyncLink
-from redis_state.client.attempts import BrokenError, LateError, SilenceError, UnsentError
+from redis_state.client.io import async_opening
+from redis_state.client.io.async_link import AsyncLink
+from redis_state.client.policy.attempts import BrokenError, LateError, SilenceError, UnsentError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from tests.client.waiting import PATIENCE, reached

@@ -23,8 +23,9 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client import breaker as module
-from redis_state.client.attempts import (
+from redis_state.client.io.sync_permits import Permit
+from redis_state.client.policy import breaker as module
+from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
@@ -35,10 +36,9 @@ from redis_state.client.attempts import (
     SplitError,
     UnsentError,
 )
-from redis_state.client.breaker import Breaker, Turn
-from redis_state.client.budget import Budget
-from redis_state.client.permits import Permit
-from redis_state.client.pulse import Pulse
+from redis_state.client.policy.breaker import Breaker, Turn
+from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.pulse import Pulse
 from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server

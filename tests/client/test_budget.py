@@ -7,9 +7,9 @@ import time
 import pytest
 
 from redis_state import OperationTimeoutError, UnavailableError
-from redis_state.client import async_opening, sync_link
-from redis_state.client.attempts import AttemptError, BrokenError, SilenceError
-from redis_state.client.budget import Budget
+from redis_state.client.io import async_opening, sync_link
+from redis_state.client.policy.attempts import AttemptError, BrokenError, SilenceError
+from redis_state.client.policy.budget import Budget
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 

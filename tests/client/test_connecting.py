@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio.connection import AbstractConnection
 
-from redis_state.client.async_opening import open_link
-from redis_state.client.attempts import SilenceError
+from redis_state.client.io.async_opening import open_link
+from redis_state.client.policy.attempts import SilenceError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from tests.support import peers

@@ -20,7 +20,7 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client import credentials
+from redis_state.client.io import credentials
 from redis_state.config.settings import load
 from tests.client.providers import SECRET, Told
 from tests.client.token_service import RIGHTS, token_service

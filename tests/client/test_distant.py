@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from benchmarks.delayed_wire import delayed_wire
+from benchmarks.harness.delayed_wire import delayed_wire
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client.async_sentinels import AsyncSentinels
-from redis_state.client.breaker import Breaker
+from redis_state.client.policy.breaker import Breaker
 from redis_state.client.sync_sentinels import SyncSentinels
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server

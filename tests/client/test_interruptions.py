@@ -185,7 +185,7 @@ def test_interruptions_at_any_moment_neither_hang_nor_mix_up_the_others(
 
 PACKS = """
 import signal
-from redis_state.client import wire
+from redis_state.client.policy import packing
 
 class InterruptionError(BaseException):
     pass
@@ -198,7 +198,7 @@ for number in range(100):
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.0005 + number * 1e-6)
         while True:
-            wire.pack([("DEL", *range(2000))])
+            packing.pack([("DEL", *range(2000))])
     except InterruptionError:
         pass
 """

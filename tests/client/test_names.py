@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from redis_state import RedisStateBackend, StateStoreError, TaskScope, UnavailableError
-from redis_state.client import lookups
-from redis_state.client.attempts import UnresolvedError
+from redis_state.client.io import lookups
+from redis_state.client.policy.attempts import UnresolvedError
 from redis_state.config.url import Server
 from redis_state.testing import EmbeddedServer
 from tests.client.waiting import reached, wait_for

@@ -11,7 +11,7 @@ import pytest
 from hiredis import Reader
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import sentinels
+from redis_state.client.policy import sentinels
 from redis_state.testing import EmbeddedServer
 from tests.matrix import FIELD_FORM
 from tests.support import peers

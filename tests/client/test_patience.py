@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redis_state.client.patience import Patience
+from redis_state.client.io.spin import Patience
 
 ENOUGH = 8
 

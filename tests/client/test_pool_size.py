@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import sync_link
-from redis_state.client.async_link import AsyncLink
+from redis_state.client.io import sync_link
+from redis_state.client.io.async_link import AsyncLink
 from redis_state.testing import EmbeddedServer
 from tests.client.waiting import reached, wait_for
 from tests.matrix import FIELD_FORM

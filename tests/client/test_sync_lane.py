@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import sync_link
-from redis_state.client.attempts import LateError, SilenceError, UnsentError
-from redis_state.client.sync_lane import SyncLane
+from redis_state.client.io import sync_link
+from redis_state.client.io.sync_lane import SyncLane
+from redis_state.client.policy.attempts import LateError, SilenceError, UnsentError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.operations.operation import Capabilities

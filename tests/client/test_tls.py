@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from redis_state import MisconfiguredError, RedisStateBackend, StateStoreError, TaskScope
-from redis_state.client import tls
+from redis_state.client.io import tls
 from redis_state.testing.server import _free_port
 from tests.matrix import FIELD_FORM, ON_PATH
 from tests.support.peers import tls_proxy

@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 
 from redis_state import RedisStateBackend
-from redis_state.client import sync_lane
+from redis_state.client.io import sync_lane
 from tests.support.inside import node_of
 from tests.support.waiting import PATIENCE, reached, wait_for
 

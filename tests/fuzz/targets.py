@@ -18,7 +18,7 @@ from hiredis import ReplyError
 from pydantic import SecretStr
 
 from redis_state.backends import worker
-from redis_state.client import failures
+from redis_state.client.policy import server_errors
 from redis_state.config import settings
 from redis_state.config.url import read_url
 from redis_state.errors import CorruptValueError, MisconfiguredError
@@ -228,7 +228,7 @@ def replies(data: bytes) -> None:
     where = read_url("redis://localhost:6379").servers[0]
     raised: Exception | None = None
     try:
-        failures.check([None, ReplyError(text_of(data))], where)
+        server_errors.check([None, ReplyError(text_of(data))], where)
     except Exception as error:  # noqa: BLE001 - which ones may come is the question
         raised = error
     if not type(raised).__module__.startswith("redis_state."):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from redis_state import DurabilityError, MisconfiguredError, UnavailableError
-from redis_state.client.budget import Budget
+from redis_state.client.policy.budget import Budget
 from redis_state.config.durability import Durability, read_durability
 from redis_state.config.settings import Settings, load
 from redis_state.operations.operation import Batch, Capabilities, Durable, Operation, Replies

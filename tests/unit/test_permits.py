@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from redis_state.client import permits as module
-from redis_state.client.permits import Permit, Permits
+from redis_state.client.io import sync_permits as module
+from redis_state.client.io.sync_permits import Permit, Permits
 from tests.support.waiting import PATIENCE, wait_for
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hiredis import ReplyError
 
-from redis_state.client import slots
-from redis_state.client.attempts import BrokenError, RedirectedError, SplitError
-from redis_state.client.failures import check
-from redis_state.client.slots import SLOTS, News, SlotMap, read_redirection, read_slots
+from redis_state.client.policy import slots
+from redis_state.client.policy.attempts import BrokenError, RedirectedError, SplitError
+from redis_state.client.policy.server_errors import check
+from redis_state.client.policy.slots import SLOTS, News, SlotMap, read_redirection, read_slots
 from redis_state.config.allowed_hosts import read_allowed
 from redis_state.config.url import Server
 

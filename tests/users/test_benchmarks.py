@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import contenders, effort, execution_api, postgresql
-from benchmarks.chapters import PARTS
-from benchmarks.stored import load
+from benchmarks import contenders
+from benchmarks.chapters import CHAPTERS, execution_api
+from benchmarks.contenders import postgresql
+from benchmarks.harness import effort
+from benchmarks.harness.results import load
 
 ROOT = Path(__file__).parents[2]
 HERE = {
@@ -36,9 +38,7 @@ def benchmark(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_run_names_each_contender_and_all_that_it_could_not_measure(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
-    docs = tmp_path / "docs"
-    only = ("--only", "one_thread,execution_api")
-    run = benchmark(*only, "--json", str(file), "--docs", str(docs))
+    run = benchmark("--only", "one_thread,execution_api", "--json", str(file))
     assert run.returncode == 0, run.stderr
     results = load(file)
     (chapter,) = results.chapters
@@ -50,8 +50,6 @@ def test_a_run_names_each_contender_and_all_that_it_could_not_measure(tmp_path: 
         assert f"{name}: there is no Airflow here" in results.facts["not measured"]
     for said in (*HERE, results.facts["server"], results.facts["not measured"]):
         assert said in run.stdout
-    written = {path.name for path in docs.iterdir()}
-    assert written == {"in-short.md", "one_thread.md", "one_thread.svg", "method.md", "facts.md"}
 
 
 def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
@@ -63,10 +61,10 @@ def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
 def test_the_makefile_gives_the_documentation_the_files_that_it_shows() -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"assets/benchmarks/([a-z_-]+)\.(?:md|svg)", page))
-    assert shown == {"in-short", "method", "facts"} | {part.name for part in PARTS}
+    assert shown == {"in-short", "method", "facts"} | {each.name for each in CHAPTERS}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "FIGURES := docs/assets/benchmarks\n" in makefile
-    assert "--docs $(FIGURES)" in makefile
+    assert "benchmarks.figures $(FIGURES)\n" in makefile
 
 
 def test_the_steps_of_a_call_are_shown_from_the_wire_to_the_verb() -> None:

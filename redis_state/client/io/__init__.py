@@ -1,0 +1,1 @@
+"""Sockets, threads and loops: what is written by hand for each of them."""

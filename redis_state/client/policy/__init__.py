@@ -1,0 +1,1 @@
+"""How calls are tried, counted and given up: no I/O, nothing waits."""

@@ -1,0 +1,230 @@
+"""What can go wrong with a server, in the words of `redis_state.errors`."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from hiredis import HiredisError, ReplyError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from redis_state.client.policy.attempts import (
+    AttemptError,
+    BrokenError,
+    ExhaustedError,
+    LateError,
+    LoginError,
+    NotNowError,
+    RedirectedError,
+    SilenceError,
+    SplitError,
+    StrangerError,
+    TurnedAwayError,
+    UnknownScriptError,
+    UnresolvedError,
+)
+from redis_state.client.policy.slots import read_redirection
+from redis_state.config.url import Server
+from redis_state.errors import (
+    CorruptValueError,
+    MisconfiguredError,
+    OperationTimeoutError,
+    StateStoreError,
+    UnavailableError,
+)
+from redis_state.operations.operation import Capabilities, Replies, capabilities
+
+# Replies that a later attempt may not meet: on a new connection, and on the same one.
+_ELSEWHERE = ("READONLY", "MASTERDOWN", "UNBLOCKED")
+_LATER = ("LOADING", "CLUSTERDOWN", "BUSY", "NOREPLICAS")
+# How a server before 7.0 begins the error of a command that a script called.
+_IN_A_SCRIPT = "Error running script"
+_REDIRECTIONS = ("MOVED", "ASK", "TRYAGAIN")
+_REFUSED_LOGINS = ("WRONGPASS", "NOAUTH")
+_REMEDIES = {
+    "OOM": "Redis is at its maxmemory: raise it, or delete what is not needed",
+    "MISCONF": "Redis cannot save to disk and refuses writes: see its log",
+}
+_UNKNOWN = "it lacks a command: use Redis 6.2 or Valkey 7.2 or later, and let the user run it"
+_NO_RIGHT = "the ACL user lacks a right: grant it the command and the keys of the namespace"
+# What a text says, wherever it says so.
+_SIGNS: dict[str, tuple[type[StateStoreError], str]] = {
+    "appendonly is disabled": (
+        MisconfiguredError,
+        "durability = aof needs an append-only file: switch appendonly on; the write was made",
+    ),
+    "WAITAOF": (
+        MisconfiguredError,
+        "durability = aof needs Redis 7.2 or Valkey 7.2, or later ones; the write was made",
+    ),
+    "cluster support disabled": (
+        MisconfiguredError,
+        "it is no node of a cluster: write redis:// in [redis_state] url, not redis+cluster://",
+    ),
+    "nknown command": (MisconfiguredError, _UNKNOWN),
+    "nknown Redis command": (MisconfiguredError, _UNKNOWN),
+    "NOAUTH": (
+        MisconfiguredError,
+        "Redis asks for a password: set [redis_state] password, or put it into the url",
+    ),
+    "WRONGPASS": (
+        MisconfiguredError,
+        "Redis refused the user or password: correct [redis_state] username and password",
+    ),
+    "NOPERM": (MisconfiguredError, _NO_RIGHT),
+    "ACL failure in script": (MisconfiguredError, _NO_RIGHT),
+    "executing the script can't run": (MisconfiguredError, _NO_RIGHT),
+    "NOPROTO": (MisconfiguredError, "the server does not speak RESP2"),
+    "DENIED": (
+        MisconfiguredError,
+        "Redis is in protected mode: set a password or bind it to other addresses",
+    ),
+    "without any password configured": (
+        MisconfiguredError,
+        "it asks for no password: take it out of [redis_state], or set one there",
+    ),
+    "DB index is out of range": (
+        MisconfiguredError,
+        "it has no database of that number: correct the one in the url",
+    ),
+    "WRONGTYPE": (
+        CorruptValueError,
+        "a key there is none of redis-state's: give this Airflow a namespace of its own",
+    ),
+}
+
+
+def check(replies: Replies, server: Server) -> None:
+    """Raise what the first error among the replies means."""
+    for reply in replies:
+        if isinstance(reply, ReplyError):
+            _raise_for(reply, server)
+
+
+def while_connecting(error: BaseException, server: Server, *, rotating: bool) -> None:
+    """Raise what an error of connecting or logging in means, unless it is a stranger's.
+
+    ``rotating``: the credentials change by themselves.
+    """
+    mistake = _origin(error, MisconfiguredError)
+    if mistake is not None:
+        # A new one: the old one's context would lead back to itself.
+        raise MisconfiguredError(str(mistake)) from error
+    refusal = _origin(error, ResponseError)
+    if refusal is not None:
+        if rotating and str(refusal).startswith(_REFUSED_LOGINS):
+            raise LoginError(str(refusal)) from error
+        check([ReplyError(str(refusal))], server)
+    if _origin(error, ssl.SSLCertVerificationError) is not None:
+        raise MisconfiguredError(
+            f"{server} showed a certificate that is not trusted ({error}). Name its authority with "
+            "?ssl_ca_certs=/path/to/ca.pem in the url, and its host as the certificate does."
+        ) from error
+    if isinstance(error, (TimeoutError, RedisTimeoutError)):
+        raise SilenceError(str(error) or "no answer in time") from error
+    if isinstance(error, (RedisError, HiredisError, OSError)):
+        raise BrokenError(str(error)) from error
+
+
+def _origin(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def read_capabilities(replies: Replies, server: Server) -> Capabilities:
+    """Read the reply to the probe; who may not ask is served in the form that all servers have."""
+    if not isinstance(replies[0], ReplyError) or not _is_refusal(replies[0]):
+        check(replies[:1], server)
+    return capabilities(replies)
+
+
+def check_role(reply: Any, server: Server) -> None:
+    """Raise if a server is no master; who may not ask learns it when something is written."""
+    if not isinstance(reply, ReplyError):
+        if reply[0] != b"master":
+            raise BrokenError(f"{server} is no master any more")
+    elif not _is_refusal(reply):
+        check([reply], server)
+
+
+def _is_refusal(reply: ReplyError) -> bool:
+    text = str(reply)
+    return text.startswith("NOPERM") or "nknown command" in text
+
+
+def _raise_for(reply: ReplyError, server: Server) -> None:
+    text = str(reply)
+    if _IN_A_SCRIPT in text:
+        text = text.partition(": -")[2] or text
+    code = text.split(" ", 1)[0]
+    if code == "NOSCRIPT":
+        raise UnknownScriptError from reply
+    if code in _ELSEWHERE or code in _LATER:
+        raise (BrokenError if code in _ELSEWHERE else NotNowError)(text) from reply
+    if code in _REDIRECTIONS:
+        raise _redirection(text, server) from reply
+    if code in _REMEDIES:
+        raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
+    for sign, (kind, meaning) in _SIGNS.items():
+        if sign in text:
+            raise kind(f"{server}: {meaning} ({text}).") from reply
+    raise UnavailableError(f"{server} refused the operation: {text}.") from reply
+
+
+def _redirection(text: str, server: Server) -> AttemptError:
+    if text.startswith("TRYAGAIN"):
+        return SplitError(text)
+    try:
+        slot, target = read_redirection(text, server)
+    except ValueError as error:
+        return BrokenError(f"{server} redirects, and {error}: {text}")
+    return RedirectedError(text, slot, target, is_asking=text.startswith("ASK"))
+
+
+def not_followed(error: RedirectedError, server: object) -> StateStoreError:
+    """Return the error for a redirection that a client of no cluster has met."""
+    return MisconfiguredError(
+        f"{server} is a node of a cluster ({error}): write redis+cluster:// in place of redis:// "
+        "in [redis_state] url."
+    )
+
+
+def give_up(failure: Exception, where: object, budget: float) -> StateStoreError:
+    """Return the error for a call that has used up its budget, or may not use it."""
+    if isinstance(failure, ExhaustedError):
+        return UnavailableError(
+            f"All connections to {where} stayed busy for the budget of {budget:g} s. "
+            "Raise [redis_state] pool_size, or see why Redis is slow."
+        )
+    if isinstance(failure, TurnedAwayError):
+        return UnavailableError(
+            f"{where} has not answered for a while ({failure}); a few calls go on trying, and this "
+            "one ended at once. See whether Redis runs there, and is neither stopped nor busy."
+        )
+    if isinstance(failure, StrangerError):
+        return MisconfiguredError(str(failure))
+    if isinstance(failure, LoginError):
+        return MisconfiguredError(
+            f"{where} refused the credentials ({failure}) that [redis_state] credential_provider "
+            "gives: see whether they are those of this server, and are still valid."
+        )
+    if isinstance(failure, (SilenceError, LateError)):
+        return _unanswered(failure, where, budget)
+    return UnavailableError(
+        f"{where} could not be used within the budget of {budget:g} s ({failure}). "
+        "See whether Redis runs there and the network leads to it."
+    )
+
+
+def _unanswered(failure: AttemptError, where: object, budget: float) -> StateStoreError:
+    if isinstance(failure, UnresolvedError):
+        return UnavailableError(
+            f"{where} was not found within the budget of {budget:g} s: {failure}. See whether DNS "
+            "answers here, or write an address in place of the name."
+        )
+    return OperationTimeoutError(
+        f"{where} did not answer within the budget of {budget:g} s. "
+        "See whether Redis is stopped, overloaded, or behind a silent firewall."
+    )
