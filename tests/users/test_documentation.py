@@ -74,8 +74,12 @@ def test_only_the_page_on_installing_says_where_the_package_comes_from() -> None
 def test_the_commands_that_the_readme_names_are_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for page in (*PAGES, ROOT / "CONTRIBUTING.md"):
-        shown = re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
-        for command in shown:
+        shown = re.findall(
+            r"(?<=`)make ([a-z-]+)(?=`)|^ *make ([a-z-]+)(?: +#.*)?$",
+            page.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+        for command in map("".join, shown):
             assert re.search(rf"^{command}:", makefile, re.MULTILINE), f"{page.name}: {command}"
 
 
