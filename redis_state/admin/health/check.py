@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from redis_state.admin.health import cluster, permissions, replication, sentinels, service, storage
-from redis_state.admin.health.probes import Answers, Beats, Examined
+from redis_state.admin.health.probes import Answers, Beats, Target
 from redis_state.admin.health.report import Finding, Health
 from redis_state.admin.steps import Ask, Steps
 from redis_state.config.settings import Settings
@@ -14,11 +14,11 @@ from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
 
 _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
-    service.examine,
-    replication.examine,
-    cluster.examine,
-    storage.examine,
-    permissions.examine,
+    service.check,
+    replication.check,
+    cluster.check,
+    storage.check,
+    permissions.check,
 )
 
 
@@ -32,39 +32,39 @@ def check(settings: Settings, *, worker: bool) -> Steps[Health]:
     # In the order in which they are met; a replica is asked once.
     followers: dict[Server, None] = {}
     for server in servers:
-        answers = yield from _ask(Examined(server, "master", settings, worker), findings)
+        answers = yield from _ask(Target(server, "master", settings, worker), findings)
         if answers is not None:
             followers |= {each.server: None for each in replication.replicas_of(answers) or ()}
     for server in [each for each in followers if each not in servers]:
-        yield from _ask(Examined(server, "replica", settings, worker), findings)
+        yield from _ask(Target(server, "replica", settings, worker), findings)
     return Health(tuple(_together(findings)))
 
 
 def _ask_sentinels(settings: Settings) -> Steps[list[Finding]]:
     if settings.deployment.topology != "sentinel":
         return []
-    question, answers = sentinels.AskSentinel(settings), {}
+    probe, answers = sentinels.AskSentinel(settings), {}
     for sentinel in settings.deployment.servers:
-        answers[sentinel] = yield from _try(Ask(question, sentinel))
-    return list(sentinels.examine(settings, answers))
+        answers[sentinel] = yield from _try(Ask(probe, sentinel))
+    return list(sentinels.check(settings, answers))
 
 
-def _try(question: Ask) -> Steps[Any]:
+def _try(ask: Ask) -> Steps[Any]:
     """Return the answer, or the error in its place."""
     try:
-        return (yield question)
+        return (yield ask)
     except StateStoreError as error:
         return error
 
 
-def _ask(of: Examined, findings: list[Finding]) -> Steps[Answers | None]:
+def _ask(of: Target, findings: list[Finding]) -> Steps[Answers | None]:
     answers = yield from _try(Ask(Beats(of), of.server))
     if isinstance(answers, StateStoreError):
         findings.append(service.unreachable(of.subject, answers, of.standing))
         return None
     found: Answers = answers
-    for examine in _PARTS:
-        findings += examine(found)
+    for check_part in _PARTS:
+        findings += check_part(found)
     return found
 
 
