@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -562,26 +563,26 @@ async def test_a_lone_caller_is_never_turned_away(
 async def test_reads_that_hold_up_a_loop_wait_for_a_silent_server_once(
     running: EmbeddedServer, fast_lane: bool
 ) -> None:
-    worker = RedisWorkerBackend(url=running.url, fast_lane=fast_lane, budget=1.5)
-    reference = worker.serialize_task_state_store_to_ref(value=1, key="key", scope=TASK)
+    with closing(RedisWorkerBackend(url=running.url, **PATIENT)) as patient:
+        reference = patient.serialize_task_state_store_to_ref(value=1, key="key", scope=TASK)
+    # So long after a failure, one tries again.
+    worker = RedisWorkerBackend(url=running.url, fast_lane=fast_lane, budget=4.0)
 
-    async def read() -> Any:
+    def read() -> Any:
         try:
             return worker.deserialize_task_state_store_from_ref(reference)
         except UnavailableError as error:
             return error
 
+    wait_for(lambda: read() == 1)
     freeze(running)
-    ended = await asyncio.gather(*[read() for _ in range(6)])
+    with budgets_end(lambda: node_of(worker).breaker.is_open):
+        ended = [read() for _ in range(6)]
     assert timed_out(ended) == ended[:1]
     assert all(TURNED_AWAY in str(each) for each in ended[1:])
     running.resume()
-    until = time.monotonic() + PATIENCE
-    while (found := await read()) != 1:
-        assert time.monotonic() < until, "it never tried again"
-        assert TURNED_AWAY in str(found)
-        await asyncio.sleep(0.02)
-    assert await asyncio.gather(*[read() for _ in range(6)]) == [1] * 6
+    wait_for(lambda: read() == 1)
+    assert [read() for _ in range(6)] == [1] * 6
     worker.close()
 
 
@@ -589,7 +590,9 @@ async def test_it_is_the_same_where_no_node_of_a_cluster_says_who_serves_what(
     running: EmbeddedServer,
 ) -> None:
     url = f"redis+cluster://127.0.0.1:{running.port}"
-    backend = RedisStateBackend(url=url, budget=1.5)
+    # So long after a failure, one tries again.
+    backend = RedisStateBackend(url=url, budget=4.0)
+    routes: Any = backend._client._routes
 
     def read() -> Any:
         try:
@@ -598,24 +601,25 @@ async def test_it_is_the_same_where_no_node_of_a_cluster_says_who_serves_what(
             return error
 
     freeze(running)
-    ended = [read() for _ in range(6)]
+    with budgets_end(routes._news.are_overdue):
+        ended = [read() for _ in range(6)]
     assert timed_out(ended) == ended[:1]
     assert all(TURNED_AWAY in str(each) for each in ended[1:])
     running.resume()
-    until = time.monotonic() + PATIENCE
-    while not isinstance(read(), MisconfiguredError):
-        assert time.monotonic() < until, "it never tried again"
-        await asyncio.sleep(0.02)
+    wait_for(lambda: isinstance(read(), MisconfiguredError))
     backend.close()
 
 
 async def test_it_is_the_same_where_no_sentinel_answers() -> None:
     with peers.listener(peers.mute) as sentinel:
         backend = RedisStateBackend(
-            url=f"redis+sentinel://127.0.0.1:{sentinel}/service", budget=1.5
+            url=f"redis+sentinel://127.0.0.1:{sentinel}/service", budget=30.0
         )
         for number in range(6):
-            with pytest.raises(UnavailableError) as caught:
+            with (
+                budgets_end(lambda: node_of(backend).breaker.is_open),
+                pytest.raises(UnavailableError) as caught,
+            ):
                 backend.get(TASK, "key")
             assert (TURNED_AWAY in str(caught.value)) == (number > 0)
         backend.close()
@@ -700,7 +704,9 @@ def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
         running.resume()
         assert sum(succeeded) == MOST
     assert notes.turned_away_calls == CALLS - MOST
-    assert notes.states == [True, False]
+    # A busy machine may be late again with one of the answers.
+    assert notes.states[:2] == [True, False]
+    assert notes.states[-1] is False
     client.close()
 
 

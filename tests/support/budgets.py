@@ -14,7 +14,7 @@ from redis_state.client.policy.attempts import AttemptError
 from redis_state.client.policy.budget import Budget
 
 # So many attempts show that a failure is tried again.
-_ATTEMPTS = 3
+_ATTEMPTS = 4
 
 
 @contextmanager
