@@ -16,8 +16,8 @@ from redis_state.airflow.bases import airflow_bases
 from redis_state.airflow.http_errors import answered
 from redis_state.airflow.metrics import WORKER, Meter, meter
 from redis_state.backends.interface import BaseStateBackend
+from redis_state.client._sync.client import SyncClient
 from redis_state.client.loops import LoopClients
-from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
 from redis_state.operations.operation import Durable, Operation

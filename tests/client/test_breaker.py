@@ -23,7 +23,7 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client.io.sync_permits import Permit
+from redis_state.client._sync.client import SyncClient
 from redis_state.client.policy import breaker as module
 from redis_state.client.policy.attempts import (
     AttemptError,
@@ -38,8 +38,8 @@ from redis_state.client.policy.attempts import (
 )
 from redis_state.client.policy.breaker import Breaker, Turn
 from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.permits import Permit
 from redis_state.client.policy.pulse import Pulse
-from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.format import layout

@@ -20,10 +20,10 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
+from redis_state.client._sync.client import SyncClient
 from redis_state.client.io import async_opening, sync_link
 from redis_state.client.policy.attempts import SilenceError
 from redis_state.client.policy.slots import SLOTS, SlotMap, slot_of
-from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings, load
 from redis_state.config.url import Server
 from redis_state.format import layout

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 
 from redis_state.client.io.sync_call import Call, move_first, withdraw
-from redis_state.client.io.sync_link import Link, close_link
+from redis_state.client.io.sync_link import Link
 from redis_state.client.policy.attempts import (
     BrokenError,
     CrowdedError,
@@ -50,7 +50,7 @@ _INTERRUPTED = BrokenError("it was interrupted")
 class SyncLane:
     """Exchanges commands for any number of threads over one link.
 
-    ``queues``: for so many seconds a call waits to be sent, while ``has_room`` tells that there is
+    ``queues``: for so many seconds a call waits to be sent, while ``room`` tells that there is
     another way.
     """
 
@@ -59,7 +59,7 @@ class SyncLane:
         link: Link,
         capabilities: Capabilities,
         queues: float = float("inf"),
-        has_room: Callable[[], bool] = lambda: True,
+        room: Callable[[], int] = lambda: 1,
     ) -> None:
         self.capabilities: Capabilities | None = capabilities
         self.server = link.server
@@ -68,7 +68,7 @@ class SyncLane:
         self.failure: BrokenError | None = None
         self._link = link
         self._queues = queues
-        self._has_room = has_room
+        self._room = room
         # Who has the lead: nobody, or one. Who was about to take it can be asked afterwards.
         self._lead: dict[str, Call] = {}
         self._queue: deque[Call] = deque()
@@ -119,14 +119,10 @@ class SyncLane:
         closing = Call(b"", 0, 0.0)
         try:
             if self._lead.setdefault(_LEAD, closing) is closing:
-                close_link(self._link)
+                self._link.close()
         finally:
             if _LEAD in self._lead and self._lead[_LEAD] is closing:
                 del self._lead[_LEAD]
-
-    def abandon(self) -> None:
-        """Leave the connection to the parent of a fork."""
-        self._link.abandon()
 
     def _wait(self, call: Call) -> bool:
         """Wait until the call is answered, or has the lead; tell whether it is to lead."""
@@ -152,7 +148,7 @@ class SyncLane:
 
     def _goes_another_way(self, call: Call) -> bool:
         """Give up a call that was not sent for longer than usual, if the pool has room."""
-        if not self._has_room() or not withdraw(call, self._queue):
+        if not self._room() or not withdraw(call, self._queue):
             return False
         if self._link.is_silent():
             # Its leader is about to say so.
@@ -241,7 +237,7 @@ class SyncLane:
 
     def _break(self, error: BaseException) -> BrokenError:
         """Close the connection, and return what broke it first: that it is closed says nothing."""
-        close_link(self._link)
+        self._link.close()
         if self.failure is _INTERRUPTED and isinstance(error, BrokenError):
             self.failure = error
         failure = self.failure or _INTERRUPTED

@@ -14,6 +14,7 @@ from redis.connection import UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from redis_state.client.io import forks
 from redis_state.client.io.connecting import SyncLocated
 from redis_state.client.io.options import connection_options
 from redis_state.client.io.spin import Patience
@@ -39,6 +40,7 @@ class _ExactDeadline:
     """
 
     _sock: Any  # a socket that never blocks, or None when closed
+    disconnect: Any  # redis-py's way to close it
     deadline: float
     server: Server
     logged_in_at: float
@@ -150,7 +152,12 @@ class _ExactDeadline:
         elsewhere = min(self.pulse.heard_at + self.silence, self.patient_until)
         return max(self._quiet_since + self.silence, elsewhere)
 
-    def abandon(self) -> None:
+    def close(self) -> None:
+        """Close the connection, whatever state it is in."""
+        with contextlib.suppress(RedisError, OSError):
+            self.disconnect()
+
+    def leave_to_parent(self) -> None:
         """Close this process' copy of the socket: the parent of a fork goes on with its own."""
         sock, self._sock = self._sock, None
         if sock is not None:
@@ -178,13 +185,16 @@ def open_link(
     deadline: float,
     *,
     silence: float = float("inf"),
+    within: float = float("inf"),
     pulse: Pulse | None = None,
     sentinel: bool = False,
 ) -> Link:
     """Connect to a server, or to a sentinel, and log in, or break off at the deadline.
 
-    ``silence``: for so long it may say nothing meanwhile. ``pulse`` is told when it is heard.
+    ``silence``: for so many seconds it may say nothing meanwhile; ``within``: so many may it take
+    in all. ``pulse`` is told when it is heard.
     """
+    deadline = min(deadline, time.monotonic() + within)
     tls = settings.deployment.tls is not None
     kind: type[Link] = _UnixLink if server.path else _TlsLink if tls else _TcpLink
     try:
@@ -207,20 +217,15 @@ def open_link(
     link.pulse = pulse or link.pulse
     link.server = server
     link.logged_in_at = time.monotonic()
+    forks.tell(link, kind.leave_to_parent)
     try:
         link.connect()  # type: ignore[no-untyped-call]
         link.take_over()
     except BaseException as error:
-        close_link(link)
+        link.close()
         while_connecting(error, server, rotating=settings.credential_provider is not None)
         raise
     return link
-
-
-def close_link(link: Link) -> None:
-    """Close a connection, whatever state it is in."""
-    with contextlib.suppress(RedisError, OSError):
-        link.disconnect()  # type: ignore[no-untyped-call]
 
 
 def _remaining(deadline: float) -> float:

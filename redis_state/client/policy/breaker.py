@@ -12,7 +12,6 @@ import time
 from asyncio import _get_running_loop
 from typing import Protocol
 
-from redis_state.client.io.sync_permits import Permit, Permits
 from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
@@ -25,6 +24,7 @@ from redis_state.client.policy.attempts import (
     UnsentError,
 )
 from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.permits import Permit, Permits
 from redis_state.client.policy.pulse import Pulse
 
 # Seconds in which the call that tries may still bring the others good news.

@@ -1,12 +1,11 @@
-"""What travels over a connection of threads: one step of an operation, questions, a new login."""
+"""What travels over a connection: one step of an operation, questions, a new login."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
+from redis_state.client.io.async_runtime import Way
 from redis_state.client.io.handshake import Renewal, read_answers
-from redis_state.client.io.sync_lane import SyncLane
-from redis_state.client.io.sync_link import Link
 from redis_state.client.policy import packing
 from redis_state.client.policy.abandoned import Orphans, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError
@@ -17,21 +16,21 @@ from redis_state.operations.operation import Batch, Capabilities, Operation, Rep
 T = TypeVar("T")
 
 
-def ask(link: Link, questions: Batch, orphans: Orphans, deadline: float) -> Capabilities:
+async def ask(way: Way, questions: Batch, orphans: Orphans, deadline: float) -> Capabilities:
     """Ask what the server can do; of each connection anew, for it may be another since the last.
 
     It is told first to close what was given up: nothing may arrive there later.
     """
-    given_up = orphans.at(link.server)
+    given_up = orphans.at(way.server)
     batch = [*closing(given_up), *questions]
-    replies = link.exchange(packing.pack(batch), len(batch), deadline)
+    replies = await way.exchange(packing.pack(batch), len(batch), deadline)
     orphans.gone(given_up)
-    can, link.identity = read_answers(replies[len(given_up) :], link.server)
+    can, way.identity = read_answers(replies[len(given_up) :], way.server)
     return can
 
 
-def exchange(
-    way: Link | SyncLane,
+async def exchange(
+    way: Way,
     operation: Operation[T],
     server: Capabilities,
     deadline: float,
@@ -44,30 +43,30 @@ def exchange(
         return operation.end([])
     # Scripts whole where it waits: a server that asked for one would have waited in vain.
     whole = operation.lingers > 0
-    replies = _send(way, batch, deadline, is_asking=is_asking, with_texts=whole)
+    replies = await _send(way, batch, deadline, is_asking=is_asking, with_texts=whole)
     if packing.has_error(replies) and not operation.reads_errors:
         try:
             check(replies, way.server)
         except UnknownScriptError:
-            replies = _send(way, batch, deadline, is_asking=is_asking, with_texts=True)
+            replies = await _send(way, batch, deadline, is_asking=is_asking, with_texts=True)
             check(replies, way.server)
     return operation.end(replies)
 
 
-def renew_login(way: Link | SyncLane, renewal: Renewal, deadline: float) -> None:
+async def renew_login(way: Way, renewal: Renewal, deadline: float) -> None:
     """Log in anew on a connection that stands."""
     way.logged_in_at = renewal.begins()
     try:
-        batch = renewal.batch(renewal.provider.get_credentials())
+        batch = renewal.batch(await renewal.provider.get_credentials_async())
     except StateStoreError as error:
         way.logged_in_at = renewal.put_off(error)
         return
-    if packing.has_error(way.exchange(packing.pack(batch), len(batch), deadline)):
+    if packing.has_error(await way.exchange(packing.pack(batch), len(batch), deadline)):
         raise BrokenError("the server refused to renew the login")
 
 
-def _send(
-    way: Link | SyncLane,
+async def _send(
+    way: Way,
     batch: Batch,
     deadline: float,
     *,
@@ -76,5 +75,6 @@ def _send(
 ) -> Replies:
     if is_asking:
         payload = packing.pack_asking(batch, with_texts=with_texts)
-        return way.exchange(payload, 2 * len(batch), deadline)[1::2]
-    return way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)
+        replies = await way.exchange(payload, 2 * len(batch), deadline)
+        return replies[1::2]
+    return await way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)

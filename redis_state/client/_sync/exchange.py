@@ -1,11 +1,12 @@
-"""What travels over a connection of a loop: one step of an operation, questions, a new login."""
+# Made from redis_state/client/_async/exchange.py by "make sync": change that, and run it.
+"""What travels over a connection: one step of an operation, questions, a new login."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from redis_state.client.io.async_link import AsyncLink
 from redis_state.client.io.handshake import Renewal, read_answers
+from redis_state.client.io.sync_runtime import Way
 from redis_state.client.policy import packing
 from redis_state.client.policy.abandoned import Orphans, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError
@@ -16,21 +17,21 @@ from redis_state.operations.operation import Batch, Capabilities, Operation, Rep
 T = TypeVar("T")
 
 
-async def ask(link: AsyncLink, questions: Batch, orphans: Orphans, deadline: float) -> Capabilities:
+def ask(way: Way, questions: Batch, orphans: Orphans, deadline: float) -> Capabilities:
     """Ask what the server can do; of each connection anew, for it may be another since the last.
 
     It is told first to close what was given up: nothing may arrive there later.
     """
-    given_up = orphans.at(link.server)
+    given_up = orphans.at(way.server)
     batch = [*closing(given_up), *questions]
-    replies = await link.exchange(packing.pack(batch), len(batch), deadline)
+    replies = way.exchange(packing.pack(batch), len(batch), deadline)
     orphans.gone(given_up)
-    can, link.identity = read_answers(replies[len(given_up) :], link.server)
+    can, way.identity = read_answers(replies[len(given_up) :], way.server)
     return can
 
 
-async def exchange(
-    way: AsyncLink,
+def exchange(
+    way: Way,
     operation: Operation[T],
     server: Capabilities,
     deadline: float,
@@ -43,30 +44,30 @@ async def exchange(
         return operation.end([])
     # Scripts whole where it waits: a server that asked for one would have waited in vain.
     whole = operation.lingers > 0
-    replies = await _send(way, batch, deadline, is_asking=is_asking, with_texts=whole)
+    replies = _send(way, batch, deadline, is_asking=is_asking, with_texts=whole)
     if packing.has_error(replies) and not operation.reads_errors:
         try:
             check(replies, way.server)
         except UnknownScriptError:
-            replies = await _send(way, batch, deadline, is_asking=is_asking, with_texts=True)
+            replies = _send(way, batch, deadline, is_asking=is_asking, with_texts=True)
             check(replies, way.server)
     return operation.end(replies)
 
 
-async def renew_login(way: AsyncLink, renewal: Renewal, deadline: float) -> None:
+def renew_login(way: Way, renewal: Renewal, deadline: float) -> None:
     """Log in anew on a connection that stands."""
     way.logged_in_at = renewal.begins()
     try:
-        batch = renewal.batch(await renewal.provider.get_credentials_async())
+        batch = renewal.batch(renewal.provider.get_credentials())
     except StateStoreError as error:
         way.logged_in_at = renewal.put_off(error)
         return
-    if packing.has_error(await way.exchange(packing.pack(batch), len(batch), deadline)):
+    if packing.has_error(way.exchange(packing.pack(batch), len(batch), deadline)):
         raise BrokenError("the server refused to renew the login")
 
 
-async def _send(
-    way: AsyncLink,
+def _send(
+    way: Way,
     batch: Batch,
     deadline: float,
     *,
@@ -75,5 +76,6 @@ async def _send(
 ) -> Replies:
     if is_asking:
         payload = packing.pack_asking(batch, with_texts=with_texts)
-        return (await way.exchange(payload, 2 * len(batch), deadline))[1::2]
-    return await way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)
+        replies = way.exchange(payload, 2 * len(batch), deadline)
+        return replies[1::2]
+    return way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)

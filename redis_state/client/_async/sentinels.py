@@ -1,29 +1,29 @@
-"""Where the master is, asked of sentinels by threads."""
+"""Where the master is, asked of sentinels one after the other."""
 
 from __future__ import annotations
 
 import time
 
-from redis_state.client.io.sync_link import close_link, open_link
+from redis_state.client.io.async_runtime import open_link
 from redis_state.client.policy import packing, sentinels
 from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 
 
-class SyncSentinels:
+class AsyncSentinels:
     """Asks one sentinel after the other, at first the one that last knew."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._servers = list(settings.deployment.servers)
 
-    def locate(self, deadline: float) -> Server:
+    async def locate(self, deadline: float) -> Server:
         """Return where the master is."""
         failure: AttemptError | None = None
         for sentinel in self._servers:
             try:
-                master = self._ask(sentinel, deadline)
+                master = await self._ask(sentinel, deadline)
             except AttemptError as error:
                 failure = error
                 self._servers = [*self._without(sentinel), sentinel]
@@ -39,13 +39,13 @@ class SyncSentinels:
     def _without(self, sentinel: Server) -> list[Server]:
         return [server for server in self._servers if server != sentinel]
 
-    def _ask(self, sentinel: Server, deadline: float) -> Server | None:
+    async def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)
-        link = open_link(
+        link = await open_link(
             self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
         )
         try:
-            (reply,) = link.exchange(packing.pack(batch), 1, deadline)
+            (reply,) = await link.exchange(packing.pack(batch), 1, deadline)
         finally:
-            close_link(link)
+            link.close()
         return sentinels.read_master(reply, sentinel, self._settings.allowed)

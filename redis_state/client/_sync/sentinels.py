@@ -1,29 +1,30 @@
-"""Where the master is, asked of sentinels by a loop's tasks."""
+# Made from redis_state/client/_async/sentinels.py by "make sync": change that, and run it.
+"""Where the master is, asked of sentinels one after the other."""
 
 from __future__ import annotations
 
 import time
 
-from redis_state.client.io.async_opening import open_link
+from redis_state.client.io.sync_runtime import open_link
 from redis_state.client.policy import packing, sentinels
 from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 
 
-class AsyncSentinels:
+class SyncSentinels:
     """Asks one sentinel after the other, at first the one that last knew."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._servers = list(settings.deployment.servers)
 
-    async def locate(self, deadline: float) -> Server:
+    def locate(self, deadline: float) -> Server:
         """Return where the master is."""
         failure: AttemptError | None = None
         for sentinel in self._servers:
             try:
-                master = await self._ask(sentinel, deadline)
+                master = self._ask(sentinel, deadline)
             except AttemptError as error:
                 failure = error
                 self._servers = [*self._without(sentinel), sentinel]
@@ -39,13 +40,13 @@ class AsyncSentinels:
     def _without(self, sentinel: Server) -> list[Server]:
         return [server for server in self._servers if server != sentinel]
 
-    async def _ask(self, sentinel: Server, deadline: float) -> Server | None:
+    def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)
-        link = await open_link(
+        link = open_link(
             self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
         )
         try:
-            (reply,) = await link.exchange(packing.pack(batch), 1, deadline)
+            (reply,) = link.exchange(packing.pack(batch), 1, deadline)
         finally:
             link.close()
         return sentinels.read_master(reply, sentinel, self._settings.allowed)
