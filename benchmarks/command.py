@@ -8,15 +8,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import facts, stored
-from benchmarks.bench import Bench
-from benchmarks.chapters import PARTS, Part, chosen
-from benchmarks.effort import EFFORTS, Effort
-from benchmarks.elsewhere import Elsewhere, open_elsewhere
-from benchmarks.installed import HAS_AIRFLOW
-from benchmarks.report import render, write_docs
-from benchmarks.results import Results
-from benchmarks.target import Target, open_target
+from benchmarks.chapters import CHAPTERS, ChapterModule, chosen
+from benchmarks.chapters.bench import Bench
+from benchmarks.contenders.airflow_stores import AirflowStores, open_airflow_stores
+from benchmarks.harness.effort import EFFORTS, Effort
+from benchmarks.harness.installed import HAS_AIRFLOW
+from benchmarks.harness.results import Results, save
+from benchmarks.harness.target import Target, open_target
+from benchmarks.report import facts
+from benchmarks.report.page import render, write_docs
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     with open_target(options.url) as target:
         results = _measure(target, EFFORTS[options.effort], options.only)
     if options.json:
-        stored.save(results, options.json)
+        save(results, options.json)
     page = render(results)
     print(page, end="")
     if options.markdown:
@@ -34,27 +34,27 @@ def main() -> None:
         write_docs(results, options.docs)
 
 
-def _measure(target: Target, effort: Effort, parts: Sequence[Part]) -> Results:
+def _measure(target: Target, effort: Effort, modules: Sequence[ChapterModule]) -> Results:
     known = facts.gather(target)
-    possible = [part for part in parts if HAS_AIRFLOW or not part.needs_airflow]
+    possible = [each for each in modules if HAS_AIRFLOW or not each.needs_airflow]
     with contextlib.ExitStack() as stack:
-        elsewhere = Elsewhere()
-        if any(part.uses_elsewhere for part in possible):
-            elsewhere = stack.enter_context(open_elsewhere())
-        bench = Bench(target, effort, elsewhere.stores)
-        missing = dict(elsewhere.missing)
+        airflow_stores = AirflowStores()
+        if any(each.uses_airflow_stores for each in possible):
+            airflow_stores = stack.enter_context(open_airflow_stores())
+        bench = Bench(target, effort, airflow_stores.stores)
+        missing = dict(airflow_stores.missing)
         chapters = []
-        for part in possible:
+        for each in possible:
             target.empty()
-            sys.stderr.write(f"--- {part.name}\n")
-            chapters.append(part.measure(bench))
-            known |= part.facts()
-            missing |= part.missing(effort)
-    missing |= {part.name: "there is no Airflow here" for part in parts if part not in possible}
+            sys.stderr.write(f"--- {each.name}\n")
+            chapters.append(each.measure(bench))
+            known |= each.facts()
+            missing |= each.missing(effort)
+    missing |= {each.name: "there is no Airflow here" for each in modules if each not in possible}
     if missing:
         lacks = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         known["not measured"] = lacks
-    return Results(known | elsewhere.facts, tuple(chapters))
+    return Results(known | airflow_stores.facts, tuple(chapters))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,9 +77,9 @@ def _parser() -> argparse.ArgumentParser:
         const="quick",
         help="measure little: the figures say nothing",
     )
-    names = ",".join(part.name for part in PARTS)
+    names = ",".join(each.name for each in CHAPTERS)
     parser.add_argument(
-        "--only", type=_parts, default=list(PARTS), metavar=names, help="only these chapters"
+        "--only", type=_chapters, default=list(CHAPTERS), metavar=names, help="only these chapters"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the page here too")
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _parts(names: str) -> list[Part]:
+def _chapters(names: str) -> list[ChapterModule]:
     try:
         return chosen([name for name in names.split(",") if name])
     except ValueError as error:

@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks.markdown import amount, table, with_spread
-from benchmarks.rounds import middle
+from benchmarks.harness.rounds import middle
+from benchmarks.report.markdown import amount, table, with_spread
 from redis_state.testing import EmbeddedServer
 
 _ROOT = Path(__file__).parents[1]
@@ -84,7 +84,14 @@ def _measure(url: str, calls: int, folder: Path) -> Measured:
         "AIRFLOW_HOME": str(folder),
         "PYTHONPATH": os.pathsep.join([str(folder), str(_ROOT)]),
     }
-    command = [sys.executable, "-m", "benchmarks.compared", url, folder.name, str(calls)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.harness.compare_round",
+        url,
+        folder.name,
+        str(calls),
+    ]
     printed = subprocess.check_output(command, cwd=folder, env=environment)  # noqa: S603
     measured: dict[str, tuple[float, float]] = json.loads(printed)
     return measured

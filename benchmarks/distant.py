@@ -21,8 +21,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.delayed_wire import delayed_wire
-from benchmarks.markdown import table
+from benchmarks.harness.delayed_wire import delayed_wire
+from benchmarks.report.markdown import table
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
 from redis_state.client.policy import packing
 from redis_state.testing import EmbeddedServer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import redis
 
-from benchmarks.progress import track
+from benchmarks.harness.progress import track
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.testing import EmbeddedServer
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import hiredis
 
-from benchmarks import workload
-from benchmarks.calls import Call, time_calls
-from benchmarks.markdown import amount, table, three_digits, with_spread
-from benchmarks.progress import track
-from benchmarks.results import Case
-from benchmarks.rounds import Record, turns
-from benchmarks.target import Target, open_target
+from benchmarks.harness import workload
+from benchmarks.harness.progress import track
+from benchmarks.harness.results import Case
+from benchmarks.harness.rounds import Record, turns
+from benchmarks.harness.target import Target, open_target
+from benchmarks.harness.timing import Call, time_calls
+from benchmarks.report.markdown import amount, table, three_digits, with_spread
 from redis_state import RedisStateBackend
 from redis_state.client.policy import packing
 

@@ -1,4 +1,4 @@
-"""Compression with zstd, at the level and with the library that benchmarks/compression.py chose.
+"""Compression with zstd; docs/compression.md has the measurements that chose library and level.
 
 A value is one frame that declares its size, so that nothing is decompressed that is too large:
 whatever does not keep to it, or to what it declared, is refused.

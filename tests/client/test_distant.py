@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from benchmarks.delayed_wire import delayed_wire
+from benchmarks.harness.delayed_wire import delayed_wire
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client._async.sentinels import AsyncSentinels
 from redis_state.client._sync.sentinels import SyncSentinels

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import contenders, effort, execution_api, postgresql
-from benchmarks.chapters import PARTS
-from benchmarks.stored import load
+from benchmarks import contenders
+from benchmarks.chapters import CHAPTERS, execution_api
+from benchmarks.contenders import postgresql
+from benchmarks.harness import effort
+from benchmarks.harness.results import load
 
 ROOT = Path(__file__).parents[2]
 HERE = {
@@ -63,7 +65,7 @@ def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
 def test_the_makefile_gives_the_documentation_the_files_that_it_shows() -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"assets/benchmarks/([a-z_-]+)\.(?:md|svg)", page))
-    assert shown == {"in-short", "method", "facts"} | {part.name for part in PARTS}
+    assert shown == {"in-short", "method", "facts"} | {each.name for each in CHAPTERS}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "FIGURES := docs/assets/benchmarks\n" in makefile
     assert "--docs $(FIGURES)" in makefile

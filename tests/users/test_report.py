@@ -10,8 +10,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import plots, svg
-from benchmarks.axis import axis_for
 from benchmarks.contenders import (
     DICT,
     HASH_PER_INDEX,
@@ -20,8 +18,10 @@ from benchmarks.contenders import (
     REDIS_PY,
     STRING_AND_INDEX,
 )
-from benchmarks.report import render, write_docs
-from benchmarks.results import Case, Chapter, Figure, Results, Unit
+from benchmarks.harness.results import Case, Chapter, Figure, Results, Unit
+from benchmarks.report import plots, svg
+from benchmarks.report.axis import axis_for
+from benchmarks.report.page import render, write_docs
 
 MICROSECOND = 1e-6
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,0 +1,1 @@
+"""Airflow's API server with each backend, and tasks that talk to it."""

@@ -1,0 +1,1 @@
+"""How it is measured: the server, the work, the rounds and their timing."""
