@@ -8,7 +8,7 @@ from typing import TypeVar
 from redis_state.client._async.exchange import ask, exchange
 from redis_state.client._async.routes import routes
 from redis_state.client.io.async_runtime import BLOCKS, open_link, sleep
-from redis_state.client.policy.abandoned import QUESTION, Orphans
+from redis_state.client.policy.abandoned import QUESTION, Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,
     CrowdedError,
@@ -59,7 +59,7 @@ class AsyncClient:
             ends, sentinel = budget.connecting_ends(), self._settings.deployment.is_sentinel(server)
             link = await open_link(self._settings, server, ends, sentinel=sentinel)
             try:
-                able = await ask(link, self._questions, Orphans(), budget.attempt_ends())
+                able = await ask(link, self._questions, Abandoned(), budget.attempt_ends())
                 result = await exchange(link, operation, able, budget.attempt_ends())
                 while isinstance(result, Operation):
                     ends = time.monotonic() + self._settings.timeout
@@ -95,9 +95,9 @@ class AsyncClient:
                 node.breaker.note(error, begun)
                 failure = error
         budget = Budget(self._settings, begun, is_large, operation.lingers)
-        return await self._with_patience(operation, budget, failure)
+        return await self._with_retries(operation, budget, failure)
 
-    async def _with_patience(
+    async def _with_retries(
         self, operation: Operation[T], budget: Budget, failure: AttemptError | None
     ) -> T | Operation[T]:
         turn = Turn(is_blocking=BLOCKS)

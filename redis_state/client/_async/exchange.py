@@ -7,7 +7,7 @@ from typing import TypeVar
 from redis_state.client.io.async_runtime import Way
 from redis_state.client.io.handshake import Renewal, read_answers
 from redis_state.client.policy import packing
-from redis_state.client.policy.abandoned import Orphans, closing
+from redis_state.client.policy.abandoned import Abandoned, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError
 from redis_state.client.policy.server_errors import check
 from redis_state.errors import StateStoreError
@@ -16,15 +16,15 @@ from redis_state.operations.operation import Batch, Capabilities, Operation, Rep
 T = TypeVar("T")
 
 
-async def ask(way: Way, questions: Batch, orphans: Orphans, deadline: float) -> Capabilities:
-    """Ask what the server can do; of each connection anew, for it may be another since the last.
+async def ask(way: Way, questions: Batch, abandoned: Abandoned, deadline: float) -> Capabilities:
+    """Ask what the server can do; of each connection again, for it may be another since the last.
 
     It is told first to close what was given up: nothing may arrive there later.
     """
-    given_up = orphans.at(way.server)
+    given_up = abandoned.at(way.server)
     batch = [*closing(given_up), *questions]
     replies = await way.exchange(packing.pack(batch), len(batch), deadline)
-    orphans.gone(given_up)
+    abandoned.gone(given_up)
     can, way.identity = read_answers(replies[len(given_up) :], way.server)
     return can
 
@@ -54,7 +54,7 @@ async def exchange(
 
 
 async def renew_login(way: Way, renewal: Renewal, deadline: float) -> None:
-    """Log in anew on a connection that stands."""
+    """Log in again on a connection that stands."""
     way.logged_in_at = renewal.begins()
     try:
         batch = renewal.batch(await renewal.provider.get_credentials_async())
@@ -74,7 +74,7 @@ async def _send(
     with_texts: bool,
 ) -> Replies:
     if is_asking:
-        payload = packing.pack_asking(batch, with_texts=with_texts)
-        replies = await way.exchange(payload, 2 * len(batch), deadline)
+        packed = packing.pack_asking(batch, with_texts=with_texts)
+        replies = await way.exchange(packed, 2 * len(batch), deadline)
         return replies[1::2]
     return await way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)

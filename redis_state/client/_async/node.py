@@ -20,7 +20,7 @@ from redis_state.client.io.async_runtime import (
     open_link,
 )
 from redis_state.client.io.handshake import questions, renewal
-from redis_state.client.policy.abandoned import Orphans
+from redis_state.client.policy.abandoned import Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
@@ -56,7 +56,7 @@ class AsyncNode:
 
     def _start_afresh(self) -> None:
         self.breaker = Breaker(self._settings.breaker_after, self._observer, self._pulse)
-        self._orphans = Orphans()
+        self._abandoned = Abandoned()
         self._idle: list[Link] = []
         self._free = Permits(self._settings.pool_size)
         self._lane: Lane | None = None
@@ -127,7 +127,7 @@ class AsyncNode:
         finally:
             # What is left of a link here, after a cancellation too, may have a reply under way.
             if link is not None:
-                self._orphans.add(link.identity)
+                self._abandoned.add(link.identity)
                 link.close()
 
     def turn_to(self, server: Server) -> None:
@@ -150,7 +150,7 @@ class AsyncNode:
                 budget = Budget(self._settings, begun)
                 link = await self._open(budget)
                 try:
-                    able = await ask(link, self._questions, self._orphans, budget.deadline)
+                    able = await ask(link, self._questions, self._abandoned, budget.deadline)
                     self._lane = as_lane(link, able, self._settings, self._room)
                 except BaseException:
                     link.close()
@@ -182,7 +182,7 @@ class AsyncNode:
 
     def _give_up(self, lane: Lane, failure: BrokenError) -> None:
         if isinstance(failure, SilenceError) or lane.was_interrupted:
-            self._orphans.add(lane.identity)
+            self._abandoned.add(lane.identity)
         if self._lane is lane:
             # What idles beside it is as old, and most likely broken as well.
             self._drop_idle()
@@ -206,7 +206,7 @@ class AsyncNode:
             while True:
                 link = self._idle.pop()
                 if link.server == self.server:
-                    if self._orphans:
+                    if self._abandoned:
                         # So it has them closed, before anything else is sent.
                         link.capabilities = None
                     return link, False
@@ -223,7 +223,7 @@ class AsyncNode:
         is_asking: bool = False,
     ) -> T | Operation[T]:
         if way.capabilities is None:
-            way.capabilities = await ask(way, self._questions, self._orphans, deadline)
+            way.capabilities = await ask(way, self._questions, self._abandoned, deadline)
         if self._renewal is not None and self._renewal.is_due(way.logged_in_at):
             await renew_login(way, self._renewal, deadline)
         return await exchange(way, operation, way.capabilities, deadline, is_asking=is_asking)

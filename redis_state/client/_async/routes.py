@@ -14,10 +14,10 @@ from redis_state.client.policy import packing, sentinels, slots
 from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
+    FailedFastError,
     NotNowError,
     RedirectedError,
     StrangerError,
-    TurnedAwayError,
 )
 from redis_state.client.policy.breaker import Observer, on_a_loop
 from redis_state.client.policy.budget import Budget
@@ -190,7 +190,7 @@ class ClusterRoutes:
         try:
             if not await self._asking.take_at_once(held):
                 if self._map is None and self._news.are_overdue():
-                    raise budget.give_up(TurnedAwayError("no node tells who serves what"))
+                    raise budget.give_up(FailedFastError("no node tells who serves what"))
                 return
             if self._map is None or self._news.are_old():
                 self._map = await self._ask_around(budget, failed)
@@ -204,7 +204,7 @@ class ClusterRoutes:
         just_now = budget.attempts > 0 or self._news.were_missed_within(self._settings.budget)
         is_overdue = self._map is None and self._news.are_overdue(budget.begun) and just_now
         if BLOCKS and is_overdue and on_a_loop():
-            raise budget.give_up(TurnedAwayError("no node tells who serves what"))
+            raise budget.give_up(FailedFastError("no node tells who serves what"))
 
     async def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:
         known = self._map.masters() if self._map is not None else []
@@ -223,7 +223,7 @@ class ClusterRoutes:
         raise failure
 
     async def _ask(self, server: Server, deadline: float) -> SlotMap:
-        link = await open_link(self._settings, server, deadline, silence=sentinels.PATIENCE)
+        link = await open_link(self._settings, server, deadline, silence=sentinels.SILENCE)
         try:
             replies = await link.exchange(packing.pack([slots.QUESTION]), 1, deadline)
         finally:

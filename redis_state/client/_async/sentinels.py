@@ -42,7 +42,7 @@ class AsyncSentinels:
     async def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)
         link = await open_link(
-            self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
+            self._settings, sentinel, deadline, silence=sentinels.SILENCE, sentinel=True
         )
         try:
             (reply,) = await link.exchange(packing.pack(batch), 1, deadline)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from redis_state.client._sync.exchange import ask, exchange
 from redis_state.client._sync.routes import routes
 from redis_state.client.io.sync_runtime import BLOCKS, open_link, sleep
-from redis_state.client.policy.abandoned import QUESTION, Orphans
+from redis_state.client.policy.abandoned import QUESTION, Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,
     CrowdedError,
@@ -60,7 +60,7 @@ class SyncClient:
             ends, sentinel = budget.connecting_ends(), self._settings.deployment.is_sentinel(server)
             link = open_link(self._settings, server, ends, sentinel=sentinel)
             try:
-                able = ask(link, self._questions, Orphans(), budget.attempt_ends())
+                able = ask(link, self._questions, Abandoned(), budget.attempt_ends())
                 result = exchange(link, operation, able, budget.attempt_ends())
                 while isinstance(result, Operation):
                     ends = time.monotonic() + self._settings.timeout
@@ -96,9 +96,9 @@ class SyncClient:
                 node.breaker.note(error, begun)
                 failure = error
         budget = Budget(self._settings, begun, is_large, operation.lingers)
-        return self._with_patience(operation, budget, failure)
+        return self._with_retries(operation, budget, failure)
 
-    def _with_patience(
+    def _with_retries(
         self, operation: Operation[T], budget: Budget, failure: AttemptError | None
     ) -> T | Operation[T]:
         turn = Turn(is_blocking=BLOCKS)

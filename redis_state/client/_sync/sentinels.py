@@ -43,7 +43,7 @@ class SyncSentinels:
     def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)
         link = open_link(
-            self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
+            self._settings, sentinel, deadline, silence=sentinels.SILENCE, sentinel=True
         )
         try:
             (reply,) = link.exchange(packing.pack(batch), 1, deadline)

@@ -96,11 +96,11 @@ class AsyncLink(asyncio.Protocol):
         self._watch_ends = 0.0
         self.failure: BrokenError | None = None
 
-    def exchange(self, payload: bytes, count: int, deadline: float) -> asyncio.Future[Replies]:
+    def exchange(self, packed: bytes, count: int, deadline: float) -> asyncio.Future[Replies]:
         """Send packed commands and return their replies, or break off at the deadline."""
         if self._connection is None:
             raise _again(self.failure or _CLOSED)
-        size = len(payload)
+        size = len(packed)
         if self.is_shared and (
             size > _LARGEST or ((self._is_full or self._unsent > _MOST_UNSENT) and self.room() > 0)
         ):
@@ -109,7 +109,7 @@ class AsyncLink(asyncio.Protocol):
         self._waiting.append((future, count, deadline))
         if not self._outbox:
             self._loop.call_soon(self._flush)
-        self._outbox.append(payload)
+        self._outbox.append(packed)
         self._unsent += size
         if len(self._outbox) == _ENOUGH_TO_SEND:
             self._flush()
@@ -164,10 +164,10 @@ class AsyncLink(asyncio.Protocol):
             # It has not been asked anything until now.
             self._quiet_since = time.monotonic()
         while self._outbox and not self._is_full and self._connection is not None:
-            payload = b"".join(self._outbox[:_ENOUGH_TO_SEND])
+            packed = b"".join(self._outbox[:_ENOUGH_TO_SEND])
             del self._outbox[:_ENOUGH_TO_SEND]
-            self._unsent -= len(payload)
-            self._transport.write(payload)
+            self._unsent -= len(packed)
+            self._transport.write(packed)
 
     def _watch_until(self, moment: float) -> None:
         if self._watch is not None:
@@ -212,7 +212,7 @@ class AsyncLink(asyncio.Protocol):
         for call, _, deadline in self._waiting:
             if deadline <= now and not call.done():
                 call.set_exception(LateError("no answer in time"))
-        for waiting, payload in unsent:
+        for waiting, packed in unsent:
             call, _, deadline = waiting
             if call.done():
                 continue
@@ -223,7 +223,7 @@ class AsyncLink(asyncio.Protocol):
                 call.set_exception(UnsentError("it waited for others"))
             else:
                 self._waiting.append(waiting)
-                self._outbox.append(payload)
+                self._outbox.append(packed)
         self._unsent = sum(map(len, self._outbox))
 
     def _break(self, failure: BrokenError) -> None:

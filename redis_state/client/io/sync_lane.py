@@ -80,11 +80,11 @@ class SyncLane:
         self._most = 64
         self._retired = False
 
-    def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
+    def exchange(self, packed: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and return their replies, or break off at the deadline."""
-        if len(payload) > _LARGEST:
+        if len(packed) > _LARGEST:
             raise CrowdedError
-        call = Call(payload, count, deadline)
+        call = Call(packed, count, deadline)
         try:
             if self._lead.setdefault(_LEAD, call) is call or self._wait(call):
                 return self._lead_with(call)
@@ -170,7 +170,7 @@ class SyncLane:
             raise LateError("no answer in time")
         try:
             if not self._queue and not self._sent:
-                return self._link.exchange(own.payload, own.count, own.deadline)
+                return self._link.exchange(own.packed, own.count, own.deadline)
             if not own.is_taken_up:
                 self._send_with(own)
             self._receive_until(own)
@@ -188,10 +188,10 @@ class SyncLane:
 
     def _send_with(self, own: Call) -> None:
         """Send a call, and what waits behind it."""
-        payloads, size, now, sent = [own.payload], 0, time.monotonic(), self._sent
+        parts, size, now, sent = [own.packed], 0, time.monotonic(), self._sent
         own.is_taken_up, own.arrived = True, []
         sent.append(own)
-        while size < _MOST_BYTES and self._queue and (room := self._most - len(payloads)) > 0:
+        while size < _MOST_BYTES and self._queue and (room := self._most - len(parts)) > 0:
             for call in move(self._queue, sent, min(room, _AT_A_TIME)):
                 call.is_taken_up, call.arrived = True, []
                 if call.is_over or call.deadline <= now:
@@ -199,9 +199,9 @@ class SyncLane:
                     call.fail(LateError("no answer in time"))
                     withdraw(call, sent)
                     continue
-                payloads.append(call.payload)
-                size += len(call.payload)
-        self._link.send(b"".join(payloads) if size else own.payload, own.deadline)
+                parts.append(call.packed)
+                size += len(call.packed)
+        self._link.send(b"".join(parts) if size else own.packed, own.deadline)
 
     def _receive_until(self, own: Call) -> None:
         """Hand out replies until a call has its own, and as far as the others' come with it."""

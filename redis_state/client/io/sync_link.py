@@ -17,7 +17,7 @@ from redis.retry import Retry
 from redis_state.client.io import forks
 from redis_state.client.io.connecting import SyncLocated
 from redis_state.client.io.options import connection_options
-from redis_state.client.io.spin import Patience
+from redis_state.client.io.spin import Spin
 from redis_state.client.io.tls import SyncTlsConnection
 from redis_state.client.policy.abandoned import Identity
 from redis_state.client.policy.attempts import BrokenError, SilenceError
@@ -53,7 +53,7 @@ class _ExactDeadline:
         super().__init__(**options)
         self._reader = Reader(notEnoughData=_INCOMPLETE)
         self._buffer = bytearray(_READ_SIZE)
-        self._patience = Patience()
+        self._spin = Spin()
         self._quiet_since = time.monotonic()
         self.received = 0
         self.pulse = Pulse()
@@ -74,14 +74,14 @@ class _ExactDeadline:
         """Begin to drive the socket, after redis-py has logged in."""
         self._sock.settimeout(0)
 
-    def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
+    def exchange(self, packed: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and read their replies, or break off at the deadline."""
-        self.send(payload, deadline)
+        self.send(packed, deadline)
         return self.receive(count, deadline, [])
 
-    def send(self, payload: bytes, deadline: float) -> None:
+    def send(self, packed: bytes, deadline: float) -> None:
         """Send packed commands, or break off at the deadline."""
-        rest: bytes | memoryview = payload
+        rest: bytes | memoryview = packed
         self._quiet_since = time.monotonic()
         try:
             while (sent := self._send(rest, deadline)) < len(rest):
@@ -104,9 +104,9 @@ class _ExactDeadline:
             raise _meaning(error) from error
         return replies
 
-    def _send(self, payload: bytes | memoryview, deadline: float) -> int:
+    def _send(self, packed: bytes | memoryview, deadline: float) -> int:
         try:
-            sent: int = self._sock.send(payload)
+            sent: int = self._sock.send(packed)
         except _NOT_YET as reason:
             self._sleep(reason, select.POLLOUT, deadline)
             return 0
@@ -114,8 +114,8 @@ class _ExactDeadline:
 
     def _fill(self, deadline: float) -> None:
         """Receive what the server has sent, at first without sleeping."""
-        receive, buffer, patience = self._sock.recv_into, self._buffer, self._patience
-        awake_until, slept = time.monotonic() + patience.spell, False
+        receive, buffer, spin = self._sock.recv_into, self._buffer, self._spin
+        awake_until, slept = time.monotonic() + spin.spell, False
         while True:
             try:
                 size = receive(buffer)
@@ -125,9 +125,9 @@ class _ExactDeadline:
                     self._sleep(reason, select.POLLIN, deadline)
                     slept = True
         if slept:
-            patience.in_vain()
-        elif patience.spell:
-            patience.rewarded()
+            spin.in_vain()
+        elif spin.spell:
+            spin.rewarded()
         if size == 0:
             raise ConnectionResetError("the server closed it")
         self._quiet_since = self.pulse.heard_at = time.monotonic()
