@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CLIENT = ROOT / "redis_state" / "client"
 WORDS = {
     "_async": "_sync",
-    "async_runtime": "sync_runtime",
+    "runtime_async": "runtime_sync",
     "get_credentials_async": "get_credentials",
     "AsyncClient": "SyncClient",
     "AsyncNode": "SyncNode",
@@ -52,11 +52,8 @@ def make(source: Path) -> str:
     name = source.relative_to(ROOT)
     head = f'# Made from {name} by "make sync": change that, and run it.\n'
     text = head + translated(source.read_text(), str(name))
-    for command in (["check", "--fix-only", "--select", "I"], ["format"]):
-        target = ["--quiet", "--stdin-filename", f"redis_state/client/_sync/{source.name}", "-"]
-        ruff = [sys.executable, "-m", "ruff", *command, *target]
-        text = subprocess.check_output(ruff, input=text, text=True, cwd=ROOT)
-    return text
+    ruff = [sys.executable, "-m", "ruff", "format", "--stdin-filename", source.name, "-"]
+    return subprocess.check_output(ruff, input=text, text=True, cwd=ROOT)
 
 
 def translated(text: str, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from redis_state.client._async.exchange import ask, exchange
 from redis_state.client._async.routes import routes
-from redis_state.client.io.async_runtime import BLOCKS, open_link, sleep
+from redis_state.client.io.runtime_async import BLOCKS, open_link, sleep
 from redis_state.client.policy.abandoned import QUESTION, Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,

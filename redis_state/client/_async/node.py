@@ -9,7 +9,8 @@ import contextlib
 from typing import TypeVar
 
 from redis_state.client._async.exchange import ask, exchange, renew_login
-from redis_state.client.io.async_runtime import (
+from redis_state.client.io.handshake import questions, renewal
+from redis_state.client.io.runtime_async import (
     Lane,
     Link,
     Locate,
@@ -19,7 +20,6 @@ from redis_state.client.io.async_runtime import (
     in_a_forked_child,
     open_link,
 )
-from redis_state.client.io.handshake import questions, renewal
 from redis_state.client.policy.abandoned import Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,

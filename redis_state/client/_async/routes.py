@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from redis_state.client._async.node import AsyncNode
 from redis_state.client._async.sentinels import AsyncSentinels
-from redis_state.client.io.async_runtime import BLOCKS, Permits, in_a_forked_child, open_link
+from redis_state.client.io.runtime_async import BLOCKS, Permits, in_a_forked_child, open_link
 from redis_state.client.policy import packing, sentinels, slots
 from redis_state.client.policy.attempts import (
     AttemptError,

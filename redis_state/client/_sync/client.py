@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from redis_state.client._sync.exchange import ask, exchange
 from redis_state.client._sync.routes import routes
-from redis_state.client.io.sync_runtime import BLOCKS, open_link, sleep
+from redis_state.client.io.runtime_sync import BLOCKS, open_link, sleep
 from redis_state.client.policy.abandoned import QUESTION, Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from redis_state.client.io.handshake import Renewal, read_answers
-from redis_state.client.io.sync_runtime import Way
+from redis_state.client.io.runtime_sync import Way
 from redis_state.client.policy import packing
 from redis_state.client.policy.abandoned import Abandoned, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from redis_state.client._sync.exchange import ask, exchange, renew_login
 from redis_state.client.io.handshake import questions, renewal
-from redis_state.client.io.sync_runtime import (
+from redis_state.client.io.runtime_sync import (
     Lane,
     Link,
     Locate,

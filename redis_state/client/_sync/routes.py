@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from redis_state.client._sync.node import SyncNode
 from redis_state.client._sync.sentinels import SyncSentinels
-from redis_state.client.io.sync_runtime import BLOCKS, Permits, in_a_forked_child, open_link
+from redis_state.client.io.runtime_sync import BLOCKS, Permits, in_a_forked_child, open_link
 from redis_state.client.policy import packing, sentinels, slots
 from redis_state.client.policy.attempts import (
     AttemptError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from redis_state.client.io.sync_runtime import open_link
+from redis_state.client.io.runtime_sync import open_link
 from redis_state.client.policy import packing, sentinels
 from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings

@@ -9,6 +9,12 @@ The lane breaks if the server says nothing for too long, and stays so: the clien
 A slow reply breaks nothing. A leader whose time is over leaves the rest of the reading to another
 call that was sent; one that was not sent in time takes a connection of the pool, where there is
 room for it.
+
+An invariant: **at most one call has the lead, and none waits while nobody has it.** The lead is
+taken by one call of C, ``setdefault``, and passed on or laid down at the end of `exchange` without
+any call, so that neither a thread nor an interruption can come between (CPython 3.11 to 3.13, with
+its lock: a free-threaded build would need another one here). Who waits stands in the queue before
+looking for the lead. `test_of_a_call_on_the_lane` fails without it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the client of an event loop stands on; `sync_runtime` has the same names for threads.
+"""What the client of an event loop stands on; `runtime_sync` has the same names for threads.
 
 `_async`, from which `_sync` is made, imports what differs between the two from here.
 """

@@ -1,4 +1,4 @@
-"""What the client for threads stands on; `async_runtime` has the same names for an event loop.
+"""What the client for threads stands on; `runtime_async` has the same names for an event loop.
 
 `_sync`, which is made from `_async`, imports what differs between the two from here.
 """
