@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tokenize
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIENT = ROOT / "redis_state" / "client"
@@ -33,8 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
     is_check = parser.parse_args().check
-    made = {CLIENT / "_sync" / path.name: make(path) for path in (CLIENT / "_async").glob("*.py")}
-    made[CLIENT / "_sync" / "__init__.py"] = DOC
+    made = {CLIENT / "_sync" / name: text for name, text in make().items()}
     there = {path: path.read_text() for path in (CLIENT / "_sync").glob("*.py")}
     stale = sorted(path for path in made.keys() | there if made.get(path) != there.get(path))
     if is_check and stale:
@@ -47,13 +47,17 @@ def main() -> None:
             path.unlink()
 
 
-def make(source: Path) -> str:
-    """Return the module for threads that a module of the event loop's makes."""
-    name = source.relative_to(ROOT)
-    head = f'# Made from {name} by "make sync": change that, and run it.\n'
-    text = head + translated(source.read_text(), str(name))
-    ruff = [sys.executable, "-m", "ruff", "format", "--stdin-filename", source.name, "-"]
-    return subprocess.check_output(ruff, input=text, text=True, cwd=ROOT)
+def make() -> dict[str, str]:
+    """Return the modules for threads that those of the event loop make, by name."""
+    with TemporaryDirectory() as folder:
+        for source in (CLIENT / "_async").glob("*.py"):
+            name = source.relative_to(ROOT)
+            head = f'# Made from {name} by "make sync": change that, and run it.\n'
+            text = head + translated(source.read_text(), str(name))
+            Path(folder, source.name).write_text(DOC if source.stem == "__init__" else text)
+        ruff = [sys.executable, "-m", "ruff", "format", "--quiet", "--no-cache"]
+        subprocess.check_call([*ruff, "--config", ROOT / "pyproject.toml", folder])
+        return {path.name: path.read_text() for path in Path(folder).glob("*.py")}
 
 
 def translated(text: str, name: str) -> str:
