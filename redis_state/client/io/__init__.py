@@ -11,14 +11,13 @@
 `runtime_sync` and `runtime_async` name these for `_sync` and `_async`, which have the same source.
 
 An invariant of every connection: **a reply belongs to the call that stands first, and a connection
-whose replies may be out of step is closed.** It is kept where replies are handed out and where a
-call leaves early; of each, a test fails without it:
+whose replies may be out of step is closed.** It is kept where a call leaves early; without it, the
+test that is named fails:
 
-- `SyncLane._lead_with` closes on whatever ends a leader early
-  (`test_of_a_call_on_the_lane`, `test_an_interrupted_leader_leaves_the_others_to_succeed`);
+- `SyncLane._lead_with` closes, whatever ends a leader in the midst of an exchange
+  (`test_an_interrupted_leader_leaves_the_others_to_succeed`);
+- ``_on_link`` of a node closes a link of the pool then
+  (`test_interruptions_cost_neither_the_pool_nor_the_lane_nor_the_time_limits`);
 - `AsyncLink.data_received` keeps the place of a call that was cancelled, or is late
-  (`test_cancelling_at_any_tick_shifts_no_reply_and_keeps_the_connection`);
-- ``_on_link`` of a node closes what a call has left in the midst of an exchange
-  (`test_interruptions_cost_neither_the_pool_nor_the_lane_nor_the_time_limits[pool]`,
-  `test_cancelling_at_any_moment_leaves_the_pool_whole`).
+  (`test_cancelling_at_any_tick_shifts_no_reply_and_keeps_the_connection`).
 """
