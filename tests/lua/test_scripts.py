@@ -33,7 +33,7 @@ async def test_scripts_are_sent_again_after_a_flush(verbs: Verbs, raw: redis.Red
 
 
 def test_every_script_is_a_file_of_a_few_dozen_lines() -> None:
-    for path in (resources.files("redis_state") / "lua").iterdir():
+    for path in (resources.files("redis_state.operations") / "lua").iterdir():
         lines = path.read_text().splitlines()
         assert len(lines) <= 80, path
         assert lines[0].startswith("-- "), path
