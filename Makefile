@@ -11,7 +11,7 @@ FIGURES := docs/assets/benchmarks
 
 .DEFAULT_GOAL := help
 .SECONDARY:
-.PHONY: help demo test test-slow chaos fuzz lint types docs unit airflow coverage
+.PHONY: help demo test test-slow chaos fuzz lint types docs unit airflow pictures coverage
 .PHONY: bench bench-quick format clean
 
 help:  ## List these commands
@@ -20,7 +20,7 @@ help:  ## List these commands
 demo: .venv-demo/ready  ## See what the library does: a real Airflow runs DAGs on an embedded server
 	@.venv-demo/bin/python -m examples.demo
 
-test: lint types docs unit airflow coverage  ## Check everything: lint, types, docs, all tests (under 10 minutes)
+test: lint types docs unit airflow pictures coverage  ## Check everything: lint, types, docs, all tests (under 10 minutes)
 
 test-slow: .venv/ready .servers/ready  ## Prove more: the lanes of noxfile.py, or LANE=... (40 minutes)
 	@$(BIN)/nox $(if $(LANE),--session $(foreach lane,$(LANE),"$(lane)"))
@@ -34,6 +34,7 @@ fuzz: .venv-fuzz/ready  ## Feed the parsers with nonsense, led by what it reache
 lint: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
+	@said=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$said"; exit 1; }
 
 types: .venv/ready
 	@$(BIN)/mypy
@@ -53,13 +54,17 @@ airflow: .venv-airflow/ready
 		--cov=redis_state --cov-branch --cov-config=/dev/null --cov-report= \
 		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server
 
+pictures: .venv-plots/ready
+	@.venv-plots/bin/python -m pytest -q -p no:cacheprovider tests/with_matplotlib
+
 coverage: .venv/ready
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
 # It runs away from any Airflow of the user's, in a home of its own that it removes.
-bench: .venv-airflow/ready .venv-postgresql/ready .servers/ready  ## Measure how fast it is, for docs/benchmarks.md (20 minutes)
-	@.venv-airflow/bin/python -m benchmarks --json $(FIGURES)/results.json --docs $(FIGURES)
+bench: .venv-airflow/ready .venv-postgresql/ready .venv-plots/ready .servers/ready  ## Measure how fast it is, for docs/benchmarks.md (20 minutes)
+	@.venv-airflow/bin/python -m benchmarks --json $(FIGURES)/results.json
+	@.venv-plots/bin/python -m benchmarks.figures $(FIGURES)
 
 bench-quick: .venv-airflow/ready .venv-postgresql/ready .servers/ready  ## The same in two minutes; only prints, and says little
 	@.venv-airflow/bin/python -m benchmarks --quick

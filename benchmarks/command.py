@@ -16,7 +16,7 @@ from benchmarks.harness.installed import HAS_AIRFLOW
 from benchmarks.harness.results import Results, save
 from benchmarks.harness.target import Target, open_target
 from benchmarks.report import facts
-from benchmarks.report.page import render, write_docs
+from benchmarks.report.page import render
 
 
 def main() -> None:
@@ -30,8 +30,6 @@ def main() -> None:
     print(page, end="")
     if options.markdown:
         options.markdown.write_text(page, encoding="utf-8")
-    if options.docs:
-        write_docs(results, options.docs)
 
 
 def _measure(target: Target, effort: Effort, modules: Sequence[ChapterModule]) -> Results:
@@ -83,9 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the page here too")
-    parser.add_argument(
-        "--docs", type=Path, metavar="FOLDER", help="write what docs/benchmarks.md shows into it"
-    )
     return parser
 
 

@@ -19,8 +19,9 @@ from tests.support.leaks import check_leaks
 from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
 
-# Airflow has an environment of its own: see `make airflow`.
-collect_ignore = [] if find_spec("airflow") else ["with_airflow"]
+# They have environments of their own: see `make airflow` and `make pictures`.
+OWN_ENVIRONMENTS = {"airflow": "with_airflow", "matplotlib": "with_matplotlib"}
+collect_ignore = [folder for name, folder in OWN_ENVIRONMENTS.items() if not find_spec(name)]
 
 # The second looks through all that the tests show for secrets.
 pytest_plugins = ["pytester", "tests.support.secrets"]

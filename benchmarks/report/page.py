@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.harness.results import Case, Chapter, Figure, Results
-from benchmarks.report import plots
 from benchmarks.report.headlines import in_short
 from benchmarks.report.markdown import (
     RATES,
@@ -17,29 +16,13 @@ from benchmarks.report.markdown import (
     table,
     with_spread,
 )
+from benchmarks.report.method import METHOD
 
 _IN_SHORT = (
     "What most people want to know. The last column is the median of the ratios within each round, "
     "so it is not quite the ratio of the two figures beside it. For p99, and where redis-state "
     "stands against itself, it is."
 )
-
-_METHOD = """- All contenders of a case are measured in one run, in turns. Each round has one turn
-  of each, in an order that is shuffled anew. What warms them up comes first and does not count:
-  rounds like the others, or through the Execution API all requests of all tasks.
-- A figure is the median over the rounds, ± half of the range between the quartiles. It is always
-  that of one call: those who are slow make fewer of them in a round.
-- *redis-state is* compares within each round: the other's time divided by ours. It is the median of
-  that over the rounds, ± half of the range between the quartiles. What slows a whole round slows
-  both alike.
-- p50 and p99 are of all single calls. Where many threads or tasks call at once, a call waits for
-  others, too, and takes longer than its share of the time.
-- A stall is the longest time between two answers to a client in another process that reads in a
-  tight loop. On few CPUs it also holds the turns of the thread in which the server frees memory.
-  *Of it on the server* is the time of the command alone, by the server's own account.
-- Memory is measured once: what the server's data take more than before, divided by the entries.
-- The benchmark and the server run on one machine and share its CPUs, unless the URL names another
-  one. They talk over TCP on the loopback interface, or over a unix socket if the URL says so."""
 
 # What is done a few times only: the greatest time stands where p99 would be.
 _FEW_TIMES = {"clear_all"}
@@ -52,19 +35,19 @@ def render(results: Results) -> str:
         "# How fast redis-state is",
         section("In short", _IN_SHORT, in_short(results)),
         *(section(each.title, each.sentence, _figures(each)) for each in results.chapters),
-        section("How it was measured", _METHOD),
+        section("How it was measured", METHOD),
         section("Where", "What the figures depend on.", _facts(results)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def write_docs(results: Results, folder: Path) -> list[Path]:
-    """Write the parts of the documentation that come from a run, and return their paths."""
+    """Write the words of the documentation that come from a run, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = {
         "in-short": f"{_IN_SHORT}\n\n{in_short(results)}",
         **{each.name: f"{each.sentence}\n\n{_figures(each)}" for each in results.chapters},
-        "method": _METHOD,
+        "method": METHOD,
         "facts": _facts(results),
     }
     written = []
@@ -72,7 +55,7 @@ def write_docs(results: Results, folder: Path) -> list[Path]:
         path = folder / f"{name}.md"
         path.write_text(part + "\n", encoding="utf-8")
         written.append(path)
-    return [*written, *plots.write(results, folder)]
+    return written
 
 
 def _figures(chapter: Chapter) -> str:

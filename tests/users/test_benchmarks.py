@@ -38,9 +38,7 @@ def benchmark(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_run_names_each_contender_and_all_that_it_could_not_measure(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
-    docs = tmp_path / "docs"
-    only = ("--only", "one_thread,execution_api")
-    run = benchmark(*only, "--json", str(file), "--docs", str(docs))
+    run = benchmark("--only", "one_thread,execution_api", "--json", str(file))
     assert run.returncode == 0, run.stderr
     results = load(file)
     (chapter,) = results.chapters
@@ -52,8 +50,6 @@ def test_a_run_names_each_contender_and_all_that_it_could_not_measure(tmp_path: 
         assert f"{name}: there is no Airflow here" in results.facts["not measured"]
     for said in (*HERE, results.facts["server"], results.facts["not measured"]):
         assert said in run.stdout
-    written = {path.name for path in docs.iterdir()}
-    assert written == {"in-short.md", "one_thread.md", "one_thread.svg", "method.md", "facts.md"}
 
 
 def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
@@ -68,7 +64,7 @@ def test_the_makefile_gives_the_documentation_the_files_that_it_shows() -> None:
     assert shown == {"in-short", "method", "facts"} | {each.name for each in CHAPTERS}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "FIGURES := docs/assets/benchmarks\n" in makefile
-    assert "--docs $(FIGURES)" in makefile
+    assert "benchmarks.figures $(FIGURES)\n" in makefile
 
 
 def test_the_steps_of_a_call_are_shown_from_the_wire_to_the_verb() -> None:

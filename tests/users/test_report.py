@@ -1,79 +1,26 @@
-"""The page and the pictures of a benchmark run say what was measured, and nothing else."""
+"""The page of a benchmark run says what was measured, and nothing else."""
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.contenders import (
-    DICT,
-    HASH_PER_INDEX,
-    METASTORE_POSTGRESQL,
-    OURS,
-    REDIS_PY,
-    STRING_AND_INDEX,
-)
-from benchmarks.harness.results import Case, Chapter, Figure, Results, Unit
-from benchmarks.report import plots, svg
-from benchmarks.report.axis import axis_for
+from benchmarks.contenders import HASH_PER_INDEX, OURS, REDIS_PY
+from benchmarks.harness.results import Case, Chapter, Figure, load
 from benchmarks.report.page import render, write_docs
-
-MICROSECOND = 1e-6
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def figure(contender: str, median: float, ours: float, *, spread: float = 0.05) -> Figure:
-    return Figure(contender, median, spread, median / ours, 0.03, median * 0.9, median * 4)
-
-
-def case(name: str, **medians: float) -> Case:
-    """Name contenders by keywords with underscores, ours first, in microseconds."""
-    names = {"ours": OURS, "redis_py": REDIS_PY, "dict": DICT, "postgresql": METASTORE_POSTGRESQL}
-    ours = medians["ours"]
-    figures = [
-        figure(names[key], median * MICROSECOND, ours * MICROSECOND)
-        for key, median in medians.items()
-    ]
-    return Case(name, tuple(figures))
-
-
-def chapter(name: str, *cases: Case, unit: Unit = "seconds") -> Chapter:
-    return Chapter(name, f"Title of {name}", f"Sentence of {name}.", unit, cases)
-
-
-def results(*chapters: Chapter) -> Results:
-    return Results({"server": "valkey 9.1.0", "not measured": "object storage"}, chapters)
-
-
-ONE_THREAD = chapter(
-    "one_thread",
-    case("get, 20 B", ours=20, redis_py=50, postgresql=1500, dict=0.5),
-    case("delete, 20 B", ours=30, redis_py=24),
+from tests.support.results import (
+    ALL,
+    MEMORY,
+    ONE_THREAD,
+    THREADS,
+    UNRELATED,
+    case,
+    chapter,
+    results,
 )
-THREADS = chapter(
-    "threads",
-    case("mixed get/set, 40 threads", ours=20, redis_py=80),
-    case("get, 8 threads", ours=25, postgresql=500),
-)
-UNRELATED = chapter(
-    "unrelated_keys",
-    case("clear, 0 unrelated keys", ours=40),
-    case("clear, 1,000,000 unrelated keys", ours=50),
-)
-MEMORY = chapter(
-    "memory",
-    Case(
-        "1,000 unmapped task instances, with expiry",
-        (Figure(OURS, 140, 0, 1, 0), Figure(STRING_AND_INDEX, 280, 0, 2, 0)),
-    ),
-    unit="bytes",
-)
-ALL = results(ONE_THREAD, THREADS, UNRELATED, MEMORY)
+
+DOCS = Path(__file__).parents[2] / "docs" / "assets" / "benchmarks"
 
 
 def cells(line: str) -> list[str]:
@@ -88,18 +35,6 @@ def rows(page: str, title: str) -> list[list[str]]:
 
 def in_short(*chapters: Chapter) -> list[list[str]]:
     return rows(render(results(*chapters)), "In short")
-
-
-def draw(each: Chapter) -> ET.Element:
-    return ET.fromstring(plots.draw(each))
-
-
-def words(picture: ET.Element) -> list[str]:
-    return [element.text or "" for element in picture.iter(f"{SVG}text")]
-
-
-def width_of_bars(picture: ET.Element) -> list[float]:
-    return [float(element.attrib["width"]) for element in picture.iter(f"{SVG}rect")]
 
 
 def test_a_headline_has_both_figures_and_says_how_many_times_faster_ours_is() -> None:
@@ -232,10 +167,8 @@ def test_what_is_done_a_few_times_has_its_worst_case_instead_of_percentiles() ->
     ]
 
 
-def test_a_chapter_without_figures_says_so_and_has_no_picture(tmp_path: Path) -> None:
-    empty = results(chapter("execution_api"))
-    assert "Not measured in this run." in render(empty)
-    assert plots.write(empty, tmp_path) == []
+def test_a_chapter_without_figures_says_so() -> None:
+    assert "Not measured in this run." in render(results(chapter("execution_api")))
 
 
 def test_the_page_names_the_facts_and_what_was_not_measured() -> None:
@@ -262,105 +195,12 @@ def test_a_time_is_shown_in_the_unit_that_suits_it(seconds: float, shown: str) -
     assert rows(page, "Title of any")[0][2] == shown
 
 
-def test_a_picture_has_each_contender_with_its_figure() -> None:
-    tasks = chapter(
-        "tasks",
-        case("mixed get/set, 1 task", ours=20, redis_py=80),
-        case("mixed get/set, 10 tasks", ours=25, redis_py=100),
-    )
-    assert words(draw(tasks)) == [
-        "Title of tasks",
-        "Calls a second: more is better.",
-        "mixed get/set, 1 task",
-        *("redis-state", "50,000/s", "redis-py", "12,500/s"),
-        "mixed get/set, 10 tasks",
-        *("redis-state", "40,000/s", "redis-py", "10,000/s"),
-        *("0", "10,000/s", "20,000/s", "30,000/s", "40,000/s", "50,000/s"),
-    ]
-
-
-def test_a_picture_tells_its_figures_to_those_who_cannot_see_it() -> None:
-    picture = draw(MEMORY)
-    assert picture.findtext(f"{SVG}title") == "Title of memory"
-    assert picture.findtext(f"{SVG}desc") == (
-        "1,000 unmapped task instances, with expiry: redis-state 140 B, string + index 280 B."
-    )
-
-
-def test_names_may_hold_what_xml_reserves() -> None:
-    name = 'a < b & "c"'
-    odd = chapter("any", Case(name, (Figure(name, 1, 0.1, 1, 0.1),)))
-    assert words(draw(odd)).count(name) == 2
-
-
-def test_a_long_name_of_a_contender_takes_two_lines() -> None:
-    name = "object storage on a disk that is far away"
-    long = chapter("any", Case("it", (Figure(OURS, 1, 0, 1, 0), Figure(name, 2, 0, 2, 0))))
-    assert {"object storage on a disk", "that is far away"} <= set(words(draw(long)))
-
-
-def test_bars_are_as_long_as_their_figures_while_all_of_them_can_be_seen() -> None:
-    ours, other = width_of_bars(draw(chapter("any", case("it", ours=10, redis_py=190))))
-    assert other / ours == pytest.approx(19, rel=0.01)
-
-
-def test_a_picture_is_logarithmic_when_contenders_differ_too_much() -> None:
-    picture = draw(chapter("any", case("it", ours=10, redis_py=210)))
-    ours, other = width_of_bars(picture)
-    assert "Time, on a logarithmic scale: less is better." in words(picture)
-    assert 1 < other / ours < 10
-
-
-def test_whiskers_reach_as_far_as_the_spread() -> None:
-    picture = draw(chapter("any", Case("it", (Figure(OURS, 1, 0.5, 1, 0),))))
-    bar = next(picture.iter(f"{SVG}rect"))
-    left, width = float(bar.attrib["x"]), float(bar.attrib["width"])
-    paths = [path.attrib["d"] for path in picture.iter(f"{SVG}path")]
-    ends = [float(end) for path in paths for end in re.findall(r"H([\d.]+)", path)]
-    assert ends == pytest.approx([left + width / 2, left + width * 3 / 2], abs=0.2)
-
-
-def test_what_was_measured_once_has_no_whiskers() -> None:
-    paths = [path.attrib["d"] for path in draw(MEMORY).iter(f"{SVG}path")]
-    assert not [path for path in paths if "H" in path]
-
-
-@pytest.mark.parametrize("each", ALL.chapters, ids=lambda each: each.name)
-def test_all_of_a_picture_lies_within_it(each: Chapter) -> None:
-    picture = draw(each)
-    _, _, width, height = map(float, picture.attrib["viewBox"].split())
-    for text in picture.iter(f"{SVG}text"):
-        room = svg.width_of(text.text or "", bold="font-weight" in text.attrib)
-        before = {"start": 0.0, "middle": room / 2, "end": room}[text.attrib["text-anchor"]]
-        start = float(text.attrib["x"]) - before
-        assert start >= 0
-        assert start + room <= width
-        assert 0 < float(text.attrib["y"]) < height
-    assert all(0 < long < width for long in width_of_bars(picture))
-
-
-@pytest.mark.parametrize(
-    "values", [(3, 40), (1, 21), (0.4, 5900), (1e-7, 3.0), (142, 297)], ids=str
-)
-def test_the_labels_of_an_axis_do_not_touch(values: Sequence[float]) -> None:
-    axis = axis_for(values, max(values), 200, 440)
-    places = [axis.place(mark) for mark in axis.marks(lambda _: 60)]
-    assert len(places) >= 2
-    assert all(there - here > 60 for here, there in itertools.pairwise(places))
-
-
-def test_a_small_bar_of_a_logarithmic_picture_can_be_seen() -> None:
-    axis = axis_for((1.0, 10_000.0), 10_000, 200, 440)
-    assert axis.place(1.0) > axis.left + 10
-
-
-def test_the_documentation_gets_a_part_for_each_chapter_and_its_picture(tmp_path: Path) -> None:
+def test_the_documentation_gets_a_part_for_each_chapter(tmp_path: Path) -> None:
     written = write_docs(ALL, tmp_path / "benchmarks")
     names = ("one_thread", "threads", "unrelated_keys", "memory")
     assert {path.name for path in written} == {
         *("in-short.md", "method.md", "facts.md"),
         *(f"{name}.md" for name in names),
-        *(f"{name}.svg" for name in names),
     }
     assert all(path.exists() for path in written)
 
@@ -376,3 +216,8 @@ def test_the_same_results_make_the_same_bytes(tmp_path: Path) -> None:
         for name in ("first", "second")
     )
     assert first == second
+
+
+def test_the_documentation_shows_the_results_that_it_has(tmp_path: Path) -> None:
+    for path in write_docs(load(DOCS / "results.json"), tmp_path):
+        assert path.read_text(encoding="utf-8") == (DOCS / path.name).read_text(encoding="utf-8")

@@ -53,14 +53,13 @@ class Call:
         return self.replies
 
 
-def move_first(queue: deque[Call], to: deque[Call]) -> bool:
-    """Move the call that has waited longest, if there is one."""
-    try:
-        # By one call of C: an interruption finds it here or there.
-        to.extend(islice(iter(queue.popleft, None), 1))
-    except IndexError:
-        return False
-    return True
+def move(queue: deque[Call], to: deque[Call], most: int) -> list[Call]:
+    """Move those that have waited longest, as far as there are any, and return them."""
+    before = len(to)
+    with contextlib.suppress(IndexError):
+        # By one call of C: an interruption finds each of them here or there.
+        to.extend(islice(iter(queue.popleft, None), most))
+    return list(islice(to, before, None))
 
 
 def withdraw(call: Call, queue: deque[Call]) -> bool:

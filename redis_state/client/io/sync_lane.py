@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from redis_state.client.io.sync_call import Call, move_first, withdraw
+from redis_state.client.io.sync_call import Call, move, withdraw
 from redis_state.client.io.sync_link import Link, close_link
 from redis_state.client.policy.attempts import (
     BrokenError,
@@ -33,6 +33,7 @@ _LARGEST = 65_536
 # What leaves together: a crowd at a distant server needs one round trip, or a few.
 _MOST_BYTES = 1_048_576
 _MOST_TOGETHER = 1_000
+_AT_A_TIME = 16
 # What comes back together, as far as can be known: a server answers all of it before it sends any.
 _MOST_ANSWERED = 4_194_304
 # Seconds for which a leader goes on for others, if its round trip took less.
@@ -68,6 +69,7 @@ class SyncLane:
         self.failure: BrokenError | None = None
         self._link = link
         self._queues = queues
+        self._looks = min(queues, _LOOKS_FOR_LEAD)
         self._has_room = has_room
         # Who has the lead: nobody, or one. Who was about to take it can be asked afterwards.
         self._lead: dict[str, Call] = {}
@@ -130,24 +132,26 @@ class SyncLane:
 
     def _wait(self, call: Call) -> bool:
         """Wait until the call is answered, or has the lead; tell whether it is to lead."""
-        wake, waits_until = call.begin_to_wait(), time.monotonic() + self._queues
+        wake, now = call.begin_to_wait(), time.monotonic()
         self._queue.append(call)
+        waits_until, looks_at = now + self._queues, now + self._looks
         # The lead may have been laid down just before the call stood in the queue.
         while self._lead.setdefault(_LEAD, call) is not call:
+            looks_at = min(looks_at, call.deadline)
+            if wake.acquire(timeout=looks_at - now if looks_at > now else 0.0):
+                break
             now = time.monotonic()
             if now >= call.deadline:
                 call.failure = LateError("no answer in time")
                 return False
             looks_at = now + _LOOKS_FOR_LEAD
             if not call.is_taken_up:
-                if now >= waits_until:
-                    if self._goes_another_way(call):
-                        return False
-                    looks_at = now + _LOOKS_AGAIN
-                else:
+                if now < waits_until:
                     looks_at = min(looks_at, waits_until)
-            if wake.acquire(timeout=max(0.0, min(looks_at, call.deadline) - now)):
-                break
+                elif self._goes_another_way(call):
+                    return False
+                else:
+                    looks_at = now + _LOOKS_AGAIN
         return call.replies is None and call.failure is None
 
     def _goes_another_way(self, call: Call) -> bool:
@@ -191,21 +195,16 @@ class SyncLane:
         payloads, size, now, sent = [own.payload], 0, time.monotonic(), self._sent
         own.is_taken_up, own.arrived = True, []
         sent.append(own)
-        while (
-            size < _MOST_BYTES
-            and len(payloads) < self._most
-            and self._queue
-            and move_first(self._queue, sent)
-        ):
-            call = sent[-1]
-            call.is_taken_up, call.arrived = True, []
-            if call.is_over or call.deadline <= now:
-                # It is about to leave.
-                call.fail(LateError("no answer in time"))
-                sent.pop()
-                continue
-            payloads.append(call.payload)
-            size += len(call.payload)
+        while size < _MOST_BYTES and self._queue and (room := self._most - len(payloads)) > 0:
+            for call in move(self._queue, sent, min(room, _AT_A_TIME)):
+                call.is_taken_up, call.arrived = True, []
+                if call.is_over or call.deadline <= now:
+                    # It is about to leave.
+                    call.fail(LateError("no answer in time"))
+                    withdraw(call, sent)
+                    continue
+                payloads.append(call.payload)
+                size += len(call.payload)
         self._link.send(b"".join(payloads) if size else own.payload, own.deadline)
 
     def _receive_until(self, own: Call) -> None:
