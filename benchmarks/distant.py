@@ -15,10 +15,11 @@ import socket
 import statistics
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.delayed_wire import delayed_wire
@@ -64,12 +65,16 @@ class Outcome:
     slowest: float = 0.0
     calls: int = 0
 
-    def add(self, began: float, error: StateStoreError | None) -> None:
-        """Note the end of a call."""
+    @contextmanager
+    def of_a_call(self) -> Iterator[None]:
+        """Note how a call ends, and when."""
+        began = time.perf_counter()
+        try:
+            yield
+        except StateStoreError as error:
+            self.errors.append(error)
         self.calls += 1
         self.slowest = max(self.slowest, time.perf_counter() - began)
-        if error is not None:
-            self.errors.append(error)
 
     def __str__(self) -> str:
         return f"{len(self.errors):,} / {self.calls:,}, {self.slowest:.2f} s"
@@ -165,62 +170,47 @@ def _measure(urls: tuple[str, str], crowd: Crowd, verb: str, size: int) -> Outco
         with closing(RedisStateBackend(url=near)) as filling:
             for scope in scopes:
                 filling.set(scope, "key", value)
-    arguments = ("key", value) if verb == "set" else ("key",)
+    arguments = {"key": "key", "value": value} if verb == "set" else {"key": "key"}
     backend = RedisStateBackend(url=far, budget=BUDGET)
     if crowd.is_async:
-        asyncio.run(_in_tasks(backend, f"a{verb}", scopes, arguments, crowd.calls, outcome))
+        call = partial(getattr(backend, f"a{verb}"), **arguments)
+        asyncio.run(_in_tasks(call, scopes, crowd.calls, outcome, backend.aclose))
     else:
-        _in_threads(backend, verb, scopes, arguments, crowd.calls, outcome)
+        call = partial(getattr(backend, verb), **arguments)
+        _in_threads(call, scopes, crowd.calls, outcome)
+        backend.close()
     return outcome
 
 
 def _in_threads(
-    backend: RedisStateBackend,
-    verb: str,
-    scopes: list[TaskScope],
-    arguments: tuple[str, ...],
-    calls: int,
-    outcome: Outcome,
+    call: Callable[[TaskScope], object], scopes: list[TaskScope], calls: int, outcome: Outcome
 ) -> None:
     ready = threading.Barrier(len(scopes))
-    call: Callable[..., object] = getattr(backend, verb)
 
     def work(scope: TaskScope) -> None:
         ready.wait()
         for _ in range(calls):
-            began, failure = time.perf_counter(), None
-            try:
-                call(scope, *arguments)
-            except StateStoreError as error:
-                failure = error
-            outcome.add(began, failure)
+            with outcome.of_a_call():
+                call(scope)
 
     with ThreadPoolExecutor(len(scopes)) as threads:
         list(threads.map(work, scopes))
-    backend.close()
 
 
 async def _in_tasks(
-    backend: RedisStateBackend,
-    verb: str,
+    call: Callable[[TaskScope], Awaitable[object]],
     scopes: list[TaskScope],
-    arguments: tuple[str, ...],
     calls: int,
     outcome: Outcome,
+    close: Callable[[], Awaitable[None]],
 ) -> None:
-    call: Callable[..., Awaitable[object]] = getattr(backend, verb)
-
     async def work(scope: TaskScope) -> None:
         for _ in range(calls):
-            began, failure = time.perf_counter(), None
-            try:
-                await call(scope, *arguments)
-            except StateStoreError as error:
-                failure = error
-            outcome.add(began, failure)
+            with outcome.of_a_call():
+                await call(scope)
 
     await asyncio.gather(*(work(scope) for scope in scopes))
-    await backend.aclose()
+    await close()
 
 
 if __name__ == "__main__":

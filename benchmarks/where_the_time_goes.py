@@ -107,7 +107,8 @@ def _steps(
 ) -> dict[str, Call]:
     client: Any = backend._client  # noqa: SLF001
     lane = client._routes._node._lane  # noqa: SLF001
-    operation = getattr(backend._builder, verb)(None, *arguments, *more.values())  # noqa: SLF001
+    build = getattr(backend._operations, verb)  # noqa: SLF001
+    operation = build(*arguments, *more.values(), None)
     batch = operation.begin(lane.capabilities)
     payload, count, deadline = packing.pack(batch), len(batch), monotonic() + _SECONDS
     return {

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from redis_state import __version__
 from redis_state.admin.health import Health
 from redis_state.admin.rotation import RotationProgress, RotationReport
-from redis_state.backends.base import Verbs
+from redis_state.backends.base import RedisBackend
 from redis_state.backends.server import RedisStateBackend
 from redis_state.backends.worker import RedisWorkerBackend
 from redis_state.config.url import read_credentials
@@ -89,7 +89,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--namespace", help="what all keys begin with")
 
 
-def _backend(given: argparse.Namespace) -> Verbs:
+def _backend(given: argparse.Namespace) -> RedisBackend:
     names = ("url", "username", "namespace")
     options: dict[str, Any] = {
         name: getattr(given, name) for name in names if getattr(given, name) is not None
@@ -114,7 +114,7 @@ def _refuse_password(url: str) -> None:
         )
 
 
-def _health(backend: Verbs, given: argparse.Namespace) -> int:
+def _health(backend: RedisBackend, given: argparse.Namespace) -> int:
     health: Health = backend.health()
     print(json.dumps(health.as_dict(), indent=2) if given.json else health)
     return FAILED if health.verdict == "failure" else OK

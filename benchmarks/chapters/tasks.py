@@ -17,13 +17,10 @@ from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case, Chapter
 from benchmarks.harness.rounds import Record, turns
 from benchmarks.harness.target import Target, has_hsetex
-from benchmarks.harness.timing import AsyncCall, time_tasks
-from redis_state import TaskScope
+from benchmarks.harness.timing import time_tasks
 
 _TASK_COUNTS = (1, 10, 100, 1_000)
 _FEWEST_CALLS = 4
-_VALUE = workload.value(20)
-_EXPIRES_AT = workload.deadline()
 
 
 def measure(bench: Bench) -> Chapter:
@@ -47,20 +44,10 @@ async def _measure(count: int, stores: dict[str, AsyncStore], bench: Bench) -> C
     share = max(_FEWEST_CALLS, effort.mixed_calls_per_round // count)
     rounds = turns(list(stores), effort.mixed_rounds, effort.warm_up_rounds)
     for turn in track(record.case, rounds):
-        calls = [_mixed(stores[turn.contender], scope, share) for scope in scopes]
-        record.add(turn, await time_tasks(calls))
+        store = stores[turn.contender]
+        calls = partial(workload.sets_and_gets, store.aset, store.aget, pairs=share // 2)
+        record.add(turn, await time_tasks([calls(scope) for scope in scopes]))
     return record.sum_up()
-
-
-def _mixed(store: AsyncStore, scope: TaskScope, count: int) -> list[AsyncCall]:
-    return [
-        call
-        for key in workload.keys(count // 2)
-        for call in (
-            partial(store.aset, scope, key, _VALUE, expires_at=_EXPIRES_AT),
-            partial(store.aget, scope, key),
-        )
-    ]
 
 
 @contextlib.asynccontextmanager

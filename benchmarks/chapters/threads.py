@@ -86,8 +86,7 @@ def _fill(store: Store, scopes: list[TaskScope]) -> None:
 
 
 def _mixed(store: Store, scope: TaskScope, count: int) -> list[Call]:
-    pairs = zip(_set(store, scope, count // 2), _get(store, scope, count // 2), strict=True)
-    return [call for pair in pairs for call in pair]
+    return workload.sets_and_gets(store.set, store.get, scope, count // 2)
 
 
 def _get(store: Store, scope: TaskScope, count: int) -> list[Call]:

@@ -16,13 +16,11 @@ from functools import partial
 import redis_state
 from benchmarks.harness import workload
 from benchmarks.harness.rounds import Round
-from benchmarks.harness.timing import AsyncCall, Call, time_calls, time_tasks, time_threads
+from benchmarks.harness.timing import time_calls, time_tasks, time_threads
 
 _CHUNKS = 5
 _THREADS = 40
 _TASKS = 100
-_VALUE = workload.value(20)
-_EXPIRES_AT = workload.deadline()
 _SCOPES = [workload.scope(number) for number in range(_TASKS)]
 
 
@@ -68,10 +66,11 @@ def main() -> None:
 def _measure_sync(backend: redis_state.RedisStateBackend, count: int) -> dict[str, Chunks]:
     cases = {name: Chunks() for name in ("set with expiry", "get", f"{_THREADS} threads")}
     puts, gets, together = cases.values()
+    calls = partial(workload.sets_and_gets, backend.set, backend.get)
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in range(_CHUNKS):
-            alone = _calls(backend, _SCOPES[0], count)
-            shares = [_calls(backend, scope, count // _THREADS) for scope in _SCOPES[:_THREADS]]
+            alone = calls(_SCOPES[0], count)
+            shares = [calls(scope, count // _THREADS) for scope in _SCOPES[:_THREADS]]
             puts.begin()
             puts.end(time_calls(alone[::2]))
             gets.begin()
@@ -85,39 +84,13 @@ async def _measure_async(url: str, namespace: str, count: int) -> dict[str, Chun
     backend = redis_state.RedisStateBackend(url=url, namespace=namespace)
     await backend.aget(_SCOPES[0], workload.KEYS[0])
     together = Chunks()
+    calls = partial(workload.sets_and_gets, backend.aset, backend.aget)
     for _ in range(_CHUNKS):
-        shares = [_async_calls(backend, scope, max(1, 2 * count // _TASKS)) for scope in _SCOPES]
+        shares = [calls(scope, max(1, 2 * count // _TASKS)) for scope in _SCOPES]
         together.begin()
         together.end(await time_tasks(shares))
     await backend.aclose()
     return {f"{_TASKS} tasks": together}
-
-
-def _calls(
-    backend: redis_state.RedisStateBackend, scope: redis_state.TaskScope, pairs: int
-) -> list[Call]:
-    """Set and get in turns."""
-    return [
-        call
-        for key in workload.keys(pairs)
-        for call in (
-            partial(backend.set, scope, key, _VALUE, expires_at=_EXPIRES_AT),
-            partial(backend.get, scope, key),
-        )
-    ]
-
-
-def _async_calls(
-    backend: redis_state.RedisStateBackend, scope: redis_state.TaskScope, pairs: int
-) -> list[AsyncCall]:
-    return [
-        call
-        for key in workload.keys(pairs)
-        for call in (
-            partial(backend.aset, scope, key, _VALUE, expires_at=_EXPIRES_AT),
-            partial(backend.aget, scope, key),
-        )
-    ]
 
 
 if __name__ == "__main__":

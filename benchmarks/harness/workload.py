@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import cycle, islice
+from typing import TypeVar
 
 from redis_state import TaskScope
+
+T = TypeVar("T")
 
 DAG = "sales_report"
 RUN = "scheduled__2026-01-01T00:00:00+00:00"
@@ -32,6 +37,21 @@ def value(size: int) -> str:
 def deadline() -> datetime:
     """Return a moment that no run reaches."""
     return datetime.now(UTC) + timedelta(days=30)
+
+
+def sets_and_gets(
+    put: Callable[..., T], get: Callable[..., T], scope: TaskScope, pairs: int
+) -> list[Callable[[], T]]:
+    """Return the calls that set 20 B with expiry and get it back, key by key."""
+    small, expires_at = value(20), deadline()
+    return [
+        call
+        for key in keys(pairs)
+        for call in (
+            partial(put, scope, key, small, expires_at=expires_at),
+            partial(get, scope, key),
+        )
+    ]
 
 
 def counted(count: int, what: str) -> str:

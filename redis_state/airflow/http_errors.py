@@ -1,8 +1,8 @@
 """Errors as Airflow's API server answers them: with a status, and a message for the task's log.
 
-Airflow's client tries again after a 5xx and gives up after a 4xx. An error that is answered stays
-what it is, and is one of FastAPI's as well. FastAPI logs none of its own, so what an operator has
-to know is logged here.
+Airflow's client tries again after a 5xx and gives up after a 4xx. The error stays what it is, and
+is one of FastAPI's as well. FastAPI logs none of its own, so what an operator has to know is logged
+here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STATUSES: dict[type[StateStoreError], int] = {
 _log = logging.getLogger(__name__)
 
 
-def answered(error: StateStoreError) -> StateStoreError:
+def as_http_error(error: StateStoreError) -> StateStoreError:
     """Return the error as one that FastAPI answers by itself, where this process runs FastAPI."""
     if "fastapi" not in sys.modules:
         return error
@@ -38,12 +38,12 @@ def answered(error: StateStoreError) -> StateStoreError:
     if not isinstance(error, InvalidInputError):
         _log.error("%s", error)
     kind: Any = _kind(type(error))  # type: ignore[arg-type]  # a class is hashable
-    answer: StateStoreError = kind(str(error))
-    answer.status_code = status  # type: ignore[attr-defined]
+    http_error: StateStoreError = kind(str(error))
+    http_error.status_code = status  # type: ignore[attr-defined]
     # A text: of anything else, Airflow's client would say no more than "Server returned error".
-    answer.detail = str(error)  # type: ignore[attr-defined]
-    answer.headers = None  # type: ignore[attr-defined]
-    return answer.with_traceback(error.__traceback__)
+    http_error.detail = str(error)  # type: ignore[attr-defined]
+    http_error.headers = None  # type: ignore[attr-defined]
+    return http_error.with_traceback(error.__traceback__)
 
 
 @cache

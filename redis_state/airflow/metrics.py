@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from redis_state.airflow.config import is_true
+from redis_state.airflow.sides import SERVER, WORKER
 from redis_state.errors import (
     CorruptValueError,
     DurabilityError,
@@ -18,9 +19,6 @@ from redis_state.errors import (
     StateStoreError,
 )
 from redis_state.scopes import Entry
-
-SERVER = "server"
-WORKER = "worker"
 
 # Each side has stats of its own; in the other's processes they are silent.
 _HOMES = {SERVER: "airflow.observability.stats", WORKER: "airflow.sdk.observability.stats"}
@@ -35,7 +33,7 @@ _FAILURES = {
 
 
 class Meter:
-    """Counts what the verbs of one side do.
+    """Counts what the methods of one side do.
 
     StatsD without tags would add up what differs by tag only, so there the tags' values end the
     name.
@@ -46,16 +44,16 @@ class Meter:
         self._stats = stats
         self._tagged = tagged
 
-    def succeeded(self, verb: str, seconds: float, carried: object, *, absent: bool) -> None:
+    def succeeded(self, method: str, seconds: float, carried: object, *, absent: bool) -> None:
         """Count a call, how long it took, and the bytes of the values that it carried."""
-        self._call(verb, "absent" if absent else "ok", seconds)
+        self._call(method, "absent" if absent else "ok", seconds)
         if size := size_of(carried):
-            self._emit(self._stats.incr, "redis_state.bytes", size, verb=verb)
+            self._emit(self._stats.incr, "redis_state.bytes", size, method=method)
 
-    def failed(self, verb: str, seconds: float, error: StateStoreError) -> None:
+    def failed(self, method: str, seconds: float, error: StateStoreError) -> None:
         """Count a call that ended in an error."""
         outcome = next(name for kind, name in _FAILURES.items() if isinstance(error, kind))
-        self._call(verb, outcome, seconds)
+        self._call(method, outcome, seconds)
 
     def retried(self) -> None:
         """Count an attempt that came to nothing and is made again."""
@@ -69,10 +67,10 @@ class Meter:
         """Tell that a server fails for a while, or answers again."""
         self._emit(self._stats.gauge, "redis_state.breaker_open", int(is_open))
 
-    def _call(self, verb: str, outcome: str, seconds: float) -> None:
-        self._emit(self._stats.incr, "redis_state.operations", 1, verb=verb, outcome=outcome)
+    def _call(self, method: str, outcome: str, seconds: float) -> None:
+        self._emit(self._stats.incr, "redis_state.operations", 1, method=method, outcome=outcome)
         duration = timedelta(seconds=seconds)
-        self._emit(self._stats.timing, "redis_state.duration", duration, verb=verb)
+        self._emit(self._stats.timing, "redis_state.duration", duration, method=method)
 
     def _emit(self, send: Any, name: str, value: object, **tags: str) -> None:
         tags = {"side": self._side, **tags}

@@ -1,21 +1,23 @@
-"""The verbs in both colours: what they do is an operation, and each is run, counted and answered.
+"""The methods, sync and async: what each does is an operation, which is run, counted and answered.
 
-The backends differ in the operations that they build; see `Builder`.
+The two sides differ in the operations that they build; see `Operations`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from redis_state.admin.health import Health
 from redis_state.admin.health.check import acheck, check
 from redis_state.airflow.bases import airflow_bases
-from redis_state.airflow.http_errors import answered
-from redis_state.airflow.metrics import WORKER, Meter, meter
-from redis_state.backends.interface import BaseStateBackend
+from redis_state.airflow.http_errors import as_http_error
+from redis_state.airflow.metrics import Meter, meter
+from redis_state.airflow.sides import WORKER
+from redis_state.backends.interface import BaseStateBackend, Operations, Values
 from redis_state.client.loops import LoopClients
 from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
@@ -24,34 +26,54 @@ from redis_state.operations.operation import Durable, Operation
 from redis_state.scopes import Entry, StateScope
 
 T = TypeVar("T")
-_WRITES = frozenset({"set", "set_many", "delete", "clear"})
-Values = Mapping[str, str]
 
 
-class Builder(Protocol):
-    """Makes an operation of a verb's arguments, after checking them."""
+class Call:
+    """One call of a method: timed for the metrics, and its error turned into Airflow's.
 
-    def get(self, session: Any, scope: StateScope, key: str) -> Operation[str | None]: ...
-    def get_many(
-        self, session: Any, scope: StateScope, wanted: Iterable[str]
-    ) -> Operation[dict[str, str]]: ...
-    def set(
-        self, session: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
-    ) -> Operation[None]: ...
-    def set_many(
-        self, session: Any, scope: StateScope, values: Values, expires_at: datetime | None
-    ) -> Operation[None]: ...
-    def delete(self, session: Any, scope: StateScope, key: str) -> Operation[None]: ...
-    def clear(self, session: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]: ...
-    def entries(self, session: Any, scope: StateScope) -> Operation[dict[str, Entry]]: ...
+    ``carried`` is what counts as its size: the values that were read or written.
+    """
+
+    __slots__ = ("_begun", "_meter", "_method", "_session", "carried")
+
+    def __init__(self, meter: Meter | None, method: str, session: Any) -> None:
+        self._meter = meter
+        self._method = method
+        self._session = session
+        self._begun = time.perf_counter() if meter is not None else 0.0
+        self.carried: object = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._meter is not None:
+            self._count(self._meter, error)
+        if isinstance(error, StateStoreError):
+            # Only Airflow's API server hands in a session.
+            told = error if self._session is None else as_http_error(error)
+            raise told from error.__cause__
+
+    def _count(self, meter: Meter, error: BaseException | None) -> None:
+        seconds = time.perf_counter() - self._begun
+        if error is None:
+            absent = self._method == "get" and self.carried is None
+            meter.succeeded(self._method, seconds, self.carried, absent=absent)
+        elif isinstance(error, StateStoreError):
+            meter.failed(self._method, seconds, error)
 
 
-class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known at run time
-    """Runs the operations of one side's builder on Redis or Valkey."""
+class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known at run time
+    """Runs the operations of one side on Redis or Valkey."""
 
-    def __init__(self, settings: Settings, builder: Builder, side: str) -> None:
+    def __init__(self, settings: Settings, operations: Operations, side: str) -> None:
         self._settings = settings
-        self._builder = builder
+        self._operations = operations
         self._is_worker = side == WORKER
         self._meter: Meter | None = meter(side)
         self._durability = settings.durable
@@ -70,7 +92,10 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         return self._settings
 
     def get(self, scope: StateScope, key: str, *, session: Any = None) -> str | None:
-        return self._do("get", self._builder.get, session, scope, key)
+        with Call(self._meter, "get", session) as call:
+            operation = self._operations.get(scope, key, session)
+            call.carried = result = self._client.run(operation)
+            return result
 
     def set(
         self,
@@ -81,20 +106,30 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        self._do("set", self._builder.set, session, scope, key, value, expires_at)
+        with Call(self._meter, "set", session) as call:
+            operation = self._operations.set(scope, key, value, expires_at, session)
+            self._client.run(self._durable(operation))
+            call.carried = value
 
     def delete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
-        self._do("delete", self._builder.delete, session, scope, key)
+        with Call(self._meter, "delete", session):
+            operation = self._operations.delete(scope, key)
+            self._client.run(self._durable(operation))
 
     def clear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
-        self._do("clear", self._builder.clear, session, scope, all_map_indices)
+        with Call(self._meter, "clear", session):
+            operation = self._operations.clear(scope, all_map_indices=all_map_indices)
+            self._client.run(self._durable(operation))
 
     def get_many(
         self, scope: StateScope, keys: Iterable[str], *, session: Any = None
     ) -> dict[str, str]:
-        return self._do("get_many", self._builder.get_many, session, scope, keys)
+        with Call(self._meter, "get_many", session) as call:
+            operation = self._operations.get_many(scope, keys, session)
+            call.carried = result = self._client.run(operation)
+            return result
 
     def set_many(
         self,
@@ -104,13 +139,22 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        self._do("set_many", self._builder.set_many, session, scope, values, expires_at)
+        with Call(self._meter, "set_many", session) as call:
+            operation = self._operations.set_many(scope, values, expires_at, session)
+            self._client.run(self._durable(operation))
+            call.carried = values
 
     def entries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
-        return self._do("entries", self._builder.entries, session, scope)
+        with Call(self._meter, "entries", session) as call:
+            operation = self._operations.entries(scope, session)
+            call.carried = result = self._client.run(operation)
+            return result
 
     async def aget(self, scope: StateScope, key: str, *, session: Any = None) -> str | None:
-        return await self._ado("get", self._builder.get, session, scope, key)
+        with Call(self._meter, "get", session) as call:
+            operation = self._operations.get(scope, key, session)
+            call.carried = result = await self._loop_clients.current().run(operation)
+            return result
 
     async def aset(
         self,
@@ -121,20 +165,30 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        await self._ado("set", self._builder.set, session, scope, key, value, expires_at)
+        with Call(self._meter, "set", session) as call:
+            operation = self._operations.set(scope, key, value, expires_at, session)
+            await self._loop_clients.current().run(self._durable(operation))
+            call.carried = value
 
     async def adelete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
-        await self._ado("delete", self._builder.delete, session, scope, key)
+        with Call(self._meter, "delete", session):
+            operation = self._operations.delete(scope, key)
+            await self._loop_clients.current().run(self._durable(operation))
 
     async def aclear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
-        await self._ado("clear", self._builder.clear, session, scope, all_map_indices)
+        with Call(self._meter, "clear", session):
+            operation = self._operations.clear(scope, all_map_indices=all_map_indices)
+            await self._loop_clients.current().run(self._durable(operation))
 
     async def aget_many(
         self, scope: StateScope, keys: Iterable[str], *, session: Any = None
     ) -> dict[str, str]:
-        return await self._ado("get_many", self._builder.get_many, session, scope, keys)
+        with Call(self._meter, "get_many", session) as call:
+            operation = self._operations.get_many(scope, keys, session)
+            call.carried = result = await self._loop_clients.current().run(operation)
+            return result
 
     async def aset_many(
         self,
@@ -144,10 +198,16 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        await self._ado("set_many", self._builder.set_many, session, scope, values, expires_at)
+        with Call(self._meter, "set_many", session) as call:
+            operation = self._operations.set_many(scope, values, expires_at, session)
+            await self._loop_clients.current().run(self._durable(operation))
+            call.carried = values
 
     async def aentries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
-        return await self._ado("entries", self._builder.entries, session, scope)
+        with Call(self._meter, "entries", session) as call:
+            operation = self._operations.entries(scope, session)
+            call.carried = result = await self._loop_clients.current().run(operation)
+            return result
 
     def cleanup(self) -> None:
         """Do nothing: Redis removes what has expired by itself."""
@@ -168,45 +228,8 @@ class Verbs(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known 
         """Close the idle connections of the running loop; the backend stays usable."""
         self._loop_clients.close_current()
 
-    def _do(self, verb: str, build: Callable[..., Operation[T]], session: Any, *args: Any) -> T:
-        begun = time.perf_counter() if self._meter is not None else 0.0
-        try:
-            result = self._client.run(self._lasting(verb, build(session, *args)))
-        except StateStoreError as error:
-            raise self._failed(verb, begun, error, session) from error.__cause__
-        if self._meter is not None:
-            self._count(self._meter, verb, begun, args, result)
-        return result
-
-    async def _ado(
-        self, verb: str, build: Callable[..., Operation[T]], session: Any, *args: Any
-    ) -> T:
-        begun = time.perf_counter() if self._meter is not None else 0.0
-        try:
-            operation = self._lasting(verb, build(session, *args))
-            result = await self._loop_clients.current().run(operation)
-        except StateStoreError as error:
-            raise self._failed(verb, begun, error, session) from error.__cause__
-        if self._meter is not None:
-            self._count(self._meter, verb, begun, args, result)
-        return result
-
-    def _lasting(self, verb: str, operation: Operation[T]) -> Operation[T]:
-        if self._durability is None or verb not in _WRITES:
+    def _durable(self, operation: Operation[T]) -> Operation[T]:
+        """Return a write that is done when it is as safe as was asked."""
+        if self._durability is None:
             return operation
         return Durable(operation, self._durability)
-
-    def _count(
-        self, counting: Meter, verb: str, begun: float, args: tuple[Any, ...], result: object
-    ) -> None:
-        carried = {"set": args[2:3], "set_many": args[1:2]}.get(verb, (result,))
-        absent = verb == "get" and result is None
-        counting.succeeded(verb, time.perf_counter() - begun, *carried, absent=absent)
-
-    def _failed(
-        self, verb: str, begun: float, error: StateStoreError, session: Any
-    ) -> StateStoreError:
-        if self._meter is not None:
-            self._meter.failed(verb, time.perf_counter() - begun, error)
-        # Only Airflow's API server hands in a session.
-        return error if session is None else answered(error)

@@ -9,9 +9,10 @@ from typing import Any
 from redis_state.admin import rotation as rotating
 from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
 from redis_state.airflow import assets, run_identity
-from redis_state.airflow.http_errors import answered
-from redis_state.airflow.metrics import SERVER
-from redis_state.backends.base import Values, Verbs
+from redis_state.airflow.http_errors import as_http_error
+from redis_state.airflow.sides import SERVER
+from redis_state.backends.base import RedisBackend
+from redis_state.backends.interface import Values
 from redis_state.backends.limits import checked_key, checked_keys, checked_value, checked_values
 from redis_state.config.settings import Settings, load
 from redis_state.errors import MisconfiguredError
@@ -29,20 +30,20 @@ from redis_state.operations.writes import Clear, ClearPages, Delete, Write
 from redis_state.scopes import Entry, StateScope
 
 
-class RedisStateBackend(Verbs):
+class RedisStateBackend(RedisBackend):
     """Keeps the state of tasks and assets in Redis or Valkey, with native expiry.
 
     Options are those of `redis_state.Settings`, as keyword arguments. Nothing connects
-    before the first verb is used. One instance serves all threads, event loops and forks.
+    before the first method is called. One instance serves all threads, event loops and forks.
     """
 
     def __init__(self, **options: Any) -> None:
         try:
             settings = load(SERVER, **options)
-            builder = _StateBuilder(settings)
+            builder = ServerOperations(settings)
         except MisconfiguredError as error:
             # The API server builds the backend when a task first needs it.
-            raise answered(error) from None
+            raise as_http_error(error) from None
         super().__init__(settings, builder, SERVER)
         self._sealer = builder.opener
         run_identity.watch_runs()
@@ -66,7 +67,7 @@ class RedisStateBackend(Verbs):
         return await rotating.arun(self._loop_clients.current, rotation.steps())
 
 
-class _StateBuilder:
+class ServerOperations:
     """Operations on state, and on the payloads of workers that the state refers to."""
 
     def __init__(self, settings: Settings) -> None:
@@ -76,7 +77,7 @@ class _StateBuilder:
         self._sealer = self._opener if self._opener.writes else None
         self._names = self._opener.names
 
-    def get(self, session: Any, scope: StateScope, key: str) -> Operation[str | None]:
+    def get(self, scope: StateScope, key: str, session: Any) -> Operation[str | None]:
         checked_key(self._settings, key)
         incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
         place = layout.place(self._settings.namespace, scope)
@@ -85,13 +86,13 @@ class _StateBuilder:
         return GetNamed(place, key, incarnation, self._opener, self._names)
 
     def get_many(
-        self, session: Any, scope: StateScope, wanted: Iterable[str]
+        self, scope: StateScope, keys: Iterable[str], session: Any
     ) -> Operation[dict[str, str]]:
-        place, wanted = self._place(scope), checked_keys(self._settings, wanted)
+        place, wanted = self._place(scope), checked_keys(self._settings, keys)
         return named.get_many(place, wanted, _incarnation(session, scope), self._opener)
 
     def set(
-        self, session: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
+        self, scope: StateScope, key: str, value: str, expires_at: datetime | None, session: Any
     ) -> Operation[None]:
         checked_key(self._settings, key)
         document = checked_value(self._settings, value)
@@ -118,7 +119,7 @@ class _StateBuilder:
         )
 
     def set_many(
-        self, session: Any, scope: StateScope, values: Values, expires_at: datetime | None
+        self, scope: StateScope, values: Values, expires_at: datetime | None, session: Any
     ) -> Operation[None]:
         place, checked = self._place(scope), checked_values(self._settings, values)
         deadline, incarnation = self._deadline(scope, expires_at), _incarnation(session, scope)
@@ -126,14 +127,14 @@ class _StateBuilder:
             return WriteAsset(self._asset(place), checked, deadline)
         return named.write(place, checked, deadline, incarnation, self._opener)
 
-    def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
+    def delete(self, scope: StateScope, key: str) -> Operation[None]:
         place, key = self._place(scope), checked_key(self._settings, key)
         if layout.is_task(scope):
             return Delete((place, self._payload_place(scope)), key, self._names)
         asset = self._asset(place)
         return DeleteAsset(asset, asset.fields(key))
 
-    def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
+    def clear(self, scope: StateScope, *, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if not layout.is_task(scope):
             return ClearAsset(self._asset(place))
@@ -143,7 +144,7 @@ class _StateBuilder:
             return ClearPages(pages + layout.task_pages(namespace, scope, payloads=True))
         return Clear((place, self._payload_place(scope)))
 
-    def entries(self, session: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
+    def entries(self, scope: StateScope, session: Any) -> Operation[dict[str, Entry]]:
         return named.entries(self._place(scope), _incarnation(session, scope), self._opener)
 
     def _place(self, scope: StateScope) -> Place:

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from secrets import randbelow
 from typing import Any, TypeAlias
 
-from redis_state.airflow.metrics import WORKER
-from redis_state.backends.base import Values, Verbs
+from redis_state.airflow.sides import WORKER
+from redis_state.backends.base import RedisBackend
+from redis_state.backends.interface import Values
 from redis_state.backends.limits import checked_key, checked_keys, checked_values
 from redis_state.config.settings import Settings, load
 from redis_state.errors import (
@@ -37,16 +38,16 @@ _Serialize: TypeAlias = Callable[..., str | None]
 _log = logging.getLogger(__name__)
 
 
-class RedisWorkerBackend(Verbs):
+class RedisWorkerBackend(RedisBackend):
     """Keeps the values that tasks write in Redis or Valkey, and gives Airflow references to them.
 
     Options are those of `redis_state.Settings`, as keyword arguments. Nothing connects
-    before a value is written or read. The verbs work on the payloads.
+    before a value is written or read. The methods work on the payloads.
     """
 
     def __init__(self, **options: Any) -> None:
         settings = load(WORKER, **options)
-        super().__init__(settings, _PayloadBuilder(settings), WORKER)
+        super().__init__(settings, WorkerOperations(settings), WORKER)
 
     # They return a text, as Airflow 3.3 types it, or None, where that means inline.
     def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> Any:
@@ -124,30 +125,28 @@ class RedisWorkerBackend(Verbs):
         return _read_payload(text, stored)
 
 
-class _PayloadBuilder:
+class WorkerOperations:
     """Operations on payloads alone."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._opener = Sealer(settings)
 
-    def get(self, _: Any, scope: StateScope, key: str) -> Operation[str | None]:
+    def get(self, scope: StateScope, key: str, _: Any) -> Operation[str | None]:
         key = checked_key(self._settings, key)
         return named.get(self._place(scope), key, envelope.UNKNOWN, self._opener)
 
-    def get_many(
-        self, _: Any, scope: StateScope, wanted: Iterable[str]
-    ) -> Operation[dict[str, str]]:
-        wanted = checked_keys(self._settings, wanted)
+    def get_many(self, scope: StateScope, keys: Iterable[str], _: Any) -> Operation[dict[str, str]]:
+        wanted = checked_keys(self._settings, keys)
         return named.get_many(self._place(scope), wanted, envelope.UNKNOWN, self._opener)
 
     def set(
-        self, _: Any, scope: StateScope, key: str, value: str, expires_at: datetime | None
+        self, scope: StateScope, key: str, value: str, expires_at: datetime | None, _: Any
     ) -> Operation[None]:
-        return self.set_many(_, scope, {key: value}, expires_at)
+        return self.set_many(scope, {key: value}, expires_at, _)
 
     def set_many(
-        self, _: Any, scope: StateScope, values: Values, expires_at: datetime | None
+        self, scope: StateScope, values: Values, expires_at: datetime | None, _: Any
     ) -> Operation[None]:
         checked = checked_values(self._settings, values)
         deadline = self._deadline(scope, expires_at)
@@ -155,14 +154,14 @@ class _PayloadBuilder:
         drawn = envelope.UNKNOWN if layout.is_task(scope) else 1 + randbelow(2**32 - 1)
         return named.write(self._place(scope), checked, deadline, drawn, self._opener)
 
-    def delete(self, _: Any, scope: StateScope, key: str) -> Operation[None]:
+    def delete(self, scope: StateScope, key: str) -> Operation[None]:
         key = checked_key(self._settings, key)
         place = self._place(scope)
         if layout.is_task(scope):
             return Delete((place,), key, self._opener.names)
         return Release(place, fields_of(place, key, self._opener.names))
 
-    def clear(self, _: Any, scope: StateScope, all_map_indices: bool) -> Operation[None]:
+    def clear(self, scope: StateScope, *, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if not layout.is_task(scope):
             return Release(place)
@@ -171,7 +170,7 @@ class _PayloadBuilder:
             return ClearPages(pages)
         return Clear((place,))
 
-    def entries(self, _: Any, scope: StateScope) -> Operation[dict[str, Entry]]:
+    def entries(self, scope: StateScope, _: Any) -> Operation[dict[str, Entry]]:
         return named.entries(self._place(scope), envelope.UNKNOWN, self._opener)
 
     def _place(self, scope: StateScope) -> Place:

@@ -19,7 +19,7 @@ from pydantic import (
     field_validator,
 )
 
-from redis_state.airflow.metrics import SERVER
+from redis_state.airflow.sides import SERVER
 from redis_state.config.allowed_hosts import AllowedHosts, read_allowed
 from redis_state.config.durability import Durability, read_durability
 from redis_state.config.fields import Hosts, Namespace, Promise, Retention, Seconds, Url

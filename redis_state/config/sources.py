@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from redis_state.airflow.config import option, strangers
 from redis_state.airflow.connections import options_of
-from redis_state.airflow.metrics import WORKER
+from redis_state.airflow.sides import WORKER
 from redis_state.errors import MisconfiguredError
 
 SECTION = "redis_state"

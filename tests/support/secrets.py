@@ -19,9 +19,8 @@ from weakref import WeakSet
 
 import pytest
 
-from redis_state.backends.base import Verbs
+from redis_state.backends.base import Call, RedisBackend
 from redis_state.config.settings import SENSITIVE, Settings
-from redis_state.errors import StateStoreError
 
 # A shorter one would be found by chance, in any text.
 _SHORTEST = 8
@@ -35,7 +34,7 @@ class Watch:
     def __init__(self) -> None:
         self._secrets: set[str] = set()
         self._shown: list[tuple[str, str]] = []
-        self._backends: WeakSet[Verbs] = WeakSet()
+        self._backends: WeakSet[RedisBackend] = WeakSet()
 
     def learn(self, *texts: str) -> None:
         """Take texts for secrets, in all the ways that they are written."""
@@ -59,7 +58,7 @@ class Watch:
             self.see(where, str(error), repr(error), *map(repr, error.args), *notes)
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
-    def see_backend(self, backend: Verbs) -> None:
+    def see_backend(self, backend: RedisBackend) -> None:
         self._backends.add(backend)
 
     def see_living(self) -> None:
@@ -130,31 +129,26 @@ def _watch_settings(settings: Any) -> None:
     settings.__init__ = make
 
 
-def _watch_backends(verbs: Any) -> None:
-    made, failed = verbs.__init__, verbs._failed
+def _watch_backends(backends: Any) -> None:
+    made = backends.__init__
 
     @wraps(made)
-    def make(self: Verbs, *args: Any, **options: Any) -> None:
+    def make(self: RedisBackend, *args: Any, **options: Any) -> None:
         made(self, *args, **options)
         WATCH.see_backend(self)
 
-    @wraps(failed)
-    def fail(self: Verbs, verb: str, begun: float, error: StateStoreError, *args: Any) -> Any:
-        WATCH.see_error("error", error)
-        return failed(self, verb, begun, error, *args)
-
-    verbs.__init__, verbs._failed = make, fail
+    backends.__init__ = make
 
 
-def _watch_errors(raises: Any) -> None:
-    leave = raises.__exit__
+def _watch_errors(context: Any) -> None:
+    leave = context.__exit__
 
     @wraps(leave)
     def leaving(self: Any, kind: Any, error: BaseException | None, traceback: Any) -> Any:
         WATCH.see_error("error", error)
         return leave(self, kind, error, traceback)
 
-    raises.__exit__ = leaving
+    context.__exit__ = leaving
 
 
 def _watch_logs(logger: Any) -> None:
@@ -196,6 +190,7 @@ def pytest_runtest_makereport(
 
 
 _watch_settings(Settings)
-_watch_backends(Verbs)
+_watch_backends(RedisBackend)
+_watch_errors(Call)
 _watch_errors(pytest.RaisesExc)
 _watch_logs(logging.Logger)

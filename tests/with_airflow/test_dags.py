@@ -119,7 +119,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         lab.world.sales = 3
         lab.world.news = 3
         lab.trigger("resume_job", "resume_pages", "short_lived_token", "submit_once")
-        lab.trigger("every_verb", "asset_watermark", "mapped_tables")
+        lab.trigger("every_verb", "asset_watermark", "mapped_tables", "resume_copy")
         yield lab
     finally:
         lab.close()
@@ -173,6 +173,13 @@ def test_an_ingest_goes_on_at_the_page_where_it_died(lab: Lab) -> None:
     assert lab.result("resume_pages", "ingest") == [4, 5, 6, 7]
     assert lab.tries("resume_pages", "ingest") == [(1, "failed"), (2, "success")]
     assert lab.stored("resume_pages", "ingest")["next_page"].value == LAST_PAGE + 1
+
+
+def test_a_retry_goes_on_at_the_file_where_the_first_try_failed(lab: Lab) -> None:
+    lab.wait("resume_copy")
+    assert lab.result("resume_copy", "copy_files") == ["c.csv", "d.csv"]
+    assert lab.tries("resume_copy", "copy_files") == [(1, "failed"), (2, "success")]
+    assert lab.stored("resume_copy", "copy_files")["files_done"].value == 4
 
 
 def test_mapped_instances_keep_their_state_apart(lab: Lab) -> None:

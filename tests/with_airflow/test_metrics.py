@@ -101,7 +101,7 @@ def counters(lines: list[str]) -> dict[str, int]:
     return counted
 
 
-async def test_operations_are_counted_by_verb_and_outcome(
+async def test_operations_are_counted_by_method_and_outcome(
     side: str, make: Callable[..., Any], statsd: Catch
 ) -> None:
     backend = make(max_value_bytes=100)
@@ -148,7 +148,7 @@ def test_tags_go_with_the_name_where_airflow_sends_them(
     with switched_on(side):
         make().get(TASK, "missing")
         assert counters(statsd()) == {
-            f"af.redis_state.operations,side={side},verb=get,outcome=absent": 1
+            f"af.redis_state.operations,side={side},method=get,outcome=absent": 1
         }
 
 

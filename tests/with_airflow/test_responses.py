@@ -22,7 +22,7 @@ from redis_state import (
     TooLargeError,
     UnavailableError,
 )
-from redis_state.airflow.http_errors import answered
+from redis_state.airflow.http_errors import as_http_error
 from tests.with_airflow.conftest import HAS_CORE
 
 ANSWERS = {
@@ -45,7 +45,7 @@ if HAS_CORE:
         kind: type[StateStoreError], caplog: pytest.LogCaptureFixture
     ) -> None:
         http_exception = import_module("fastapi").HTTPException
-        answer = answered(kind("what to do"))
+        answer = as_http_error(kind("what to do"))
         assert isinstance(answer, kind)
         assert isinstance(answer, http_exception)
         assert str(answer) == "what to do"
@@ -74,8 +74,8 @@ if HAS_CORE:
 def test_without_fastapi_an_error_stays_what_it_is() -> None:
     code = (
         "import sys; from redis_state import *;"
-        "from redis_state.airflow.http_errors import answered;"
-        "error = InvalidKeyError('x'); assert answered(error) is error;"
+        "from redis_state.airflow.http_errors import as_http_error;"
+        "error = InvalidKeyError('x'); assert as_http_error(error) is error;"
         "assert 'fastapi' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -48,7 +48,7 @@ class World:
         return json.dumps({"__airflow_state_ref__": reference})
 
     def write(self, text: str) -> Operation[None]:
-        return self.state._builder.set(None, ASSET, KEY, text, None)
+        return self.state._operations.set(ASSET, KEY, text, None, None)
 
     def store(self, value: object, scope: AssetScope) -> None:
         self.steps.run(self.write(self.keep(value, scope)))
@@ -101,12 +101,15 @@ CHANGES: dict[str, tuple[Callable[[World], Callable[[], Operation[None]]], objec
     "a plain value": (lambda world: lambda: world.write('"plain"'), "plain"),
     "many plain values": (
         lambda world: (
-            lambda: world.state._builder.set_many(None, ASSET, {KEY: '"x"', "y": "1"}, None)
+            lambda: world.state._operations.set_many(ASSET, {KEY: '"x"', "y": "1"}, None, None)
         ),
         "x",
     ),
-    "a deletion": (lambda world: lambda: world.state._builder.delete(None, ASSET, KEY), None),
-    "a clear": (lambda world: lambda: world.state._builder.clear(None, ASSET, False), None),
+    "a deletion": (lambda world: lambda: world.state._operations.delete(ASSET, KEY), None),
+    "a clear": (
+        lambda world: lambda: world.state._operations.clear(ASSET, all_map_indices=False),
+        None,
+    ),
 }
 
 
@@ -172,12 +175,12 @@ def stores_without_the_worker_side(world: World, value: str) -> Pieces:
 
 
 def deletes(world: World, scope: AssetScope) -> Pieces:
-    yield from world.pieces(world.state._builder.delete(None, ASSET, KEY))
+    yield from world.pieces(world.state._operations.delete(ASSET, KEY))
     world.worker.delete(scope, KEY)
 
 
 def clears(world: World, scope: AssetScope) -> Pieces:
-    yield from world.pieces(world.state._builder.clear(None, ASSET, False))
+    yield from world.pieces(world.state._operations.clear(ASSET, all_map_indices=False))
     world.worker.clear(scope)
 
 

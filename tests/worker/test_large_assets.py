@@ -83,7 +83,7 @@ def test_a_clear_takes_few_round_trips(
     most: int,
 ) -> None:
     fill(raw, backend, worker, references)
-    assert steps.run(backend._builder.clear(None, ASSET, False)) <= most
+    assert steps.run(backend._operations.clear(ASSET, all_map_indices=False)) <= most
     assert list(raw.scan_iter(f"{namespace}:*", count=1000)) == []
 
 
@@ -98,7 +98,7 @@ def test_each_clear_that_is_cut_short_leaves_less_and_no_key_without_its_payload
     backend.set(ASSET, "plain", "1")
     before = 3_001
     for _ in range(before):
-        steps.run(backend._builder.clear(None, ASSET, False), most=5)
+        steps.run(backend._operations.clear(ASSET, all_map_indices=False), most=5)
         state, payloads = left(raw, backend)
         assert state - {b"plain"} <= payloads
         now = len(state | payloads)
@@ -118,7 +118,7 @@ def test_the_next_change_of_an_asset_takes_up_what_a_clear_has_left(
     steps: Steps,
 ) -> None:
     fill(raw, backend, worker, 100)
-    steps.run(backend._builder.clear(None, ASSET, False), most=1)
+    steps.run(backend._operations.clear(ASSET, all_map_indices=False), most=1)
     assert left(raw, backend)[0] == set()
     backend.set(ASSET, "one", "1")
     backend.delete(ASSET, "one")
