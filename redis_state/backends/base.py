@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from redis_state.admin.health import Health
-from redis_state.admin.health.check import acheck, check
+from redis_state.admin.health.check import check
+from redis_state.admin.steps import arun, run
 from redis_state.airflow.bases import airflow_bases
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.metrics import Meter, meter
@@ -214,11 +215,12 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
 
     def health(self) -> Health:
         """Look at all servers; what is wrong with them is a finding, never an error."""
-        return check(self._client, self._settings, worker=self._is_worker)
+        return run(self._client, check(self._settings, worker=self._is_worker))
 
     async def ahealth(self) -> Health:
         """Look at all servers; what is wrong with them is a finding, never an error."""
-        return await acheck(self._loop_clients.current(), self._settings, worker=self._is_worker)
+        steps = check(self._settings, worker=self._is_worker)
+        return await arun(self._loop_clients.current, steps)
 
     def close(self) -> None:
         """Close the idle connections of all threads; the backend stays usable."""

@@ -213,7 +213,7 @@ async def test_a_replica_is_looked_at_as_well(look: Look, start: Start) -> None:
     assert found(health, "replication", where).found.startswith("online")
     assert found(health, "role", where).found == f"a replica of 127.0.0.1:{master.port}"
     assert found(health, "link", where).verdict == "ok"
-    assert found(health, "rights", where).verdict == "ok"
+    assert found(health, "permissions", where).verdict == "ok"
 
 
 async def test_a_replica_that_falls_behind_is_a_warning(look: Look, start: Start) -> None:
@@ -269,7 +269,7 @@ async def test_the_documented_user_has_all_rights_and_may_be_told_little(
     keys = ["~here:*"] if kind is RedisStateBackend else ["~here:tw:*", "~here:aw:*"]
     add_user(server, *keys, *minimal(server_name))
     health = await look(server.tcp_url, kind, username="bob", password=PASSWORD)
-    assert found(health, "rights").verdict == "ok", str(health)
+    assert found(health, "permissions").verdict == "ok", str(health)
     assert set(not_ok(health)) == {
         "eviction",
         "memory",
@@ -304,11 +304,11 @@ async def test_each_right_that_is_missing_is_named_and_the_remedy_grants_it(
     as_bob = {"username": "bob", "password": PASSWORD}
     for right in granted:
         ask(server, "ACL", "SETUSER", "bob", f"-{right[1:].partition('|')[0]}")
-        finding = found(await look(server.tcp_url, **as_bob), "rights")
+        finding = found(await look(server.tcp_url, **as_bob), "permissions")
         assert finding.verdict == ("warning" if right == "+command|info" else "failure")
         assert right in finding.found.split()
         obey(server, finding.remedy)
-    assert found(await look(server.tcp_url, **as_bob), "rights").verdict == "ok"
+    assert found(await look(server.tcp_url, **as_bob), "permissions").verdict == "ok"
 
 
 @pytest.mark.parametrize("lacking", [GUARD, GUARD[:1], GUARD[1:]])
@@ -322,7 +322,7 @@ async def test_who_may_not_close_what_was_given_up_is_told_so(
     finding = found(health, "abandoned")
     assert finding.verdict == "warning"
     assert f"lacks {' '.join(lacking)}: a write that a network holds back" in finding.found
-    assert found(health, "rights").verdict == "ok"
+    assert found(health, "permissions").verdict == "ok"
     obey(server, finding.remedy)
     assert found(await look(server.tcp_url, **as_bob), "abandoned").verdict == "ok"
 
@@ -341,11 +341,11 @@ async def test_keys_that_are_out_of_reach_are_named(
     server = start()
     add_user(server, *allowed, *minimal(server_name))
     as_bob = {"username": "bob", "password": PASSWORD}
-    finding = found(await look(server.tcp_url, **as_bob), "rights")
+    finding = found(await look(server.tcp_url, **as_bob), "permissions")
     assert finding.verdict == "failure"
     assert finding.found == f"the user bob lacks {missing}"
     obey(server, finding.remedy)
-    assert found(await look(server.tcp_url, **as_bob), "rights").verdict == "ok"
+    assert found(await look(server.tcp_url, **as_bob), "permissions").verdict == "ok"
 
 
 async def test_commands_that_a_provider_takes_away_are_unknown_and_no_error(
@@ -357,7 +357,7 @@ async def test_commands_that_a_provider_takes_away_are_unknown_and_no_error(
     assert health.verdict == "unknown"
     assert "unknown command" in found(health, "memory").found
     assert "rename-command" in found(health, "memory").remedy
-    assert found(health, "rights").verdict == "ok"
+    assert found(health, "permissions").verdict == "ok"
 
 
 @pytest.mark.parametrize("gone", [("INFO",), ("CONFIG",), ("COMMAND",), ("TIME",), ("PING",)])
@@ -421,7 +421,7 @@ async def test_a_wrong_password_is_a_failure_and_is_not_shown(look: Look, start:
 async def test_a_password_that_is_right_is_not_shown_either(look: Look, start: Start) -> None:
     server = start("--requirepass", PASSWORD, "--masterauth", PASSWORD)
     health = await look(server.tcp_url, password=PASSWORD)
-    assert found(health, "rights").verdict == "ok"
+    assert found(health, "permissions").verdict == "ok"
     assert PASSWORD not in f"{health}{health!r}{json.dumps(health.as_dict())}"
 
 
@@ -429,7 +429,7 @@ async def test_each_node_of_a_cluster_is_looked_at(look: Look, servers: Deployme
     cluster = servers["valkey91-cluster"]
     health = await look(cluster.url)
     assert set(not_ok(health).values()) <= {"warning"}
-    for name, count in {"cluster": 6, "rights": 6, "writes": 3, "replication": 3}.items():
+    for name, count in {"cluster": 6, "permissions": 6, "writes": 3, "replication": 3}.items():
         verdicts = [each.verdict for each in health.findings if each.name == name]
         assert verdicts == ["ok"] * count, str(health)
 

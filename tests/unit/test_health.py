@@ -18,6 +18,7 @@ from redis_state import MisconfiguredError, StateStoreError, UnavailableError
 from redis_state.admin.health import Finding, Health, permissions
 from redis_state.admin.health.check import check
 from redis_state.admin.health.probes import BEATS
+from redis_state.admin.steps import run
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.operations import scripts
@@ -82,8 +83,8 @@ def info(**changes: object) -> bytes:
     ).encode()
 
 
-def look(client: FakeClient, **options: Any) -> Health:
-    return check(client, Settings(**options), worker=False)
+def look(client: Any, **options: Any) -> Health:
+    return run(client, check(Settings(**options), worker=False))
 
 
 def found(health: Health, name: str, subject: str = "here:6379") -> Finding:
@@ -348,7 +349,7 @@ def test_a_deployment_that_cannot_be_found_is_a_failure() -> None:
     ],
 )
 def test_a_command_that_is_refused_is_told_by_any_server(refused: str) -> None:
-    finding = found(look(FakeClient(HGET_=ReplyError(refused))), "rights")
+    finding = found(look(FakeClient(HGET_=ReplyError(refused))), "permissions")
     assert finding.verdict == "failure"
     assert finding.remedy == "ACL SETUSER bob +hget"
 
@@ -361,7 +362,9 @@ def test_a_command_that_is_refused_is_told_by_any_server(refused: str) -> None:
     ],
 )
 def test_keys_that_are_refused_are_told_by_any_server(refused: str) -> None:
-    finding = found(look(FakeClient(HGET_=ReplyError(refused), HSET=ReplyError(refused))), "rights")
+    finding = found(
+        look(FakeClient(HGET_=ReplyError(refused), HSET=ReplyError(refused))), "permissions"
+    )
     assert finding.remedy == "ACL SETUSER bob ~airflow:*"
 
 
@@ -378,7 +381,7 @@ def test_the_user_is_the_settings_where_the_server_does_not_tell(
     options: dict[str, Any], user: str
 ) -> None:
     client = FakeClient(ACL=NOT_PERMITTED, TIME=NOT_PERMITTED, HGET_=NOT_PERMITTED)
-    assert found(look(client, **options), "rights").remedy == f"ACL SETUSER {user} +hget +time"
+    assert found(look(client, **options), "permissions").remedy == f"ACL SETUSER {user} +hget +time"
 
 
 @pytest.mark.parametrize(
@@ -393,14 +396,14 @@ def test_the_user_is_the_settings_where_the_server_does_not_tell(
 def test_what_an_option_needs_is_looked_for(options: dict[str, Any], right: str) -> None:
     refused = ReplyError(f"NOPERM User bob has no permissions to run the '{right}' command")
     answers: dict[str, Any] = {right: refused}
-    finding = found(look(FakeClient(**answers), **options), "rights")
+    finding = found(look(FakeClient(**answers), **options), "permissions")
     assert f"+{right.lower().replace('_', '|')}" in finding.remedy.split()
 
 
 @pytest.mark.parametrize("fields", [True, False])
 def test_no_command_of_the_scripts_is_forgotten(fields: bool) -> None:
     able = Capabilities(field_expiry=fields, hsetex=fields)
-    looked_for = {right.command for right in permissions.needed(Settings(), able, worker=False)}
+    looked_for = {each.command for each in permissions.needed(Settings(), able, worker=False)}
     form = "FIELD_" if fields else "HASH_"
     for name, script in vars(scripts).items():
         # Rotation needs more, of whoever rotates.

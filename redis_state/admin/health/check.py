@@ -1,112 +1,70 @@
-"""The course of a check: which servers are asked what, in which order.
-
-It yields what to ask of a client, of either colour, and is sent the answer, or the error.
-"""
+"""The steps of a check: which servers are asked what, in which order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from redis_state.admin.health import cluster, permissions, replication, sentinels, service, storage
-from redis_state.admin.health.probes import Answers, Beats, Examined
+from redis_state.admin.health.probes import Answers, Beats, Target
 from redis_state.admin.health.report import Finding, Health
+from redis_state.admin.steps import Ask, Steps
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations.operation import Operation
 
 _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
-    service.examine,
-    replication.examine,
-    cluster.examine,
-    storage.examine,
-    permissions.examine,
+    service.check,
+    replication.check,
+    cluster.check,
+    storage.check,
+    permissions.check,
 )
 
 
-class Client(Protocol):
-    """What is asked of a client; that of a loop answers with coroutines."""
-
-    def servers(self) -> Any:
-        """List the servers that have the state."""
-
-    def run_at(self, server: Server, operation: Operation[Any]) -> Any:
-        """Run an operation at one server."""
-
-
-Request: TypeAlias = Callable[[Client], Any]
-Course: TypeAlias = Generator[Request, Any, Health]
-
-
-def check(client: Client, settings: Settings, *, worker: bool) -> Health:
-    """Ask all servers, for the threads."""
-    course, answer = _course(settings, worker=worker), None
-    while True:
-        try:
-            request = course.send(answer)
-        except StopIteration as end:
-            health: Health = end.value
-            return health
-        try:
-            answer = request(client)
-        except StateStoreError as error:
-            answer = error
-
-
-async def acheck(client: Client, settings: Settings, *, worker: bool) -> Health:
-    """Ask all servers, for a loop."""
-    course, answer = _course(settings, worker=worker), None
-    while True:
-        try:
-            request = course.send(answer)
-        except StopIteration as end:
-            health: Health = end.value
-            return health
-        try:
-            answer = await request(client)
-        except StateStoreError as error:
-            answer = error
-
-
-def _course(settings: Settings, *, worker: bool) -> Course:
+def check(settings: Settings, *, worker: bool) -> Steps[Health]:
+    """Ask all servers."""
     findings = yield from _ask_sentinels(settings)
-    servers = yield lambda client: client.servers()
+    servers = yield from _try(Ask())
     if isinstance(servers, StateStoreError):
         findings.append(service.unreachable(str(settings.deployment), servers, "master"))
         servers = []
     # In the order in which they are met; a replica is asked once.
     followers: dict[Server, None] = {}
     for server in servers:
-        answers = yield from _ask(Examined(server, "master", settings, worker), findings)
+        answers = yield from _ask(Target(server, "master", settings, worker), findings)
         if answers is not None:
             followers |= {each.server: None for each in replication.replicas_of(answers) or ()}
     for server in [each for each in followers if each not in servers]:
-        yield from _ask(Examined(server, "replica", settings, worker), findings)
+        yield from _ask(Target(server, "replica", settings, worker), findings)
     return Health(tuple(_together(findings)))
 
 
-def _ask_sentinels(settings: Settings) -> Generator[Request, Any, list[Finding]]:
+def _ask_sentinels(settings: Settings) -> Steps[list[Finding]]:
     if settings.deployment.topology != "sentinel":
         return []
-    question, answers = sentinels.AskSentinel(settings), {}
+    probe, answers = sentinels.AskSentinel(settings), {}
     for sentinel in settings.deployment.servers:
-        answers[sentinel] = yield _at(sentinel, question)
-    return list(sentinels.examine(settings, answers))
+        answers[sentinel] = yield from _try(Ask(probe, sentinel))
+    return list(sentinels.check(settings, answers))
 
 
-def _at(server: Server, operation: Operation[Any]) -> Request:
-    return lambda client: client.run_at(server, operation)
+def _try(ask: Ask) -> Steps[Any]:
+    """Return the answer, or the error in its place."""
+    try:
+        return (yield ask)
+    except StateStoreError as error:
+        return error
 
 
-def _ask(of: Examined, findings: list[Finding]) -> Generator[Request, Any, Answers | None]:
-    answers = yield _at(of.server, Beats(of))
+def _ask(of: Target, findings: list[Finding]) -> Steps[Answers | None]:
+    answers = yield from _try(Ask(Beats(of), of.server))
     if isinstance(answers, StateStoreError):
         findings.append(service.unreachable(of.subject, answers, of.standing))
         return None
     found: Answers = answers
-    for examine in _PARTS:
-        findings += examine(found)
+    for check_part in _PARTS:
+        findings += check_part(found)
     return found
 
 

@@ -11,7 +11,7 @@ from redis_state.admin.health.report import Finding
 _SLOTS = 16_384
 
 
-def examine(of: Answers) -> Iterator[Finding]:
+def check(of: Answers) -> Iterator[Finding]:
     """Tell how the cluster is, as this server sees it."""
     if of.topology == "cluster":
         yield _state(of)

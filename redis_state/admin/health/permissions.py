@@ -1,6 +1,6 @@
 """Which commands and keys the library needs, tried by calls that change nothing.
 
-A server looks at the rights of a user before all else, so that any other reply means yes. The calls
+A server looks at the permissions of a user first, so that any other reply means yes. The calls
 are made on keys that nobody has, and one that would write has an argument too few. ``ACL DRYRUN``
 would tell the same, to a user who may ask; that of a library should not.
 """
@@ -33,7 +33,7 @@ _TRIES_IN_CLUSTER = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
+class Permission:
     """A command with the kind of pages that it is tried on; ``vital``: nothing works without."""
 
     command: str
@@ -43,7 +43,7 @@ class Right:
 
     @property
     def grant(self) -> str:
-        """The right as ACL SETUSER knows it."""
+        """The permission as ACL SETUSER knows it."""
         return "+" + self.command.lower().replace(" ", "|")
 
 
@@ -56,28 +56,28 @@ def nobodys_pages(settings: Settings, *, worker: bool) -> list[str]:
     return [layout.place(settings.namespace, scope, payloads=kind).page for scope, kind in found]
 
 
-def needed(settings: Settings, server: Capabilities, *, worker: bool) -> list[Right]:
+def needed(settings: Settings, server: Capabilities, *, worker: bool) -> list[Permission]:
     """List what the library needs on a server that can do this or that."""
     pages = nobodys_pages(settings, worker=worker)
     patterns = [page[: page.index("{")] + "*" for page in pages]
-    found = [Right(call[0], call, patterns[0]) for call in _on_page(pages[0], server)]
-    found += [Right(call[0], call) for call in (("TIME",), *_durable(settings))]
+    found = [Permission(call[0], call, patterns[0]) for call in _on_page(pages[0], server)]
+    found += [Permission(call[0], call) for call in (("TIME",), *_durable(settings))]
     for page, pattern in zip(pages[1:], patterns[1:], strict=True):
-        found += [Right("HGET", ("HGET", page, _FIELD), pattern)]
-        found += [Right("HSET", _write(page), pattern)]
-    found.append(Right("COMMAND INFO", _probe(), vital=False))
+        found += [Permission("HGET", ("HGET", page, _FIELD), pattern)]
+        found += [Permission("HSET", _write(page), pattern)]
+    found.append(Permission("COMMAND INFO", _probe(), vital=False))
     calls = (("CLIENT", "INFO"), ("CLIENT", "KILL", "ID", _NOBODY))
-    found += [Right(name, call, vital=False) for name, call in zip(_GUARD, calls, strict=True)]
+    found += [Permission(name, call, vital=False) for name, call in zip(_GUARD, calls, strict=True)]
     deployment = settings.deployment
     if deployment.db:
-        found.append(Right("SELECT", ("SELECT", deployment.db)))
+        found.append(Permission("SELECT", ("SELECT", deployment.db)))
     if deployment.topology == "cluster":
-        found.append(Right("CLUSTER SLOTS", ("CLUSTER", "SLOTS")))
+        found.append(Permission("CLUSTER SLOTS", ("CLUSTER", "SLOTS")))
         for _ in range(_TRIES_IN_CLUSTER):
             page = nobodys_pages(settings, worker=worker)[0]
-            found.append(Right("HSET", _write(page), patterns[0]))
+            found.append(Permission("HSET", _write(page), patterns[0]))
     if deployment.topology == "sentinel":
-        found.append(Right("ROLE", ("ROLE",), vital=False))
+        found.append(Permission("ROLE", ("ROLE",), vital=False))
     return found
 
 
@@ -110,41 +110,41 @@ def _probe() -> tuple[Argument, ...]:
     return probe
 
 
-def examine(of: Answers) -> Iterator[Finding]:
-    """Tell which rights the user lacks, and which commands the server."""
+def check(of: Answers) -> Iterator[Finding]:
+    """Tell which permissions the user lacks, and which commands the server."""
     yield from _guard(of)
     tried = [each for each in of.tried if each[0].command not in _GUARD]
-    missing = [right for right, reply in tried if _is_unknown(reply)]
-    denied = [right for right, reply in tried if _is_denied(reply) and not _about_keys(reply)]
-    keyless = [right for right, reply in tried if _about_keys(reply)]
+    missing = [each for each, reply in tried if _is_unknown(reply)]
+    denied = [each for each, reply in tried if _is_denied(reply) and not _about_keys(reply)]
+    keyless = [each for each, reply in tried if _about_keys(reply)]
     if missing:
         yield of.finding(
             "commands",
-            "failure" if any(right.vital for right in missing) else "warning",
-            f"the server does not know {_names(right.command for right in missing)}",
+            "failure" if any(each.vital for each in missing) else "warning",
+            f"the server does not know {_names(each.command for each in missing)}",
             "Use Redis 6.2 or Valkey 7.2 or later, and take away rename-command for these.",
         )
     if denied or keyless:
         lacking = _grants(of, denied, keyless)
-        vital = keyless or any(right.vital for right in denied)
+        vital = keyless or any(each.vital for each in denied)
         yield of.finding(
-            "rights",
+            "permissions",
             "failure" if vital else "warning",
             f"the user {of.user} lacks {' '.join(lacking)}",
             f"ACL SETUSER {of.user} {' '.join(lacking)}",
         )
     elif not tried or any(code_of(reply) in _UNHEARD for _, reply in tried):
         yield of.finding(
-            "rights", "unknown", "the server did not look at them", "Ask again when it serves."
+            "permissions", "unknown", "the server did not look at them", "Ask again when it serves."
         )
     else:
-        yield of.finding("rights", "ok", f"the user {of.user} has all that are needed")
+        yield of.finding("permissions", "ok", f"the user {of.user} has all that are needed")
 
 
 def _guard(of: Answers) -> Iterator[Finding]:
-    tried = [(right, reply) for right, reply in of.tried if right.command in _GUARD]
-    denied = " ".join(right.grant for right, reply in tried if _is_denied(reply))
-    missing = _names(right.command for right, reply in tried if _is_unknown(reply))
+    tried = [(each, reply) for each, reply in of.tried if each.command in _GUARD]
+    denied = " ".join(each.grant for each, reply in tried if _is_denied(reply))
+    missing = _names(each.command for each, reply in tried if _is_unknown(reply))
     if denied or missing:
         lacks = f"the user {of.user} lacks {denied}" if denied else f"no {missing} here"
         yield of.finding(
@@ -157,14 +157,14 @@ def _guard(of: Answers) -> Iterator[Finding]:
         yield of.finding("abandoned", "ok", "connections that are given up can be closed")
 
 
-# What is answered before the rights are looked at.
+# What is answered before the permissions are looked at.
 _UNHEARD = ("NOAUTH", "DENIED")
 
 
-def _grants(of: Answers, denied: list[Right], keyless: list[Right]) -> list[str]:
-    commands = dict.fromkeys(right.grant for right in denied)
-    patterns = dict.fromkeys(right.pattern for right in keyless if right.pattern)
-    if set(patterns) == {right.pattern for right, _ in of.tried if right.pattern}:
+def _grants(of: Answers, denied: list[Permission], keyless: list[Permission]) -> list[str]:
+    commands = dict.fromkeys(each.grant for each in denied)
+    patterns = dict.fromkeys(each.pattern for each in keyless if each.pattern)
+    if set(patterns) == {each.pattern for each, _ in of.tried if each.pattern}:
         patterns = dict.fromkeys([f"{of.settings.namespace}:*"]) if not of.worker else patterns
     return [*(f"~{pattern}" for pattern in patterns), *commands]
 

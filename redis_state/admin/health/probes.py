@@ -41,7 +41,7 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class Examined:
+class Target:
     """A server, and who wants to use it for what."""
 
     server: Server
@@ -65,13 +65,13 @@ class Examined:
 
 
 @dataclass(frozen=True)
-class Answers(Examined):
+class Answers(Target):
     """What one server has said of itself."""
 
     beats: tuple[Beat, ...]
     capabilities: Capabilities
     replies: Mapping[str, Any]
-    tried: tuple[tuple[permissions.Right, Any], ...]
+    tried: tuple[tuple[permissions.Permission, Any], ...]
 
     @cached_property
     def info(self) -> dict[str, str]:
@@ -116,13 +116,13 @@ class Answers(Examined):
 
 
 class Beats(Operation[Answers]):
-    """Measure some round trips, one after the other, and go on to the questions."""
+    """Measure some round trips, one after the other, and go on to the probes."""
 
     __slots__ = ("_begun", "_heard", "_of", "_sent")
 
     reads_errors = True
 
-    def __init__(self, of: Examined, heard: tuple[Beat, ...] = ()) -> None:
+    def __init__(self, of: Target, heard: tuple[Beat, ...] = ()) -> None:
         self._of = of
         self._heard = heard
         self._sent = self._begun = 0.0
@@ -140,22 +140,22 @@ class Beats(Operation[Answers]):
         heard = (*self._heard, Beat(self._sent + seconds / 2, seconds, *replies))
         if len(heard) < BEATS:
             return Beats(self._of, heard)
-        return Questions(self._of, heard)
+        return Probes(self._of, heard)
 
 
-class Questions(Operation[Answers]):
+class Probes(Operation[Answers]):
     """Ask one server for all that it will tell."""
 
-    __slots__ = ("_asked", "_beats", "_capabilities", "_of", "_rights")
+    __slots__ = ("_asked", "_beats", "_capabilities", "_of", "_permissions")
 
     reads_errors = True
 
-    def __init__(self, of: Examined, beats: tuple[Beat, ...]) -> None:
+    def __init__(self, of: Target, beats: tuple[Beat, ...]) -> None:
         self._of = of
         self._beats = beats
         self._capabilities = Capabilities(field_expiry=False, hsetex=False)
         self._asked: dict[str, Command] = {}
-        self._rights: list[permissions.Right] = []
+        self._permissions: list[permissions.Permission] = []
 
     @property
     def page(self) -> str:
@@ -170,8 +170,8 @@ class Questions(Operation[Answers]):
         self._asked["COMMAND"] = probe
         if self._of.topology == "cluster":
             self._asked["CLUSTER INFO"] = ("CLUSTER", "INFO")
-        self._rights = permissions.needed(self._of.settings, server, worker=self._of.worker)
-        return [*self._asked.values(), *(right.call for right in self._rights)]
+        self._permissions = permissions.needed(self._of.settings, server, worker=self._of.worker)
+        return [*self._asked.values(), *(each.call for each in self._permissions)]
 
     def end(self, replies: Replies) -> Answers:
         told = dict(zip(self._asked, replies, strict=False))
@@ -185,5 +185,5 @@ class Questions(Operation[Answers]):
             self._beats,
             self._capabilities,
             told,
-            tuple(zip(self._rights, behind, strict=False)),
+            tuple(zip(self._permissions, behind, strict=False)),
         )

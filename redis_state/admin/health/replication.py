@@ -57,7 +57,7 @@ def replicas_of(of: Answers) -> list[Replica] | None:
     return None
 
 
-def examine(of: Answers) -> Iterator[Finding]:
+def check(of: Answers) -> Iterator[Finding]:
     """Tell what the server is, and how its replicas are."""
     role = role_of(of)
     yield _role(of, role)

@@ -41,7 +41,7 @@ class AskSentinel(Operation[Replies]):
         return replies
 
 
-def examine(settings: Settings, answers: Mapping[Server, object]) -> Iterator[Finding]:
+def check(settings: Settings, answers: Mapping[Server, object]) -> Iterator[Finding]:
     """Tell how the sentinels are, by what each has answered, which may be an error."""
     masters: dict[str, None] = {}
     for sentinel, answer in answers.items():

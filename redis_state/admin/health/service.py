@@ -40,7 +40,7 @@ def unreachable(subject: str, error: StateStoreError, standing: Standing) -> Fin
     )
 
 
-def examine(of: Answers) -> Iterator[Finding]:
+def check(of: Answers) -> Iterator[Finding]:
     """Tell how the server answers."""
     yield _reachability(of)
     yield _readiness(of)

@@ -24,7 +24,7 @@ _REFUSALS = {
 }
 
 
-def examine(of: Answers) -> Iterator[Finding]:
+def check(of: Answers) -> Iterator[Finding]:
     """Tell how the server keeps what it has."""
     yield from _writes(of)
     yield _persistence(of)
@@ -36,7 +36,7 @@ def _writes(of: Answers) -> Iterator[Finding]:
     """Read the refusal of a write that lacks an argument: what stands against any comes first."""
     if of.standing == "replica":
         return
-    replies = [reply for right, reply in of.tried if right.command == "HSET"]
+    replies = [reply for each, reply in of.tried if each.command == "HSET"]
     for reply in replies:
         if code_of(reply) in _REFUSALS:
             reason, remedy = _REFUSALS[code_of(reply)]
