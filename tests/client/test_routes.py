@@ -150,7 +150,7 @@ def test_a_page_lies_in_the_slot_that_the_server_says(cluster: Cluster) -> None:
     ]
     for payloads in (False, True):
         for scope in scopes:
-            page = layout.place("air:flow", scope, payloads=payloads).page
+            page = layout.place("air:flow", scope, of_worker=payloads).page
             assert slot_of(page) == node.ask("CLUSTER", "KEYSLOT", page), page
 
 
