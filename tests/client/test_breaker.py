@@ -23,7 +23,7 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client.io.sync_permits import Permit
+from redis_state.client._sync.client import SyncClient
 from redis_state.client.policy import breaker as module
 from redis_state.client.policy.attempts import (
     AttemptError,
@@ -38,8 +38,8 @@ from redis_state.client.policy.attempts import (
 )
 from redis_state.client.policy.breaker import Breaker, Turn
 from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.permits import Permit
 from redis_state.client.policy.pulse import Pulse
-from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.format import layout
@@ -62,7 +62,7 @@ AFTER = 0.5
 GRACE = module._GRACE
 # Long enough that the others end well before those that try, on a busy machine, too.
 HASTY: dict[str, Any] = {"breaker_after": 0.2, "budget": 1.6}
-TURNED_AWAY = "a few calls go on trying, and this one ended at once"
+FAILED_FAST = "a few calls go on trying, and this one ended at once"
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -82,14 +82,14 @@ class Notes:
 
     def __init__(self) -> None:
         self.states: list[bool] = []
-        self.turned_away_calls = 0
+        self.failed_fast_calls = 0
         self.retries = 0
 
     def retried(self) -> None:
         self.retries += 1
 
-    def turned_away(self) -> None:
-        self.turned_away_calls += 1
+    def failed_fast(self) -> None:
+        self.failed_fast_calls += 1
 
     def breaker_changed(self, *, is_open: bool) -> None:
         self.states.append(is_open)
@@ -265,7 +265,7 @@ def test_without_an_observer_nobody_is_told(clock: Clock) -> None:
     silence(breaker, clock, AFTER)
     turns_of(breaker, clock)
     clock.now += GRACE
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         Turn().may_try(breaker, budget_of(clock))
     breaker.answered()
     assert not breaker.is_open
@@ -286,10 +286,10 @@ def test_a_few_may_try_and_the_others_wait_a_moment_and_end(
     clock.now += GRACE - 0.01
     assert not fifth.may_try(breaker, budget)
     clock.now += 0.02
-    with pytest.raises(UnavailableError, match=TURNED_AWAY) as caught:
+    with pytest.raises(UnavailableError, match=FAILED_FAST) as caught:
         fifth.may_try(breaker, budget)
     assert not isinstance(caught.value, OperationTimeoutError)
-    assert notes.turned_away_calls == 1
+    assert notes.failed_fast_calls == 1
     for turn in turns:
         assert turn.may_try(breaker, budget)
 
@@ -309,7 +309,7 @@ def test_who_comes_when_the_moment_is_over_ends_at_once(breaker: Breaker, clock:
     silence(breaker, clock, AFTER)
     turns_of(breaker, clock)
     clock.now += GRACE
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         Turn().may_try(breaker, budget_of(clock))
 
 
@@ -318,7 +318,7 @@ def test_who_waits_does_not_outlast_its_own_budget(breaker: Breaker, clock: Cloc
     turns_of(breaker, clock)
     budget = budget_of(clock, 0.1)
     clock.now += 0.1
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         Turn().may_try(breaker, budget)
 
 
@@ -338,7 +338,7 @@ def test_who_has_ended_makes_room_for_another(breaker: Breaker, clock: Clock) ->
     turns[0].end()
     turns[0].end()
     assert len(turns_of(breaker, clock, 1)) == 1
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         Turn().may_try(breaker, budget_of(clock))
 
 
@@ -385,19 +385,19 @@ def test_on_a_loop_the_call_that_finds_out_goes_on_trying(breaker: Breaker, cloc
 
 def test_on_a_loop_the_next_ones_end_at_once(breaker: Breaker, clock: Clock, notes: Notes) -> None:
     silence(breaker, clock, AFTER)
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         late_on_a_loop(breaker, clock)()
-    assert notes.turned_away_calls == 1
+    assert notes.failed_fast_calls == 1
 
 
 def test_on_a_loop_one_tries_once_in_a_while(breaker: Breaker, clock: Clock) -> None:
     silence(breaker, clock, AFTER)
     clock.now += 2.5
     assert late_on_a_loop(breaker, clock)()
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         late_on_a_loop(breaker, clock, attempts=1)()
     silence(breaker, clock, AFTER)
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         late_on_a_loop(breaker, clock)()
 
 
@@ -482,7 +482,7 @@ async def test_a_few_calls_wait_for_a_silent_server_and_the_others_end_before_th
     assert 0 < len(waited) < CALLS / 2
     assert ended[-len(waited) :] == waited
     for error in ended[: -len(waited)]:
-        assert TURNED_AWAY in str(error)
+        assert FAILED_FAST in str(error)
         assert running.url.removeprefix("unix://") in str(error)
     running.resume()
     await all_succeed(backend, colour, 1)
@@ -501,13 +501,13 @@ async def test_of_calls_that_find_the_server_failing_no_more_than_a_few_wait(
     first = await failing(backend, colour)
     crowd = asyncio.create_task(outcomes(backend, colour))
     breaker = await breaker_of(backend, colour)
-    await reached(lambda: breaker._turns.held == MOST and time.monotonic() > breaker.patience_ends)
+    await reached(lambda: breaker._turns.held == MOST and time.monotonic() > breaker.grace_ends)
     await asyncio.sleep(0.2)
     running.resume()
     ended = await crowd
     assert await first == [None]
     assert ended[1 - MOST :] == [None] * (MOST - 1)
-    assert all(TURNED_AWAY in str(each) for each in ended[: 1 - MOST])
+    assert all(FAILED_FAST in str(each) for each in ended[: 1 - MOST])
     await close(backend)
 
 
@@ -525,7 +525,7 @@ async def test_it_is_the_same_with_a_server_that_refuses_connections(
     backend = RedisStateBackend(url=running.tcp_url, fast_lane=fast_lane, **HASTY)
     running.kill()
     ended = await outcomes(backend, colour)
-    waited = [TURNED_AWAY not in str(each) for each in ended]
+    waited = [FAILED_FAST not in str(each) for each in ended]
     assert 0 < sum(waited) < CALLS / 2
     assert waited == sorted(waited)
     running.start()
@@ -534,7 +534,7 @@ async def test_it_is_the_same_with_a_server_that_refuses_connections(
     await close(backend)
 
 
-async def test_a_lone_caller_is_never_turned_away(
+async def test_a_lone_caller_never_fails_fast(
     running: EmbeddedServer, colour: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(
@@ -564,12 +564,12 @@ async def test_reads_that_hold_up_a_loop_wait_for_a_silent_server_once(
     freeze(running)
     ended = await asyncio.gather(*[read() for _ in range(6)])
     assert timed_out(ended) == ended[:1]
-    assert all(TURNED_AWAY in str(each) for each in ended[1:])
+    assert all(FAILED_FAST in str(each) for each in ended[1:])
     running.resume()
     until = time.monotonic() + PATIENCE
     while (found := await read()) != 1:
         assert time.monotonic() < until, "it never tried again"
-        assert TURNED_AWAY in str(found)
+        assert FAILED_FAST in str(found)
         await asyncio.sleep(0.02)
     assert await asyncio.gather(*[read() for _ in range(6)]) == [1] * 6
     worker.close()
@@ -590,7 +590,7 @@ async def test_it_is_the_same_where_no_node_of_a_cluster_says_who_serves_what(
     freeze(running)
     ended = [read() for _ in range(6)]
     assert timed_out(ended) == ended[:1]
-    assert all(TURNED_AWAY in str(each) for each in ended[1:])
+    assert all(FAILED_FAST in str(each) for each in ended[1:])
     running.resume()
     until = time.monotonic() + PATIENCE
     while not isinstance(read(), MisconfiguredError):
@@ -607,7 +607,7 @@ async def test_it_is_the_same_where_no_sentinel_answers() -> None:
         for number in range(6):
             with pytest.raises(UnavailableError) as caught:
                 backend.get(TASK, "key")
-            assert (TURNED_AWAY in str(caught.value)) == (number > 0)
+            assert (FAILED_FAST in str(caught.value)) == (number > 0)
         backend.close()
 
 
@@ -662,7 +662,7 @@ async def test_switched_off_each_call_waits_out_its_budget(
     await close(backend)
 
 
-def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
+def test_its_state_and_the_calls_that_failed_fast_are_told_to_the_observer(
     running: EmbeddedServer, notes: Notes, fast_lane: bool
 ) -> None:
     settings = Settings(url=SecretStr(running.url), fast_lane=fast_lane, **HASTY)
@@ -681,7 +681,7 @@ def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
     with ThreadPoolExecutor(CALLS) as threads:
         assert list(threads.map(read, range(CALLS))) == [False] * CALLS
     assert notes.states == [True]
-    assert CALLS / 2 < notes.turned_away_calls < CALLS
+    assert CALLS / 2 < notes.failed_fast_calls < CALLS
     running.resume()
     wait_for(lambda: read(0))
     assert notes.states == [True, False]
@@ -756,7 +756,7 @@ async def test_a_node_of_a_cluster_that_hangs_leaves_the_slots_of_the_others_alo
         waited = timed_out(ended)
         assert 0 < len(waited) < CALLS / 2
         assert ended[-len(waited) :] == waited
-        assert all(TURNED_AWAY in str(each) for each in ended[: -len(waited)])
+        assert all(FAILED_FAST in str(each) for each in ended[: -len(waited)])
     finally:
         hung.resume()
     for scope in (there, *elsewhere):

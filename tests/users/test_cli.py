@@ -205,7 +205,7 @@ def test_the_report_of_a_rotation_is_json_where_it_is_asked_for(
 ) -> None:
     assert main(["rotate", "--json"]) == OK
     told = json.loads(capsys.readouterr().out)
-    assert (told["complete"], told["seen"], told["resealed"]) == (True, 25, 25)
+    assert (told["complete"], told["seen"], told["reencrypted"]) == (True, 25, 25)
 
 
 def test_values_that_cannot_be_read_are_listed(

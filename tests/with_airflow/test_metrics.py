@@ -180,7 +180,7 @@ def gauges(lines: list[str]) -> list[str]:
     return [line.removesuffix("|g") for line in lines if line.endswith("|g")]
 
 
-def test_calls_that_are_turned_away_are_counted_and_the_breaker_tells_its_state(
+def test_calls_that_fail_fast_are_counted_and_the_breaker_tells_its_state(
     side: str, make: Callable[..., Any], statsd: Catch
 ) -> None:
     def read(_: int) -> None:
@@ -198,10 +198,10 @@ def test_calls_that_are_turned_away_are_counted_and_the_breaker_tells_its_state(
     breaker = f"af.redis_state.breaker_open.{side}"
     assert gauges(lines) == [f"{breaker}:1", f"{breaker}:0"]
     counted = counters(lines)
-    turned_away = counted[f"af.redis_state.turned_away.{side}"]
-    assert 0 < turned_away < 10
-    assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == turned_away
-    assert counted[f"af.redis_state.operations.{side}.get.timeout"] == 10 - turned_away
+    failed_fast = counted[f"af.redis_state.failed_fast.{side}"]
+    assert 0 < failed_fast < 10
+    assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == failed_fast
+    assert counted[f"af.redis_state.operations.{side}.get.timeout"] == 10 - failed_fast
 
 
 def test_a_write_that_is_not_as_safe_as_asked_is_counted_as_such(
