@@ -1,8 +1,9 @@
 """``python -m benchmarks.compare BASE`` tells whether this checkout is as fast as another one.
 
 Both use one server. Each round runs a process for each of them, so what slows the machine down
-slows both, and the one that was first is second in the next round. The ratios are taken within
-each round. To see what the machine's noise alone does, compare a checkout with itself.
+slows both, and the one that was first is second in the next round. A process measures each case
+ten times, and the fastest counts; the ratios are taken within each round. To see what the noise of
+the machine alone does, compare a checkout with itself.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _ROOT = Path(__file__).parents[1]
 _MINUTES = 4.0
 _MINUTES_IF_QUICK = 1.0
 _FEWEST_ROUNDS = 2
-_CALLS = 1_000
+_CALLS = 500
 _HEADER = (
     "one call",
     *("before", "after", "after / before"),
@@ -52,6 +53,7 @@ def main() -> None:
         pairs = list(_rounds(partial(measure, before), partial(measure, after), minutes * 60))
     print(_as_table(pairs))
     print(f"\n{len(pairs)} rounds. ± is half of the range between the quartiles of the rounds.")
+    print("On a busy machine, the CPU time tells more than the wall time.")
 
 
 def _rounds(

@@ -1,11 +1,13 @@
 """The set-up on another day: all that is pinned was released anew, and nothing changes.
 
 Makes the environments in copies of this repository, with old pips and the newest, from an index
-that has what is pinned and, of each, a newer release and another file of the same release.
+that has what is pinned and, of each, a newer release and another file of the same release. Runs
+the demo and checks in one of them; with `--whole`, all of `make demo test`.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -29,7 +31,7 @@ PINS = sorted((ROOT / "requirements").glob("*.txt"))
 # Each pip makes all environments, but of these, which take long, one of them makes each.
 PIPS = {
     "pip==22.3": ("demo", "fuzz"),
-    "pip==23.2": ("airflow", "postgresql"),
+    "pip==23.2": ("airflow", "postgresql", "plots"),
     "pip": ("airflow-next", "airflow-sdk"),
 }
 LARGE = {name for names in PIPS.values() for name in names}
@@ -37,6 +39,11 @@ LARGE = {name for names in PIPS.values() for name in names}
 TOOLS = ("pip", "setuptools", "wheel")
 NEWER = "9999"
 PAGE = "index.html"
+# All that .gitignore names, which itself is needed.
+MADE = [".git", ".venv*", ".servers", ".*_cache", ".coverage*", ".hypothesis", ".fuzz"]
+MADE += ["__pycache__", "site", "dist"]
+# What a shell or `make` may have set for this repository, and a copy must not take over.
+OF_THIS_ONE = {"PYTHONPATH", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
 AT_A_TIME = 4
 ONLY_FILES = ["--no-deps", "--only-binary", ":all:"]
 PIP = ["-m", "pip", "--disable-pip-version-check"]
@@ -47,6 +54,9 @@ class ChangedError(Exception):
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--whole", action="store_true", help="run `make demo test`, 12 minutes")
+    whole = parser.parse_args().whole
     with tempfile.TemporaryDirectory() as folder:
         index, pips = Path(folder) / "index", Path(folder) / "pips"
         fetch_pinned(index)
@@ -59,6 +69,7 @@ def main() -> None:
             days.append(Day(Path(folder) / str(number), wheel, index, pins))
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(Day.check, days))
+        days[0].run(whole=whole)
         days[0].expect_news()
         days[0].expect_advice()
         print("Nothing changes with", ", ".join(day.name for day in days))
@@ -137,10 +148,10 @@ class Day:
         self._folder = folder
         self._pins = pins
         alone = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index / PAGE)}
-        # Nothing runs there for long.
-        self._environment = os.environ | alone | {"PIP_NO_COMPILE": "1"}
-        parts = shutil.ignore_patterns(".*", "__pycache__", "site", "dist")
-        shutil.copytree(ROOT, folder, ignore=parts)
+        inherited = {name: value for name, value in os.environ.items() if name not in OF_THIS_ONE}
+        # Most of what is installed never runs.
+        self._environment = inherited | alone | {"PIP_NO_COMPILE": "1"}
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*MADE))
         self._python = folder / "python"
         self._python.write_text(
             f'#!/bin/sh\n"{sys.executable}" "$@" || exit\n'
@@ -160,10 +171,18 @@ class Day:
                 if different := wanted ^ self._installed(environment_of(pins)):
                     raise ChangedError(f"{self.name}, {pins.name}: {sorted(different)}")
 
+    def run(self, *, whole: bool) -> None:
+        """Run the demo and what is quick, or the whole of `make test`."""
+        make = ["make", "--no-print-directory", f"PYTHON={self._python}"]
+        unit = [".venv/bin/python", "-m", "pytest", "-q", "-n", "2", "tests/unit"]
+        checks = [[*make, "demo", "lint", "types", "docs"], unit]
+        for command in [[*make, "demo", "test"]] if whole else checks:
+            subprocess.run(command, cwd=self._folder, env=self._environment, check=True)
+
     def expect_news(self) -> None:
         """Make sure that pip would take what is newer, if it might."""
         command = [*PIP, "download", "-qq", "--no-deps", "redis", "--dest", "news"]
-        self._run(sys.executable, *command).check_returncode()
+        self._ask(sys.executable, *command).check_returncode()
         if not list((self._folder / "news").glob(f"redis-{NEWER}-*")):
             raise ChangedError("The other day's index offers nothing new, so it proves nothing")
 
@@ -187,16 +206,16 @@ class Day:
     def _installed(self, environment: str) -> set[str]:
         of_its_own = self._folder / environment / "bin" / "python"
         if of_its_own.exists():
-            frozen = self._run(str(of_its_own), *PIP, "freeze", "--exclude-editable")
+            frozen = self._ask(str(of_its_own), *PIP, "freeze", "--exclude-editable")
         else:
-            frozen = self._run(sys.executable, *PIP, "freeze", "--path", environment)
+            frozen = self._ask(sys.executable, *PIP, "freeze", "--path", environment)
         return {named(*line.split("==")) for line in frozen.stdout.split()}
 
     def _make(self, *environments: str) -> subprocess.CompletedProcess[str]:
         targets = [f"{environment}/ready" for environment in environments]
-        return self._run("make", "--no-print-directory", f"PYTHON={self._python}", *targets)
+        return self._ask("make", "--no-print-directory", f"PYTHON={self._python}", *targets)
 
-    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def _ask(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
             cwd=self._folder,

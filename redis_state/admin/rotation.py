@@ -1,29 +1,27 @@
-"""Rotation: all values of a namespace are sealed anew with the newest key, beside their writers.
+"""Rotation: all values of a namespace are encrypted with the newest key, beside their writers.
 
 It goes through the keys of each server and through the fields of each page, and writes a value
-only where the bytes that it read still stand; so it may be stopped, begun again or run twice. What
-is sealed already is told by the server and never sent.
+only where the bytes that it read still stand; so it may be stopped, resumed or run twice. What is
+encrypted with it already is told by the server and never sent.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeAlias
 
+from redis_state.admin.steps import Ask, Pause, Steps
 from redis_state.config.settings import Settings
-from redis_state.config.url import Server
 from redis_state.errors import MisconfiguredError, StateStoreError, UnavailableError
 from redis_state.format import envelope, layout
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import Codec
 from redis_state.format.layout import Place
-from redis_state.operations.operation import Operation
 from redis_state.operations.reads import key_of
 from redis_state.operations.reencrypt import CountKeys, ReadField, Replace, ScanPages, Survey
 
-# Each time another writer was quicker, the value is read anew.
+# Each time another writer was quicker, the value is read again.
 _TRIES = 5
 _MOST_PROBLEMS = 100
 # How long a server may be away before the rotation gives up, in seconds.
@@ -38,13 +36,13 @@ class RotationReport:
     # Values in all, but for those whose time had come.
     seen: int = 0
     # Encrypted with the newest key before, and now.
-    already_sealed: int = 0
-    resealed: int = 0
+    up_to_date: int = 0
+    reencrypted: int = 0
     # Still plain, and still under an older key: all where it was a dry run, and else values that
     # changed all the time.
     plain_left: int = 0
     older_left: int = 0
-    # References to payloads of workers, which stay plain and hold no value.
+    # References to worker values, which stay plain and hold no value.
     references: int = 0
     # Damaged, not ours, or under a key that is not configured; and why, for the first hundred.
     unreadable: int = 0
@@ -64,59 +62,7 @@ class RotationProgress(NamedTuple):
     report: RotationReport
 
 
-class Client(Protocol):
-    """A client of either colour: what it returns is the result, or is awaited for it."""
-
-    def servers(self) -> Any: ...
-    def run(self, operation: Operation[Any]) -> Any: ...
-    def run_at(self, server: Server, operation: Operation[Any]) -> Any: ...
-
-
-# What to do with the client next; the answer is sent back.
-Step = Callable[[Client], Any]
-Steps = Generator[Step, Any, RotationReport]
-OnProgress = Callable[[RotationProgress], None]
-
-
-def run(client: Client, steps: Steps) -> RotationReport:
-    """Take all steps of a rotation."""
-    answer = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as end:
-            report: RotationReport = end.value
-            return report
-        away_since = time.monotonic()
-        while True:
-            try:
-                answer = step(client)
-                break
-            except UnavailableError:
-                if time.monotonic() - away_since > _PATIENCE:
-                    raise
-                time.sleep(_PAUSE)
-
-
-async def arun(current: Callable[[], Client], steps: Steps) -> RotationReport:
-    """Take all steps of a rotation, on the running loop."""
-    answer = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as end:
-            report: RotationReport = end.value
-            return report
-        away_since = time.monotonic()
-        while True:
-            try:
-                awaited: Awaitable[Any] = step(current())
-                answer = await awaited
-                break
-            except UnavailableError:
-                if time.monotonic() - away_since > _PATIENCE:
-                    raise
-                await asyncio.sleep(_PAUSE)
+OnProgress: TypeAlias = Callable[[RotationProgress], None]
 
 
 class Rotation:
@@ -125,34 +71,32 @@ class Rotation:
     def __init__(
         self,
         settings: Settings,
-        sealer: Sealer,
+        codec: Codec,
         on_progress: OnProgress | None = None,
         *,
         dry_run: bool = False,
     ) -> None:
-        if sealer.cipher is None or not sealer.encrypts:
+        if not codec.newest_key_id:
             raise MisconfiguredError(
                 "There is nothing to rotate to: set [redis_state] encryption to airflow or own."
             )
         self._namespace = settings.namespace
-        self._sealer = sealer
-        self._newest = sealer.cipher.keyring.newest.id
-        self._head = sealer.names.head if sealer.names is not None else b""
+        self._codec = codec
         self._on_progress = on_progress
         self._dry_run = dry_run
         self._report = RotationReport()
 
-    def steps(self) -> Steps:
+    def steps(self) -> Steps[RotationReport]:
         """Go through all servers, keys and fields."""
-        servers = yield lambda client: client.servers()
+        servers = yield from _answer(Ask())
         total = done = 0
         for server in servers:
-            total += yield _at(server, CountKeys())
+            total += yield from _answer(Ask(CountKeys(), server))
         for server in servers:
             cursor = b"0"
             while True:
                 scan = ScanPages(self._namespace, cursor)
-                cursor, pages = yield _at(server, scan)
+                cursor, pages = yield from _answer(Ask(scan, server))
                 done += scan.COUNT
                 for page in pages:
                     yield from self._page(page)
@@ -162,27 +106,28 @@ class Rotation:
         self._tell(total, total)
         return self._report
 
-    def _page(self, page: bytes) -> Generator[Step, Any, None]:
+    def _page(self, page: bytes) -> Steps[None]:
         if not layout.is_page(self._namespace, page):
             return
         cursor = b"0"
         while True:
-            survey = Survey(page.decode(), cursor, self._newest, self._head)
-            cursor, sealed, references, *others = yield _wherever(survey)
-            self._count(already_sealed=sealed, references=references, seen=sealed + references)
+            survey = Survey(page.decode(), cursor, self._codec.newest_key_id)
+            cursor, up_to_date, references, *others = yield from _answer(Ask(survey))
+            seen = up_to_date + references
+            self._count(seen=seen, up_to_date=up_to_date, references=references)
             for field in others:
                 yield from self._field(page, field)
             if cursor == b"0":
                 return
 
-    def _field(self, page: bytes, field: bytes) -> Generator[Step, Any, None]:
+    def _field(self, page: bytes, field: bytes) -> Steps[None]:
         place = layout.locate(self._namespace, page, field)
         if place is None:
             self._count(seen=1, unreadable=1, problems=(f"{page!r} {field!r} is not ours.",))
             return
         old = None
         for _ in range(1 if self._dry_run else _TRIES):
-            old = yield _wherever(ReadField(place.page, field))
+            old = yield from _answer(Ask(ReadField(place.page, field)))
             try:
                 if old is None or not self._is_live(old, place):
                     return
@@ -190,12 +135,12 @@ class Rotation:
             except StateStoreError as error:
                 self._count(seen=1, unreadable=1, problems=(str(error),))
                 return
-            if new == (field, old):
-                self._count(seen=1, already_sealed=1)
+            if new == old:
+                self._count(seen=1, up_to_date=1)
                 return
-            replacing = Replace(place.page, (field, old), new)
-            if not self._dry_run and (yield _wherever(replacing)):
-                self._count(seen=1, resealed=1)
+            replacing = Replace(place.page, field, old, new)
+            if not self._dry_run and (yield from _answer(Ask(replacing))):
+                self._count(seen=1, reencrypted=1)
                 return
         assert old is not None
         is_plain = not old[0] & envelope.ENCRYPTED
@@ -204,15 +149,11 @@ class Rotation:
     def _is_live(self, raw: bytes, place: Place) -> bool:
         return envelope.read_header(raw, place.page, "?").is_live(envelope.now())
 
-    def _renewed(self, place: Place, field: bytes, raw: bytes) -> tuple[bytes, bytes]:
-        """Return field and envelope as they would be written today."""
-        names = self._sealer.names
-        key = key_of(place, field) if names is None else names.key(place, field)
+    def _renewed(self, place: Place, field: bytes, raw: bytes) -> bytes:
+        key = key_of(place, field)
         if key is None:
             raise envelope.corrupt(place.page, field.hex(), "is not ours.")
-        new_field = field if names is None else names.fields(place, key)[0]
-        is_newest = self._sealer.is_newest(raw)
-        return new_field, raw if is_newest else self._sealer.reseal(raw, place, key)
+        return self._codec.reencrypt(raw, place, key)
 
     def _count(self, problems: tuple[str, ...] = (), **found: int) -> None:
         report = self._report
@@ -225,9 +166,13 @@ class Rotation:
             self._on_progress(RotationProgress(done, total, self._report))
 
 
-def _at(server: Server, operation: Operation[Any]) -> Step:
-    return lambda client: client.run_at(server, operation)
-
-
-def _wherever(operation: Operation[Any]) -> Step:
-    return lambda client: client.run(operation)
+def _answer(question: Ask) -> Steps[Any]:
+    """Return the answer, once the server is there."""
+    away_since = time.monotonic()
+    while True:
+        try:
+            return (yield question)
+        except UnavailableError:
+            if time.monotonic() - away_since > _PATIENCE:
+                raise
+        yield Pause(_PAUSE)

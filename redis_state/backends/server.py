@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from redis_state.admin import rotation as rotating
 from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
+from redis_state.admin.steps import arun, run
 from redis_state.airflow import assets, run_identity
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.sides import SERVER
@@ -17,14 +17,12 @@ from redis_state.backends.limits import checked_key, checked_keys, checked_value
 from redis_state.config.settings import Settings, load
 from redis_state.errors import MisconfiguredError
 from redis_state.format import envelope, layout, references
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import Codec
 from redis_state.format.layout import Place
-from redis_state.operations import named
 from redis_state.operations.asset_refs import Asset
 from redis_state.operations.assets import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
-from redis_state.operations.named import GetNamed
 from redis_state.operations.operation import Operation
-from redis_state.operations.reads import Get
+from redis_state.operations.reads import Entries, Get, GetMany
 from redis_state.operations.worker_refs import WriteTaskDocument
 from redis_state.operations.writes import Clear, ClearPages, Delete, Write
 from redis_state.scopes import Entry, StateScope
@@ -45,51 +43,46 @@ class RedisStateBackend(RedisBackend):
             # The API server builds the backend when a task first needs it.
             raise as_http_error(error) from None
         super().__init__(settings, builder, SERVER)
-        self._sealer = builder.opener
+        self._codec = builder.codec
         run_identity.watch_runs()
 
     def rotate(
         self, on_progress: OnProgress | None = None, *, dry_run: bool = False
     ) -> RotationReport:
-        """Seal all values of the namespace anew, payloads too, that the newest key has not sealed.
+        """Encrypt all values of the namespace with the newest key, worker values too.
 
         It goes on beside readers and writers, and takes as long as it takes: a call has no budget,
         only its steps do. With ``dry_run`` it writes nothing, and reports what is left to do.
         """
-        rotation = Rotation(self.settings, self._sealer, on_progress, dry_run=dry_run)
-        return rotating.run(self._client, rotation.steps())
+        rotation = Rotation(self.settings, self._codec, on_progress, dry_run=dry_run)
+        return run(self._client, rotation.steps())
 
     async def arotate(
         self, on_progress: OnProgress | None = None, *, dry_run: bool = False
     ) -> RotationReport:
         """Do as ``rotate`` does, on the running loop."""
-        rotation = Rotation(self.settings, self._sealer, on_progress, dry_run=dry_run)
-        return await rotating.arun(self._loop_clients.current, rotation.steps())
+        rotation = Rotation(self.settings, self._codec, on_progress, dry_run=dry_run)
+        return await arun(self._loop_clients.current, rotation.steps())
 
 
 class ServerOperations:
-    """Operations on state, and on the payloads of workers that the state refers to."""
+    """Operations on state, and on the worker values that the state refers to."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.opener = self._opener = Sealer(settings)
-        # None where all is written as it is: the quick way.
-        self._sealer = self._opener if self._opener.writes else None
-        self._names = self._opener.names
+        self.codec = Codec(settings)
 
     def get(self, scope: StateScope, key: str, session: Any) -> Operation[str | None]:
         checked_key(self._settings, key)
         incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
         place = layout.place(self._settings.namespace, scope)
-        if self._names is None:
-            return Get(place, key, incarnation, self._opener)
-        return GetNamed(place, key, incarnation, self._opener, self._names)
+        return Get(place, key, incarnation, self.codec)
 
     def get_many(
         self, scope: StateScope, keys: Iterable[str], session: Any
     ) -> Operation[dict[str, str]]:
         place, wanted = self._place(scope), checked_keys(self._settings, keys)
-        return named.get_many(place, wanted, _incarnation(session, scope), self._opener)
+        return GetMany(place, wanted, _incarnation(session, scope), self.codec)
 
     def set(
         self, scope: StateScope, key: str, value: str, expires_at: datetime | None, session: Any
@@ -103,19 +96,10 @@ class ServerOperations:
             return self._set_asset(session, scope, key, document, deadline)
         reference = references.referred(value)
         if reference is None:
-            if self._sealer is None:
-                return Write(place, {key: document}, deadline, incarnation)
-            return named.write(place, {key: document}, deadline, incarnation, self._sealer)
-        both, own = (place, self._payload_place(scope)), reference == references.refer(scope, key)
+            return Write(place, {key: document}, deadline, incarnation, self.codec)
+        both, own = (place, self._worker_place(scope)), reference == references.refer(scope, key)
         return WriteTaskDocument(
-            both,
-            key,
-            document,
-            deadline,
-            incarnation,
-            self._sealer,
-            self._names,
-            names_payload=own,
+            both, key, document, deadline, incarnation, self.codec, names_worker_value=own
         )
 
     def set_many(
@@ -125,14 +109,13 @@ class ServerOperations:
         deadline, incarnation = self._deadline(scope, expires_at), _incarnation(session, scope)
         if not layout.is_task(scope):
             return WriteAsset(self._asset(place), checked, deadline)
-        return named.write(place, checked, deadline, incarnation, self._opener)
+        return Write(place, checked, deadline, incarnation, self.codec)
 
     def delete(self, scope: StateScope, key: str) -> Operation[None]:
         place, key = self._place(scope), checked_key(self._settings, key)
         if layout.is_task(scope):
-            return Delete((place, self._payload_place(scope)), key, self._names)
-        asset = self._asset(place)
-        return DeleteAsset(asset, asset.fields(key))
+            return Delete((place, self._worker_place(scope)), key)
+        return DeleteAsset(self._asset(place), (place.field(key),))
 
     def clear(self, scope: StateScope, *, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
@@ -141,17 +124,17 @@ class ServerOperations:
         if all_map_indices:
             namespace = self._settings.namespace
             pages = layout.task_pages(namespace, scope)
-            return ClearPages(pages + layout.task_pages(namespace, scope, payloads=True))
-        return Clear((place, self._payload_place(scope)))
+            return ClearPages(pages + layout.task_pages(namespace, scope, of_worker=True))
+        return Clear((place, self._worker_place(scope)))
 
     def entries(self, scope: StateScope, session: Any) -> Operation[dict[str, Entry]]:
-        return named.entries(self._place(scope), _incarnation(session, scope), self._opener)
+        return Entries(self._place(scope), _incarnation(session, scope), self.codec)
 
     def _place(self, scope: StateScope) -> Place:
         return layout.place(self._settings.namespace, scope)
 
-    def _payload_place(self, scope: StateScope) -> Place:
-        return layout.place(self._settings.namespace, scope, payloads=True)
+    def _worker_place(self, scope: StateScope) -> Place:
+        return layout.place(self._settings.namespace, scope, of_worker=True)
 
     def _set_asset(
         self, session: Any, scope: StateScope, key: str, document: bytes, deadline: int
@@ -159,22 +142,22 @@ class ServerOperations:
         asset = self._asset(self._place(scope))
         text = document.decode("utf-8", "surrogatepass")
         found = references.resolve_document(text)
-        # What somebody wrote by hand may name the payload of another key or asset, or of a task.
+        # What somebody wrote by hand may name the value of another key or asset, or of a task.
         if found is not None and not layout.is_task(found[0]) and found[1] == key:
             is_own = assets.is_same(session, scope, found[0])
             if is_own is not False:
-                payload = self._payload_place(found[0]), key
+                worker_value = self._worker_place(found[0]), key
                 return WriteAssetDocument(
-                    asset, key, document, deadline, payload, is_own=bool(is_own)
+                    asset, key, document, deadline, worker_value, is_own=bool(is_own)
                 )
         return WriteAsset(asset, {key: document}, deadline)
 
     def _asset(self, place: Place) -> Asset:
-        return Asset(place, self._find, self._opener)
+        return Asset(place, self._find, self.codec)
 
     def _find(self, document: str) -> tuple[Place, str] | None:
         found = references.resolve_document(document)
-        return None if found is None else (self._payload_place(found[0]), found[1])
+        return None if found is None else (self._worker_place(found[0]), found[1])
 
     def _deadline(self, scope: StateScope, expires_at: datetime | None) -> int:
         retention = self._settings.default_retention

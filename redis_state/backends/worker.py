@@ -1,8 +1,8 @@
 """The worker-side backend: `[workers] state_store_backend = redis_state.RedisWorkerBackend`.
 
-A task's values go from its own process to Redis, as payloads; what passes the API server is a
-reference. The values and their deadlines are those of the server side, where that is redis-state on
-the same Redis; elsewhere the payloads of tasks end after ``worker_retention_days``.
+A task's values go from its own process to Redis, as *worker values*; what passes the API server is
+a reference. They end with their references, where the server side is redis-state on the same Redis;
+elsewhere those of tasks end after ``worker_retention_days``.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from redis_state.errors import (
     StateStoreError,
 )
 from redis_state.format import envelope, layout, references
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import Codec
 from redis_state.format.layout import Place
-from redis_state.operations import named
 from redis_state.operations.asset_refs import Release
 from redis_state.operations.operation import Operation
-from redis_state.operations.writes import Clear, ClearPages, Delete, fields_of
+from redis_state.operations.reads import Entries, Get, GetMany
+from redis_state.operations.writes import Clear, ClearPages, Delete, Write
 from redis_state.scopes import Entry, StateScope
 
 _Serialize: TypeAlias = Callable[..., str | None]
@@ -42,7 +42,7 @@ class RedisWorkerBackend(RedisBackend):
     """Keeps the values that tasks write in Redis or Valkey, and gives Airflow references to them.
 
     Options are those of `redis_state.Settings`, as keyword arguments. Nothing connects
-    before a value is written or read. The methods work on the payloads.
+    before a value is written or read. The methods work on the worker values.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -95,7 +95,7 @@ class RedisWorkerBackend(RedisBackend):
         return references.refer(scope, key)
 
     def _check(self, scope: StateScope, key: str) -> None:
-        layout.place(self.settings.namespace, scope, payloads=True)
+        layout.place(self.settings.namespace, scope, of_worker=True)
         checked_key(self.settings, key)
 
     def _fetch(self, stored: str, *, of_task: bool) -> Any:
@@ -116,29 +116,29 @@ class RedisWorkerBackend(RedisBackend):
             raise CorruptValueError(f"The reference {stored!r} cannot be read. {error}") from error
         if text is None:
             _log.warning(
-                "The payload of %s is gone from %s: it was removed there, or its retention ended "
-                "before that of its reference. The value is read as None.",
+                "The worker value of %s is gone from %s: it was removed there, or its retention "
+                "ended before that of its reference. The value is read as None.",
                 stored,
                 self.settings.deployment,
             )
             return None
-        return _read_payload(text, stored)
+        return _read_worker_value(text, stored)
 
 
 class WorkerOperations:
-    """Operations on payloads alone."""
+    """Operations on worker values alone."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._opener = Sealer(settings)
+        self._codec = Codec(settings)
 
     def get(self, scope: StateScope, key: str, _: Any) -> Operation[str | None]:
         key = checked_key(self._settings, key)
-        return named.get(self._place(scope), key, envelope.UNKNOWN, self._opener)
+        return Get(self._place(scope), key, codec=self._codec)
 
     def get_many(self, scope: StateScope, keys: Iterable[str], _: Any) -> Operation[dict[str, str]]:
         wanted = checked_keys(self._settings, keys)
-        return named.get_many(self._place(scope), wanted, envelope.UNKNOWN, self._opener)
+        return GetMany(self._place(scope), wanted, codec=self._codec)
 
     def set(
         self, scope: StateScope, key: str, value: str, expires_at: datetime | None, _: Any
@@ -150,31 +150,31 @@ class WorkerOperations:
     ) -> Operation[None]:
         checked = checked_values(self._settings, values)
         deadline = self._deadline(scope, expires_at)
-        # A number of its own tells this write of an asset's payload from all others.
+        # A number of its own tells this write of an asset's worker value from all others.
         drawn = envelope.UNKNOWN if layout.is_task(scope) else 1 + randbelow(2**32 - 1)
-        return named.write(self._place(scope), checked, deadline, drawn, self._opener)
+        return Write(self._place(scope), checked, deadline, drawn, self._codec)
 
     def delete(self, scope: StateScope, key: str) -> Operation[None]:
         key = checked_key(self._settings, key)
         place = self._place(scope)
         if layout.is_task(scope):
-            return Delete((place,), key, self._opener.names)
-        return Release(place, fields_of(place, key, self._opener.names))
+            return Delete((place,), key)
+        return Release(place, (place.field(key),))
 
     def clear(self, scope: StateScope, *, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if not layout.is_task(scope):
             return Release(place)
         if all_map_indices:
-            pages = layout.task_pages(self._settings.namespace, scope, payloads=True)
+            pages = layout.task_pages(self._settings.namespace, scope, of_worker=True)
             return ClearPages(pages)
         return Clear((place,))
 
     def entries(self, scope: StateScope, _: Any) -> Operation[dict[str, Entry]]:
-        return named.entries(self._place(scope), envelope.UNKNOWN, self._opener)
+        return Entries(self._place(scope), codec=self._codec)
 
     def _place(self, scope: StateScope) -> Place:
-        return layout.place(self._settings.namespace, scope, payloads=True)
+        return layout.place(self._settings.namespace, scope, of_worker=True)
 
     def _deadline(self, scope: StateScope, expires_at: datetime | None) -> int:
         days = self._settings.worker_retention_days
@@ -184,12 +184,12 @@ class WorkerOperations:
         return envelope.to_microseconds(expires_at)
 
 
-def _read_payload(text: str, stored: str) -> Any:
+def _read_worker_value(text: str, stored: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CorruptValueError(
-            f"The payload of {stored!r} is no JSON text that redis-state wrote."
+            f"The worker value of {stored!r} is no JSON text that redis-state wrote."
         ) from error
 
 
@@ -208,5 +208,5 @@ def _forgive(scope: StateScope, error: StateStoreError) -> None:
     if not layout.is_task(scope) or isinstance(error, InvalidInputError):
         raise error
     _log.warning(
-        "The payloads of %s were not cleared, and go with their retention. %s", scope, error
+        "The worker values of %s were not cleared, and go with their retention. %s", scope, error
     )

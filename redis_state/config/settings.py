@@ -133,7 +133,7 @@ class Settings(BaseModel):
         le=36_500,
         allow_inf_nan=False,
         description=(
-            "Days that a worker's payload of a task is kept when the server side does not say; "
+            "Days that a worker value of a task is kept when the server side does not say; "
             "0: until it is deleted."
         ),
     )
@@ -161,12 +161,6 @@ class Settings(BaseModel):
         None,
         description=(
             "Keys like Fernet's, separated by commas: the first one encrypts, all of them decrypt."
-        ),
-    )
-    encrypt_key_names: Literal["off", "read", "on"] = Field(
-        "off",
-        description=(
-            "Encrypt the names of state keys as well; read: find those that are, and write plain."
         ),
     )
 

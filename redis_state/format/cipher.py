@@ -7,7 +7,7 @@
 | the rest | the ciphertext, with its tag of 16 bytes |
 
 Bound to it are the header, the page and the field. The deadline in the header alone is not: a
-script moves that of a payload together with its reference's, and a script has no key.
+script moves that of a worker value together with its reference's, and a script has no key.
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ from cryptography.exceptions import InvalidTag
 from redis_state.errors import MisconfiguredError
 from redis_state.format import envelope
 from redis_state.format.keyring import ID_SIZE, Keyring
+from redis_state.format.layout import Place
 
 _NONCE_SIZE = 12
 _SMALLEST = ID_SIZE + _NONCE_SIZE + 16
 
 
 class Cipher:
-    """Seals with the newest key, and opens with any."""
+    """Encrypts with the newest key, and decrypts with any."""
 
     def __init__(self, keyring: Keyring, option: str) -> None:
         self.keyring = keyring
         self.option = option
 
-    def seal(self, header: bytes, plain: bytes, page: str, field: bytes) -> bytes:
-        """Return what follows the header of a sealed value."""
+    def encrypt(self, header: bytes, plain: bytes, place: Place, key: str) -> bytes:
+        """Return what follows the header of an encrypted value."""
         master, nonce = self.keyring.newest, os.urandom(_NONCE_SIZE)
-        sealed = master.of_page(page).encrypt(nonce, plain, _bound(header, page, field))
-        return master.id + nonce + sealed
+        bound = _bound(header, place, key)
+        return master.id + nonce + master.of_page(place.page).encrypt(nonce, plain, bound)
 
-    def open(self, raw: bytes, page: str, field: bytes, key: str) -> bytes:
-        """Return what was sealed; the state key is for the error where that cannot be."""
-        payload = raw[envelope.SIZE :]
-        if len(payload) < _SMALLEST:
+    def decrypt(self, raw: bytes, place: Place, key: str) -> bytes:
+        """Return what was encrypted."""
+        page, encrypted = place.page, raw[envelope.SIZE :]
+        if len(encrypted) < _SMALLEST:
             raise envelope.corrupt(page, key, "holds an encrypted value that was cut off.")
-        key_id, rest = payload[:ID_SIZE], payload[ID_SIZE:]
+        key_id, rest = encrypted[:ID_SIZE], encrypted[ID_SIZE:]
         master = self.keyring.find(key_id)
         if master is None:
             raise MisconfiguredError(
@@ -52,7 +53,7 @@ class Cipher:
             )
         try:
             return master.of_page(page).decrypt(
-                rest[:_NONCE_SIZE], rest[_NONCE_SIZE:], _bound(raw, page, field)
+                rest[:_NONCE_SIZE], rest[_NONCE_SIZE:], _bound(raw, place, key)
             )
         except InvalidTag:
             raise envelope.corrupt(
@@ -63,10 +64,10 @@ class Cipher:
             ) from None
 
     def is_newest(self, raw: bytes) -> bool:
-        """Tell whether an encrypted value has been sealed with the newest key."""
+        """Tell whether an encrypted value is encrypted with the newest key."""
         return raw[envelope.SIZE :][:ID_SIZE] == self.keyring.newest.id
 
 
-def _bound(header: bytes, page: str, field: bytes) -> bytes:
-    place = page.encode()
-    return envelope.without_deadline(header) + len(place).to_bytes(4, "big") + place + field
+def _bound(header: bytes, place: Place, key: str) -> bytes:
+    page, field = place.page.encode(), (place.prefix + key).encode("utf-8", "surrogatepass")
+    return envelope.without_deadline(header) + len(page).to_bytes(4, "big") + page + field

@@ -1,4 +1,4 @@
-"""From texts to envelopes with flags, and back: compressed first, then encrypted.
+"""The codec: from texts to the bytes of values and back, compressed and encrypted as options say.
 
 References of ours stay as they are, since scripts read them; they hold names, and no value.
 """
@@ -12,107 +12,123 @@ from redis_state.airflow.config import fernet_keys
 from redis_state.config.settings import Settings
 from redis_state.errors import MisconfiguredError
 from redis_state.format import envelope, references
-from redis_state.format.envelope import COMPRESSED, ENCRYPTED
+from redis_state.format.envelope import COMPRESSED, ENCRYPTED, Envelope
 from redis_state.format.layout import Place
 
 if TYPE_CHECKING:
     from redis_state.format.cipher import Cipher
-    from redis_state.format.names import Names
 
 _MARK = references.MARK.encode()
 # Where less is saved, reading faster is worth more.
 _WORTHWHILE = 0.9
 
 
-class Sealer:
-    """Seals and opens values as the options say; what it need not write it reads all the same."""
+class Codec:
+    """Writes values as the options say; what it need not write it reads all the same.
+
+    Without any option it is `PLAIN`, which stores each text as it is.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._limit = settings.max_value_bytes
         self._threshold = settings.compression_threshold
         self._zstd = _compression() if self._threshold else None
-        self.cipher = _cipher(settings)
-        self.encrypts = settings.encryption != "off"
-        self.names = _names(settings, self.cipher)
+        self._cipher = _cipher(settings)
+        self._encrypting = self._cipher if settings.encryption != "off" else None
+        self._is_plain = not (self._encrypting or self._threshold)
 
     @property
-    def writes(self) -> bool:
-        """Tell whether anything is written in another way than plainly."""
-        return self.encrypts or bool(self._threshold) or self.names is not None
+    def newest_key_id(self) -> bytes:
+        """The id of the key that values are encrypted with; empty where none is."""
+        return self._encrypting.keyring.newest.id if self._encrypting is not None else b""
 
-    def seal(
-        self, text: bytes, times: tuple[int, int], incarnation: int, place: Place, key: str
+    def encode(
+        self,
+        text: bytes,
+        updated_at: int,
+        expires_at: int,
+        incarnation: int,
+        place: Place,
+        key: str,
     ) -> bytes:
-        """Put a text into its envelope; the times are updated_at and expires_at."""
-        if text.startswith(_MARK) and references.names_payload(text):
-            return envelope.seal(text, *times, incarnation)
+        """Return the bytes of a value; times are microseconds since 1970."""
+        if self._is_plain or _is_reference(text):
+            return envelope.encode(text, updated_at, expires_at, incarnation)
         flags = 0
         if self._zstd is not None and len(text) >= self._threshold:
             frame = self._zstd.compress(text)
             if len(frame) <= len(text) * _WORTHWHILE:
                 text, flags = frame, COMPRESSED
-        if self.encrypts:
-            assert self.cipher is not None
-            header = envelope.seal(b"", *times, incarnation, flags | ENCRYPTED)
-            return header + self.cipher.seal(
-                header, text, place.page, _bound_field(place.prefix, key)
-            )
-        return envelope.seal(text, *times, incarnation, flags)
+        if self._encrypting is None:
+            return envelope.encode(text, updated_at, expires_at, incarnation, flags)
+        header = envelope.encode(b"", updated_at, expires_at, incarnation, flags | ENCRYPTED)
+        return header + self._encrypting.encrypt(header, text, place, key)
 
-    def reseal(self, raw: bytes, place: Place, key: str) -> bytes:
-        """Return the same envelope as it would be written today, with its own times."""
-        sealed = envelope.unseal(raw, place.page, key, self, place.prefix)
-        text = sealed.text.encode("utf-8", "surrogatepass")
-        return self.seal(
-            text, (sealed.updated_at, sealed.expires_at), sealed.incarnation, place, key
-        )
+    def decode(self, raw: bytes, place: Place, key: str) -> Envelope:
+        """Return a value with its times, whoever may read it."""
+        if not envelope.has_flags(raw):
+            return envelope.decode(raw, place.page, key)
+        header = envelope.read_header(raw, place.page, key)
+        text = self._without_flags(raw, place, key)
+        return header._replace(text=envelope.to_text(text, place.page, key))
 
-    def is_newest(self, raw: bytes) -> bool:
-        """Tell whether an envelope is encrypted with the newest key."""
-        is_encrypted = len(raw) > envelope.SIZE and bool(raw[0] & ENCRYPTED)
-        return is_encrypted and self.cipher is not None and self.cipher.is_newest(raw)
+    def live_text(
+        self, raw: bytes, now: int, incarnation: int, place: Place, key: str
+    ) -> str | None:
+        """Return the text of a value, or None where a reader may not see it."""
+        text = envelope.quick_text(raw, now, incarnation)
+        return self._look_closer(raw, now, incarnation, place, key) if text is None else text
 
-    def open(self, raw: bytes, page: str, key: str, prefix: str) -> bytes:
-        """Return the text of an envelope with flags."""
-        payload = raw[envelope.SIZE :]
+    def reencrypt(self, raw: bytes, place: Place, key: str) -> bytes:
+        """Return a value as it would be written today, with its own times."""
+        if self._is_newest(raw):
+            return raw
+        found = self.decode(raw, place, key)
+        text = found.text.encode("utf-8", "surrogatepass")
+        return self.encode(text, found.updated_at, found.expires_at, found.incarnation, place, key)
+
+    def _is_newest(self, raw: bytes) -> bool:
+        if self._cipher is None or not raw[0] & ENCRYPTED:
+            return False
+        return self._cipher.is_newest(raw)
+
+    def _look_closer(
+        self, raw: bytes, now: int, incarnation: int, place: Place, key: str
+    ) -> str | None:
+        # What a reader may not see needs no encryption key to be absent.
+        if envelope.has_flags(raw):
+            header = envelope.read_header(raw, place.page, key)
+            if not header.is_live(now, incarnation):
+                return None
+        found = self.decode(raw, place, key)
+        return found.text if found.is_live(now, incarnation) else None
+
+    def _without_flags(self, raw: bytes, place: Place, key: str) -> bytes:
+        text = raw[envelope.SIZE :]
         if raw[0] & ENCRYPTED:
-            if self.cipher is None:
+            if self._cipher is None:
                 raise MisconfiguredError(
-                    f"The key {key!r} of {page!r} holds an encrypted value, and no key is "
+                    f"The key {key!r} of {place.page!r} holds an encrypted value, and no key is "
                     "configured here: set [redis_state] encryption as where it was written, or "
                     "encryption_keys alone to read it."
                 )
-            payload = self.cipher.open(raw, page, _bound_field(prefix, key), key)
+            text = self._cipher.decrypt(raw, place, key)
         if raw[0] & COMPRESSED:
             self._zstd = self._zstd or _compression()
             try:
-                payload = self._zstd.decompress(payload, self._limit)
+                text = self._zstd.decompress(text, self._limit)
             except ValueError as error:
                 raise envelope.corrupt(
-                    page,
+                    place.page,
                     key,
                     f"holds a compressed value that {error}. If it is yours, raise "
                     "[redis_state] max_value_bytes; if not, delete it.",
                 ) from error
-        return payload
+        return text
 
 
-def _names(settings: Settings, cipher: Cipher | None) -> Names | None:
-    if settings.encrypt_key_names == "off":
-        return None
-    writes = settings.encrypt_key_names == "on"
-    if cipher is None or (writes and settings.encryption == "off"):
-        raise MisconfiguredError(
-            f"[redis_state] encrypt_key_names = {settings.encrypt_key_names} needs keys: set "
-            "encryption to airflow or own."
-        )
-    from redis_state.format.names import Names  # noqa: PLC0415 - an extra, as the cipher
-
-    return Names(cipher.keyring, cipher.option, writes=writes)
-
-
-def _bound_field(prefix: str, key: str) -> bytes:
-    return (prefix + key).encode("utf-8", "surrogatepass")
+def _is_reference(text: bytes) -> bool:
+    return text.startswith(_MARK) and references.names_worker_value(text)
 
 
 def _compression() -> ModuleType:
@@ -147,3 +163,6 @@ def _cipher(settings: Settings) -> Cipher | None:
             "redis-state[encryption])."
         ) from None
     return Cipher(Keyring(read_secrets(text, option)), option)
+
+
+PLAIN = Codec(Settings())

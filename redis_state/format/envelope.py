@@ -7,8 +7,8 @@
 | 8 | expires_at, microseconds since 1970; 0 for never |
 | 4 | the incarnation of the run, told from others of the same run id; 0 for unknown |
 
-The payload of an asset has a number of its own for its incarnation, and while a document refers to
-it, a deadline that never comes: it is bound to the asset.
+A worker value of an asset has a number of its own for its incarnation, and while a document refers
+to it, a deadline that never comes: it is bound to the asset.
 
 All integers are unsigned and big-endian. The header is as small as it is because Redis stores a
 hash whose values have at most 64 bytes in much less memory. The first byte can start neither
@@ -21,7 +21,8 @@ import hashlib
 import struct
 import time
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol
+from itertools import accumulate, pairwise, starmap
+from typing import NamedTuple
 
 from redis_state.errors import CorruptValueError, InvalidValueError
 
@@ -31,19 +32,25 @@ ENCRYPTED = 0x02
 NEVER = 0
 # The incarnation of a run that nobody knows, and of an asset.
 UNKNOWN = 0
+# Servers refuse deadlines from 2^46 ms on (the year 4199); the envelope alone ends such a value.
+LAST_NATIVE_DEADLINE = 2**46
+
+# The header: its parts as `struct` has them. They are told here and nowhere else, and `scripts`
+# hands their offsets to Lua; tests/lua/test_header.py fails where the two differ.
+_PARTS = ("B", "HI", "Q", "I")
+_HEADER = struct.Struct(">" + "".join(_PARTS))
+SIZE = _HEADER.size
+_ENDS = (0, *accumulate(struct.calcsize(f">{part}") for part in _PARTS))
+MARK, UPDATED_AT, DEADLINE, INCARNATION = starmap(slice, pairwise(_ENDS))
+# The incarnation of an asset's document is the *mark* of its worker value: which write of it.
+MARK_SIZE = INCARNATION.stop - INCARNATION.start
 
 _FLAGS = 0x0F
-_WITH_FLAGS = tuple(FORMAT | flags for flags in range(1, (COMPRESSED | ENCRYPTED) + 1))
+_WITH_FLAGS = tuple(bytes([FORMAT | flags]) for flags in range(1, (COMPRESSED | ENCRYPTED) + 1))
 _FUTURE_FORMATS = (0x80, 0x90, 0xA0)
-_HEADER = struct.Struct(">BHIQI")
-SIZE = _HEADER.size
-# The incarnation of an asset's document is the *mark* of its payload: it tells which write of it.
-MARK_SIZE = 4
-# The deadline of a payload that is bound to an asset begins with these bytes, in the year 9997.
-_BOUND = 0x038400
-_BOUND_BITS = 40
-# Where the deadline stands in it.
-_DEADLINE = slice(7, 15)
+# The deadline of a worker value that is bound to an asset begins with these, in the year 9997.
+BOUND = bytes.fromhex("038400")
+_DEADLINE_SIZE = DEADLINE.stop - DEADLINE.start
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_INCARNATION = 2**32 - 1
@@ -51,6 +58,20 @@ _LAST_INCARNATION = 2**32 - 1
 _LAST_MOMENT = 253_402_300_799_999_999
 # All that is below it in the upper half of updated_at is before that moment.
 _LAST_HIGH = (_LAST_MOMENT // 1000) >> 32
+
+
+def may_read(expires_at: int, written_by: int, now: int, incarnation: int) -> bool:
+    """Tell whether a reader may see a value: before its deadline, and of no other run.
+
+    Runs of the same id that came and went are told apart where both sides know theirs. Whichever
+    way a value is read, this decides; tests/contract/test_incarnations.py and test_expiry.py try
+    all of them.
+    """
+    if expires_at != NEVER and now >= expires_at:
+        return False
+    if UNKNOWN in (incarnation, written_by):
+        return True
+    return incarnation & _LAST_INCARNATION in (written_by, UNKNOWN)
 
 
 class Envelope(NamedTuple):
@@ -62,53 +83,57 @@ class Envelope(NamedTuple):
     incarnation: int = UNKNOWN
 
     def is_live(self, now: int, incarnation: int = UNKNOWN) -> bool:
-        """Tell whether a reader may see the value: before its deadline, and of no other run.
-
-        Runs of the same id that came and went are told apart where both sides know theirs.
-        """
-        if self.expires_at != NEVER and now >= self.expires_at:
-            return False
-        if UNKNOWN in (incarnation, self.incarnation):
-            return True
-        own = incarnation & _LAST_INCARNATION
-        return own in (self.incarnation, UNKNOWN)
+        """Tell whether a reader may see the value: see `may_read`."""
+        return may_read(self.expires_at, self.incarnation, now, incarnation)
 
 
-class Opener(Protocol):
-    """Makes texts of payloads that are compressed or encrypted."""
-
-    def open(self, raw: bytes, page: str, key: str, prefix: str) -> bytes:
-        """Return the text of an envelope with flags."""
-        ...
-
-
-def seal(
-    payload: bytes, updated_at: int, expires_at: int, incarnation: int = UNKNOWN, flags: int = 0
+def encode(
+    text: bytes, updated_at: int, expires_at: int, incarnation: int = UNKNOWN, flags: int = 0
 ) -> bytes:
-    """Put a payload into its envelope; times are microseconds since 1970."""
+    """Put a text, or what flags say of it, into its envelope; times are microseconds since 1970."""
     milliseconds = updated_at // 1000
     high, low = milliseconds >> 32, milliseconds & 0xFFFFFFFF
     mark, incarnation = FORMAT | flags, incarnation & _LAST_INCARNATION
-    return _HEADER.pack(mark, high, low, expires_at, incarnation) + payload
+    return _HEADER.pack(mark, high, low, expires_at, incarnation) + text
 
 
-def unseal(
-    raw: bytes, page: str, key: str, opener: Opener | None = None, prefix: str = ""
-) -> Envelope:
-    """Read an envelope; page and key name it in the error about bytes that are none.
-
-    Flags need an opener, which the prefix tells, with the key, the field of the page.
-    """
-    sealed, payload = read_header(raw, page, key), raw[SIZE:]
+def decode(raw: bytes, page: str, key: str) -> Envelope:
+    """Read an envelope without flags; page and key name it in an error."""
+    found = read_header(raw, page, key)
     if raw[0] != FORMAT:
-        if opener is None or raw[0] not in _WITH_FLAGS:
-            raise corrupt(page, key, _why_unreadable(raw[0]))
-        payload = opener.open(raw, page, key, prefix)
+        raise corrupt(page, key, _why_unreadable(raw[0]))
+    return found._replace(text=to_text(raw[SIZE:], page, key))
+
+
+def to_text(plain: bytes, page: str, key: str) -> str:
+    """Return the text of what an envelope holds."""
     try:
-        text = payload.decode("utf-8", "surrogatepass")
+        return plain.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         raise corrupt(page, key, "holds an envelope whose text is not UTF-8.") from error
-    return sealed._replace(text=text)
+
+
+def quick_text(raw: bytes, now: int, incarnation: int) -> str | None:
+    """Return the text that a reader may see, or None where that takes a closer look."""
+    if len(raw) < SIZE:
+        return None
+    mark, high, _, expires_at, written_by = _HEADER.unpack_from(raw)
+    if (
+        mark != FORMAT
+        or high >= _LAST_HIGH
+        or expires_at > _LAST_MOMENT
+        or not may_read(expires_at, written_by, now, incarnation)
+    ):
+        return None
+    try:
+        return raw[SIZE:].decode()
+    except UnicodeDecodeError:
+        return None  # a lone surrogate, or bytes that are no text
+
+
+def has_flags(raw: bytes) -> bool:
+    """Tell whether an envelope is compressed, encrypted or both."""
+    return raw[:1] in _WITH_FLAGS
 
 
 def read_header(raw: bytes, page: str, key: str) -> Envelope:
@@ -126,53 +151,23 @@ def read_header(raw: bytes, page: str, key: str) -> Envelope:
 
 def without_deadline(raw: bytes) -> bytes:
     """Return the rest of a header, which stays as it was written."""
-    return raw[: _DEADLINE.start] + raw[_DEADLINE.stop : SIZE]
-
-
-def live_text(
-    raw: bytes,
-    now: int,
-    incarnation: int,
-    page: str,
-    key: str,
-    opener: Opener | None = None,
-    prefix: str = "",
-) -> str | None:
-    """Read the text of an envelope, or None where a reader may not see it; as `unseal` does."""
-    if len(raw) >= SIZE:
-        mark, high, _, expires_at, written_by = _HEADER.unpack_from(raw)
-        is_plain = mark == FORMAT and high < _LAST_HIGH and expires_at <= _LAST_MOMENT
-        is_due = expires_at != NEVER and now >= expires_at
-        same_run = written_by == incarnation or UNKNOWN in (written_by, incarnation)
-        if is_plain and same_run and not is_due:
-            try:
-                return raw[SIZE:].decode()
-            except UnicodeDecodeError:
-                pass  # a lone surrogate, or bytes that are no text
-        if (
-            opener is not None
-            and mark in _WITH_FLAGS
-            and not read_header(raw, page, key).is_live(now, incarnation)
-        ):
-            return None
-    sealed = unseal(raw, page, key, opener, prefix)
-    return sealed.text if sealed.is_live(now, incarnation) else None
+    return raw[: DEADLINE.start] + raw[DEADLINE.stop : SIZE]
 
 
 def deadline_bytes(expires_at: int) -> bytes:
     """Return a deadline as it stands in an envelope."""
-    return expires_at.to_bytes(8, "big")
+    return expires_at.to_bytes(_DEADLINE_SIZE, "big")
 
 
 def bound_to(asset: str) -> int:
-    """Return the deadline of a payload that is bound to an asset."""
+    """Return the deadline of a worker value that is bound to an asset."""
     digest = hashlib.sha1(asset.encode(), usedforsecurity=False).digest()
-    return _BOUND << _BOUND_BITS | int.from_bytes(digest[: _BOUND_BITS // 8])
+    return int.from_bytes((BOUND + digest)[:_DEADLINE_SIZE])
 
 
 def is_bound(expires_at: int) -> bool:
-    """Tell whether a payload of an asset with such a deadline is bound."""
-    return expires_at >> _BOUND_BITS == _BOUND
+    """Tell whether a worker value of an asset with such a deadline is bound."""
+    return deadline_bytes(expires_at).startswith(BOUND)
 
 
 def now() -> int:

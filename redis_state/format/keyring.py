@@ -1,8 +1,8 @@
-"""The keys that seal values, and what is derived from them.
+"""The keys that encrypt values, and what is derived from them.
 
-A master key seals nothing itself. HKDF-SHA256 derives from it a key of AES-256-GCM for each page,
-so that the bound on random nonces, 2^32 values, holds for a page and not for all of Redis; one of
-AES-SIV for the names of state keys; and an id that tells it from the others.
+A master key encrypts nothing itself. HKDF-SHA256 derives from it a key of AES-256-GCM for each
+page, so that the bound on random nonces, 2^32 values, holds for a page and not for all of Redis;
+and an id that tells it from the others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import base64
 import binascii
 from collections.abc import Iterable
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -26,13 +26,12 @@ _MOST_PAGES = 1024
 class MasterKey:
     """One key, of which nothing is ever shown but its id."""
 
-    __slots__ = ("_pages", "_secret", "id", "names")
+    __slots__ = ("_pages", "_secret", "id")
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._pages: dict[str, AESGCM] = {}
         self.id = _derive(secret, b"redis-state key id", ID_SIZE)
-        self.names = AESSIV(_derive(secret, b"redis-state names", 64))
 
     def __repr__(self) -> str:
         return f"MasterKey({self.id.hex()})"
@@ -49,7 +48,7 @@ class MasterKey:
 
 
 class Keyring:
-    """The master keys in force: the first one seals, all of them open."""
+    """The master keys in force: the first one encrypts, all of them decrypt."""
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
         self.masters = [MasterKey(secret) for secret in dict.fromkeys(secrets)]
@@ -61,7 +60,7 @@ class Keyring:
 
     @property
     def newest(self) -> MasterKey:
-        """Return the key that seals."""
+        """Return the key that encrypts."""
         return self.masters[0]
 
     def find(self, key_id: bytes) -> MasterKey | None:

@@ -25,8 +25,6 @@ UNMAPPED = -1
 
 # A field of bookkeeping that no state key maps to: see `Place.field`.
 SUMMARY = b"\0"
-# What a field begins with whose state key is encrypted; no text does.
-SEALED_NAME = b"\xb2"
 
 _TASK_PAGE = re.compile(
     r"tw?:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
@@ -73,29 +71,29 @@ class Place:
         return text
 
 
-def place(namespace: str, scope: Any, *, payloads: bool = False) -> Place:
+def place(namespace: str, scope: Any, *, of_worker: bool = False) -> Place:
     """Find the place of a scope of any family: it is told by its attributes, not its class.
 
-    ``payloads``: of what a worker keeps there, apart from the state itself.
+    ``of_worker``: of what a worker keeps there, apart from the state itself.
     """
     known = None
     try:
         index, region = scope.map_index, getattr(scope, "region_id", _NO_REGION)
-        known = (namespace, payloads, scope.dag_id, scope.run_id, scope.task_id, index, region)
+        known = (namespace, of_worker, scope.dag_id, scope.run_id, scope.task_id, index, region)
         # True is no map index, though it equals 1.
         if type(index) is int and (found := _places.get(known)) is not None:
             return found
     except (AttributeError, TypeError):
         pass  # an asset's, or one that lacks something, or has something that no key can have
     if is_task(scope):
-        found = _task_place(namespace, scope, payloads=payloads)
+        found = _task_place(namespace, scope, of_worker=of_worker)
         if known is not None:
             if len(_places) >= _MOST_PLACES:
                 _places.clear()
             _places[known] = found
         return found
     if hasattr(scope, "asset_id"):
-        return Place(_asset_page(namespace, scope, payloads=payloads))
+        return Place(_asset_page(namespace, scope, of_worker=of_worker))
     if hasattr(scope, "dag_id"):
         raise InvalidScopeError(
             f"A {type(scope).__name__} is a dag run's: redis-state keeps the state of tasks and "
@@ -106,9 +104,9 @@ def place(namespace: str, scope: Any, *, payloads: bool = False) -> Place:
     )
 
 
-def task_pages(namespace: str, scope: object, *, payloads: bool = False) -> list[str]:
+def task_pages(namespace: str, scope: object, *, of_worker: bool = False) -> list[str]:
     """List every page that a task can have in the region of the scope."""
-    stem = _task_stem(namespace, scope, payloads=payloads)
+    stem = _task_stem(namespace, scope, of_worker=of_worker)
     return [f"{stem}{UNMAPPED}", *(f"{stem}{number}" for number in range(PAGES))]
 
 
@@ -166,11 +164,11 @@ def locate(namespace: str, page: bytes, field: bytes) -> Place | None:
         except ValueError:
             continue  # it has no index, or one beyond all numbers
         if found is not None:
-            payloads = page[len(namespace) + 2 :].startswith(b"w:")
+            of_worker = page[len(namespace) + 2 :].startswith(b"w:")
             if isinstance(found[0], TaskScope):
-                spot = _task_place(namespace, found[0], payloads=payloads)
+                spot = _task_place(namespace, found[0], of_worker=of_worker)
             else:
-                spot = Place(_asset_page(namespace, found[0], payloads=payloads))
+                spot = Place(_asset_page(namespace, found[0], of_worker=of_worker))
             if spot.page.encode() == page and field.startswith(spot.prefix.encode()):
                 return spot
     return None
@@ -189,21 +187,21 @@ def _split_index(field: bytes) -> tuple[int, str]:
     return (int(digits), f"{int(digits)}:") if is_index else (UNMAPPED, "?")
 
 
-def _task_place(namespace: str, scope: Any, *, payloads: bool) -> Place:
+def _task_place(namespace: str, scope: Any, *, of_worker: bool) -> Place:
     index = _map_index(scope)
-    stem = _task_stem(namespace, scope, payloads=payloads)
+    stem = _task_stem(namespace, scope, of_worker=of_worker)
     if index == UNMAPPED:
         return Place(f"{stem}{UNMAPPED}")
     return Place(f"{stem}{index % PAGES}", f"{index}:")
 
 
-def _task_stem(namespace: str, scope: Any, *, payloads: bool) -> str:
+def _task_stem(namespace: str, scope: Any, *, of_worker: bool) -> str:
     names = "/".join(escape(_name(scope, part)) for part in ("dag_id", "run_id", "task_id"))
-    return f"{namespace}:{'tw' if payloads else 't'}:{{{names}}}:{_region(scope)}"
+    return f"{namespace}:{'tw' if of_worker else 't'}:{{{names}}}:{_region(scope)}"
 
 
-def _asset_page(namespace: str, scope: object, *, payloads: bool) -> str:
-    start = f"{namespace}:{'aw' if payloads else 'a'}"
+def _asset_page(namespace: str, scope: object, *, of_worker: bool) -> str:
+    start = f"{namespace}:{'aw' if of_worker else 'a'}"
     asset_id = getattr(scope, "asset_id", None)
     if asset_id is not None:
         if not isinstance(asset_id, int) or isinstance(asset_id, bool):

@@ -1,6 +1,6 @@
-"""References: how the server side names a payload that a worker keeps in Redis.
+"""References: how the server side names a value that a worker keeps in Redis.
 
-A worker's value goes to Redis as a *payload*; what it sends to the API server is a *document*,
+A *worker value* goes to Redis; what the worker sends to the API server is a *document*,
 ``{"__airflow_state_ref__": "<reference>"}``. The reference spells out scope and key, escaped, and
 so is the same whenever the same key is written:
 
@@ -81,13 +81,13 @@ def _spelled_out(reference: str) -> tuple[StateScope, str] | None:
             return None
 
 
-def names_payload(document: bytes) -> bool:
+def names_worker_value(document: bytes) -> bool:
     """Tell whether a document is nothing but a reference of ours."""
     return resolve_document(document.decode("utf-8", "surrogatepass")) is not None
 
 
 def resolve_document(document: str) -> tuple[StateScope, str] | None:
-    """Return scope and key of the payload that a document is about, or None if there is none."""
+    """Return scope and key of the worker value of a document, or None if it has none."""
     reference = referred(document)
     return resolve(reference) if reference is not None and is_reference(reference) else None
 

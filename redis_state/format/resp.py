@@ -1,4 +1,4 @@
-"""Commands as the bytes that Redis reads, for the verbs that have no time for a general packer.
+"""Commands as the bytes that Redis reads, for operations with no time for a general packer.
 
 ``page`` is an argument already, see `argument`; ``pairs`` is field, value, field, value, ...
 """

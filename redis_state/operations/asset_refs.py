@@ -1,6 +1,6 @@
-"""The payloads of an asset: how they are removed after the documents that stood for them.
+"""The worker values of an asset: how they are removed after the documents that stood for them.
 
-`asset_state` says when. A payload is *bound* while a document refers to it.
+`assets` says when. A worker value is *bound* while a document refers to it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TypeAlias, TypeVar
 
 from redis_state.format import envelope
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import Codec
 from redis_state.format.layout import Place
 from redis_state.operations import scripts
 from redis_state.operations.operation import (
@@ -24,23 +24,22 @@ from redis_state.operations.operation import (
     ScriptCall,
     Scripted,
 )
-from redis_state.operations.writes import fields_of
 
 T = TypeVar("T")
-# From the document of a reference to the place and key of its payload.
+# From the document of a reference to the place and key of its worker value.
 Find: TypeAlias = Callable[[str], tuple[Place, str] | None]
 
-# The most payloads that one step looks at: they may be large.
-_PAYLOADS = 500
+# The most worker values that one step looks at: they may be large.
+_WORKER_VALUES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Where the state of an asset lies, how it is written, and how its payloads are found."""
+    """Where the state of an asset lies, how it is written, and how its worker values are found."""
 
     place: Place
     find: Find
-    sealer: Sealer
+    codec: Codec
 
     @property
     def pages(self) -> tuple[str, str]:
@@ -49,45 +48,38 @@ class Asset:
 
     @property
     def binding(self) -> bytes:
-        """What a payload of the asset has for its deadline."""
+        """What a worker value of the asset has for its deadline."""
         page = self.place.page
         return envelope.deadline_bytes(envelope.bound_to(page[page.index("{") :]))
 
-    def fields(self, key: str) -> tuple[bytes, ...]:
-        """Return the fields that a state key may have."""
-        return fields_of(self.place, key, self.sealer.names)
-
 
 class Unbind(Operation[None]):
-    """Remove payloads of one page that superseded documents stood for."""
+    """Remove worker values of one page that superseded documents stood for."""
 
-    __slots__ = ("_asset", "_payloads", "_place")
+    __slots__ = ("_asset", "_marked", "_place")
 
-    def __init__(self, asset: Asset, place: Place, payloads: list[tuple[bytes, str]]) -> None:
+    def __init__(self, asset: Asset, place: Place, marked: list[tuple[bytes, str]]) -> None:
         self._asset = asset
         self._place = place
-        self._payloads = payloads
+        self._marked = marked
 
     @property
     def page(self) -> str:
         return self._place.page
 
     def begin(self, server: Capabilities) -> Batch:
-        arguments: list[Argument] = []
-        count = 0
-        for mark, key in self._payloads:
-            fields = fields_of(self._place, key, self._asset.sealer.names)
-            count = len(fields)
-            arguments += (mark, *fields)
+        arguments: list[Argument] = [self._asset.binding]
+        for mark, key in self._marked:
+            arguments += (mark, self._place.field(key))
         script = scripts.FIELD_UNBIND if server.field_expiry else scripts.HASH_UNBIND
-        return [ScriptCall(script, (self.page,), (self._asset.binding, count, *arguments))]
+        return [ScriptCall(script, (self.page,), tuple(arguments))]
 
     def end(self, _: Replies) -> None:
         return None
 
 
 class Drop(Operation[None]):
-    """Forget superseded references whose payloads are gone."""
+    """Forget superseded references whose worker values are gone."""
 
     __slots__ = ("_asset", "_superseded")
 
@@ -107,10 +99,10 @@ class Drop(Operation[None]):
 
 
 class Release(Operation[None]):
-    """Remove what a worker keeps under some fields, or all without any, but bound payloads.
+    """Remove what a worker keeps under some fields, or all without any, but what is bound.
 
     Airflow lets the worker delete and clear after the server side has. What came meanwhile may be
-    the payload of an acknowledged value by then.
+    what an acknowledged value refers to by then.
     """
 
     __slots__ = ("_fields", "_place")
@@ -124,17 +116,17 @@ class Release(Operation[None]):
         return self._place.page
 
     def begin(self, server: Capabilities) -> Batch:
-        arguments: tuple[Argument, ...] = (_PAYLOADS, *self._fields)
+        arguments: tuple[Argument, ...] = (_WORKER_VALUES, *self._fields)
         scripted = (scripts.HASH_RELEASE, scripts.FIELD_RELEASE)
         return Scripted(*scripted, (self._place,), arguments).begin(server)
 
     def end(self, replies: Replies) -> Operation[None] | None:
-        parts = [Release(self._place, tuple(part)) for part in parts_of(replies[0], _PAYLOADS)]
+        parts = [Release(self._place, tuple(part)) for part in parts_of(replies[0], _WORKER_VALUES)]
         return InTurn(*parts) if parts else None
 
 
 def removal_of(asset: Asset, superseded: list[bytes]) -> Operation[None] | None:
-    """Return what removes the payloads of superseded references, and forgets these."""
+    """Return what removes the worker values of superseded references, and forgets these."""
     by_page: dict[Place | None, list[tuple[bytes, bytes, str]]] = {}
     for entry in superseded:
         mark, document = entry[: envelope.MARK_SIZE], entry[envelope.MARK_SIZE :]
@@ -143,7 +135,7 @@ def removal_of(asset: Asset, superseded: list[bytes]) -> Operation[None] | None:
         by_page.setdefault(place, []).append((entry, mark, key))
     steps: list[Operation[None]] = []
     for place, entries in by_page.items():
-        for part in parts_of(entries, _PAYLOADS):
+        for part in parts_of(entries, _WORKER_VALUES):
             if place is not None:
                 steps.append(Unbind(asset, place, [(mark, key) for _, mark, key in part]))
             steps.append(Drop(asset, [entry for entry, _, _ in part]))

@@ -1,16 +1,16 @@
-"""The state of an asset, and the payloads of workers that it refers to.
+"""The state of an asset, and the worker values that it refers to.
 
-The state lies under the asset's id, a payload under the name or uri that its reference spells out;
-in a cluster, that may be another server. So what changes both takes steps, and each is such that
-all may be begun anew:
+The state lies under the asset's id, a worker value under the name or uri that its reference spells
+out; in a cluster, that may be another server. So what changes both takes steps, and they are
+idempotent together, from any of them on:
 
-1. The payload is *bound* to the asset. That gives its mark, which tells this write of it from all
-   others, and which the document carries.
+1. The worker value is *bound* to the asset. That gives its mark, which tells this write of it from
+   all others, and which the document carries.
 2. The document is written, or others are removed. In the same step, each document whose time is
    over is noted among the asset's *superseded* references.
-3. The payload is looked for again: a write that is repeated may come after a later one has removed
-   it, and then takes its document back.
-4. The payloads of superseded references go, if they still are what their documents stood for.
+3. The worker value is looked for again: a write that is retried may come after a later one has
+   removed it, and then takes its document back.
+4. The worker values of superseded references go, if they still are what their documents stood for.
 5. These references are forgotten.
 
 Whatever changes the asset next takes up what was left of 4 and 5.
@@ -36,7 +36,7 @@ from redis_state.operations.operation import (
     Scripted,
     native_deadline,
 )
-from redis_state.operations.writes import fields_of, gone, sealed_by
+from redis_state.operations.writes import gone
 
 # The most fields that one step of a clear removes: a few milliseconds of the server.
 _FIELDS = 1000
@@ -45,7 +45,7 @@ _LEFT = 50
 
 
 class WriteAsset(Operation[None]):
-    """Write values of an asset; a document of a reference with the mark of its payload."""
+    """Write values of an asset; a document of a reference with the mark of its worker value."""
 
     __slots__ = ("_asset", "_expires_at", "_mark", "_then", "_values")
 
@@ -70,18 +70,13 @@ class WriteAsset(Operation[None]):
     def begin(self, server: Capabilities) -> Batch:
         if not self._values:
             return []
-        asset, times = self._asset, (envelope.now(), self._expires_at)
-        sealer = asset.sealer if asset.sealer.writes else None
-        arguments: list[Argument] = []
-        others = 0
+        place, codec, now = self._asset.place, self._asset.codec, envelope.now()
+        arguments: list[Argument] = [MARK, _LEFT, native_deadline(self._expires_at)]
         for key, value in self._values.items():
-            fields = asset.fields(key)
-            others = len(fields) - 1
-            sealed = sealed_by(sealer, value, times, self._mark, asset.place, key)
-            arguments += (*fields, sealed)
-        counts = (_LEFT, native_deadline(self._expires_at), len(self._values), others)
+            encoded = codec.encode(value, now, self._expires_at, self._mark, place, key)
+            arguments += (place.field(key), encoded)
         script = scripts.FIELD_ASSET_SET if server.field_expiry else scripts.HASH_ASSET_SET
-        return [ScriptCall(script, asset.pages, (MARK, *counts, *arguments))]
+        return [ScriptCall(script, self._asset.pages, tuple(arguments))]
 
     def end(self, replies: Replies) -> Operation[None] | None:
         if not replies:
@@ -93,9 +88,9 @@ class WriteAsset(Operation[None]):
 
 
 class WriteAssetDocument(Operation[None]):
-    """Bind the payload of a reference, and write the document with its mark."""
+    """Bind the worker value of a reference, and write the document with its mark."""
 
-    __slots__ = ("_asset", "_document", "_expires_at", "_is_own", "_key", "_payload")
+    __slots__ = ("_asset", "_document", "_expires_at", "_is_own", "_key", "_worker_value")
 
     def __init__(
         self,
@@ -103,7 +98,7 @@ class WriteAssetDocument(Operation[None]):
         key: str,
         document: bytes,
         expires_at: int,
-        payload: tuple[Place, str],
+        worker_value: tuple[Place, str],
         *,
         is_own: bool,
     ) -> None:
@@ -111,17 +106,16 @@ class WriteAssetDocument(Operation[None]):
         self._key = key
         self._document = document
         self._expires_at = expires_at
-        self._payload = payload
+        self._worker_value = worker_value
         self._is_own = is_own
 
     @property
     def page(self) -> str:
-        return self._payload[0].page
+        return self._worker_value[0].page
 
     def begin(self, server: Capabilities) -> Batch:
-        place, key = self._payload
-        fields = fields_of(place, key, self._asset.sealer.names)
-        arguments: tuple[Argument, ...] = (self._asset.binding, int(self._is_own), *fields)
+        place, key = self._worker_value
+        arguments = (self._asset.binding, int(self._is_own), place.field(key))
         return Scripted(scripts.HASH_BIND, scripts.FIELD_BIND, (place,), arguments).begin(server)
 
     def end(self, replies: Replies) -> Operation[None]:
@@ -130,37 +124,36 @@ class WriteAssetDocument(Operation[None]):
             raise gone(self._key)
         values = {self._key: self._document}
         if not mark:
-            # The payload is another asset's: this is a value like any other.
+            # The worker value is another asset's: this is a value like any other.
             return WriteAsset(self._asset, values, self._expires_at)
-        look = _LookAgain(self._asset, mark + self._document, self._payload)
+        look = _LookAgain(self._asset, mark + self._document, self._worker_value)
         return WriteAsset(self._asset, values, envelope.NEVER, int.from_bytes(mark), look)
 
 
 class _LookAgain(Operation[None]):
-    """See whether the payload of a document is there, now that the document is."""
+    """See whether the worker value of a document is there, now that the document is."""
 
-    __slots__ = ("_asset", "_entry", "_payload")
+    __slots__ = ("_asset", "_entry", "_worker_value")
 
-    def __init__(self, asset: Asset, entry: bytes, payload: tuple[Place, str]) -> None:
+    def __init__(self, asset: Asset, entry: bytes, worker_value: tuple[Place, str]) -> None:
         self._asset = asset
         self._entry = entry
-        self._payload = payload
+        self._worker_value = worker_value
 
     @property
     def page(self) -> str:
-        return self._payload[0].page
+        return self._worker_value[0].page
 
     def begin(self, _: Capabilities) -> Batch:
-        place, key = self._payload
-        fields = fields_of(place, key, self._asset.sealer.names)
-        return [("HEXISTS", place.page, field) for field in fields]
+        place, key = self._worker_value
+        return [("HEXISTS", place.page, place.field(key))]
 
     def end(self, replies: Replies) -> Operation[None] | None:
-        return None if any(replies) else _Withdraw(self._asset, self._entry, self._payload[1])
+        return None if replies[0] else _Withdraw(self._asset, self._entry, self._worker_value[1])
 
 
 class _Withdraw(Operation[None]):
-    """Take a document back whose payload is gone, and say so."""
+    """Take a document back whose worker value is gone, and say so."""
 
     __slots__ = ("_asset", "_entry", "_key")
 
@@ -175,7 +168,7 @@ class _Withdraw(Operation[None]):
 
     def begin(self, server: Capabilities) -> Batch:
         forms = (scripts.HASH_ASSET_WITHDRAW, scripts.FIELD_ASSET_WITHDRAW)
-        arguments: tuple[Argument, ...] = (MARK, self._entry, *self._asset.fields(self._key))
+        arguments = (MARK, self._entry, self._asset.place.field(self._key))
         return [ScriptCall(forms[server.field_expiry], self._asset.pages, arguments)]
 
     def end(self, _: Replies) -> None:

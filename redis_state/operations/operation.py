@@ -1,7 +1,9 @@
-"""Operations: what is sent for a verb and how the replies read, for each form of expiry; no I/O.
+"""Operations: what a method sends and how the replies read, for each form of expiry; no I/O.
 
-The sync and the async client run the same operations. Every operation may be begun anew: it would
-end in the same state.
+The sync and the async client run the same operations. Every operation is idempotent: it may be run
+twice, from any point of its steps, also when the reply to the first run was lost, and the state is
+that of one run. The clients retry because of this. tests/faults/test_retries.py repeats each
+command of each operation, and fails for one that is not.
 """
 
 from __future__ import annotations
@@ -71,9 +73,6 @@ class Operation(Generic[T]):
 
 # Asked of each connection; a server answers with nothing in the place of a command that it lacks.
 PROBE: Batch = [("COMMAND", "INFO", "HPEXPIREAT", "HSETEX")]
-
-# Servers refuse deadlines past 2^46 ms (the year 4199); the envelope alone ends such a value.
-_LAST_DEADLINE = 2**46
 
 
 def capabilities(replies: Replies) -> Capabilities:
@@ -176,4 +175,4 @@ class Durable(Operation[T]):
 def native_deadline(expires_at: int) -> int:
     """Return a deadline in the server's milliseconds; 0 for never, and for what it refuses."""
     deadline = -(-expires_at // 1000)
-    return deadline if deadline < _LAST_DEADLINE else envelope.NEVER
+    return deadline if deadline < envelope.LAST_NATIVE_DEADLINE else envelope.NEVER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from redis_state.format import envelope, resp
-from redis_state.format.envelope import Opener
+from redis_state.format.codec import PLAIN, Codec
 from redis_state.format.layout import Place
 from redis_state.operations import scripts
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
@@ -15,18 +15,18 @@ from redis_state.scopes import Entry
 class Get(Operation[str | None]):
     """Read one live value."""
 
-    __slots__ = ("_incarnation", "_key", "_opener", "_place")
+    __slots__ = ("_codec", "_incarnation", "_key", "_place")
 
     def __init__(
         self,
         place: Place,
         key: str,
         incarnation: int = envelope.UNKNOWN,
-        opener: Opener | None = None,
+        codec: Codec = PLAIN,
     ) -> None:
         self._place = place
         self._key = key
-        self._opener = opener
+        self._codec = codec
         self._incarnation = incarnation
 
     @property
@@ -40,27 +40,24 @@ class Get(Operation[str | None]):
         raw = replies[0]
         if raw is None:
             return None
-        place, now = self._place, envelope.now()
-        return envelope.live_text(
-            raw, now, self._incarnation, place.page, self._key, self._opener, place.prefix
-        )
+        return self._codec.live_text(raw, envelope.now(), self._incarnation, self._place, self._key)
 
 
 class GetMany(Operation[dict[str, str]]):
     """Read the live ones of some values."""
 
-    __slots__ = ("_incarnation", "_keys", "_opener", "_place")
+    __slots__ = ("_codec", "_incarnation", "_keys", "_place")
 
     def __init__(
         self,
         place: Place,
         keys: Iterable[str],
         incarnation: int = envelope.UNKNOWN,
-        opener: Opener | None = None,
+        codec: Codec = PLAIN,
     ) -> None:
         self._place = place
         self._keys = list(dict.fromkeys(keys))
-        self._opener = opener
+        self._codec = codec
         self._incarnation = incarnation
 
     @property
@@ -75,12 +72,10 @@ class GetMany(Operation[dict[str, str]]):
     def end(self, replies: Replies) -> dict[str, str]:
         if not replies:
             return {}
-        now, page, prefix, found = envelope.now(), self._place.page, self._place.prefix, {}
+        now, place, codec, found = envelope.now(), self._place, self._codec, {}
         for key, raw in zip(self._keys, replies[0], strict=True):
             if raw is not None:
-                text = envelope.live_text(
-                    raw, now, self._incarnation, page, key, self._opener, prefix
-                )
+                text = codec.live_text(raw, now, self._incarnation, place, key)
                 if text is not None:
                     found[key] = text
         return found
@@ -89,13 +84,13 @@ class GetMany(Operation[dict[str, str]]):
 class Entries(Operation[dict[str, Entry]]):
     """Read every live value of one scope with its times."""
 
-    __slots__ = ("_incarnation", "_opener", "_place")
+    __slots__ = ("_codec", "_incarnation", "_place")
 
     def __init__(
-        self, place: Place, incarnation: int = envelope.UNKNOWN, opener: Opener | None = None
+        self, place: Place, incarnation: int = envelope.UNKNOWN, codec: Codec = PLAIN
     ) -> None:
         self._place = place
-        self._opener = opener
+        self._codec = codec
         self._incarnation = incarnation
 
     @property
@@ -108,19 +103,17 @@ class Entries(Operation[dict[str, Entry]]):
         return [("HGETALL", self._place.page)]
 
     def end(self, replies: Replies) -> dict[str, Entry]:
-        now, page, prefix, found = envelope.now(), self._place.page, self._place.prefix, {}
-        for key, raw in self._by_key(replies[0]).items():
-            if envelope.read_header(raw, page, key).is_live(now, self._incarnation):
-                found[key] = _entry(envelope.unseal(raw, page, key, self._opener, prefix), page)
+        now, place, flat, found = envelope.now(), self._place, replies[0], {}
+        for field, raw in zip(flat[::2], flat[1::2], strict=True):
+            key = key_of(place, field)
+            if key is None or not self._is_live(raw, key, now):
+                continue
+            found[key] = _entry(self._codec.decode(raw, place, key), place.page)
         return dict(sorted(found.items()))
 
-    def _by_key(self, flat: list[bytes]) -> dict[str, bytes]:
-        found = {}
-        for field, raw in zip(flat[::2], flat[1::2], strict=True):
-            key = key_of(self._place, field)
-            if key is not None:
-                found[key] = raw
-        return found
+    def _is_live(self, raw: bytes, key: str, now: int) -> bool:
+        # What a reader may not see needs no encryption key to be absent.
+        return envelope.read_header(raw, self._place.page, key).is_live(now, self._incarnation)
 
 
 def key_of(place: Place, field: bytes) -> str | None:
@@ -129,19 +122,16 @@ def key_of(place: Place, field: bytes) -> str | None:
         return place.key(field)
     except UnicodeDecodeError as error:
         raise envelope.corrupt(
-            place.page,
-            field.hex(),
-            "is no text: it is encrypted, and [redis_state] encrypt_key_names is off here, or "
-            "redis-state did not write it.",
+            place.page, field.hex(), "is no text: redis-state did not write it. Delete this field."
         ) from error
 
 
-def _entry(sealed: envelope.Envelope, page: str) -> Entry:
-    # The payload of an asset; no namespace has braces.
-    is_bound = ":aw:{" in page and envelope.is_bound(sealed.expires_at)
-    never = sealed.expires_at == envelope.NEVER or is_bound
+def _entry(found: envelope.Envelope, page: str) -> Entry:
+    # A worker value of an asset; no namespace has braces.
+    is_bound = ":aw:{" in page and envelope.is_bound(found.expires_at)
+    never = found.expires_at == envelope.NEVER or is_bound
     return Entry(
-        sealed.text,
-        envelope.to_datetime(sealed.updated_at),
-        None if never else envelope.to_datetime(sealed.expires_at),
+        found.text,
+        envelope.to_datetime(found.updated_at),
+        None if never else envelope.to_datetime(found.expires_at),
     )

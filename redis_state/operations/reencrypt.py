@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from redis_state.format.layout import SEALED_NAME, UNMAPPED
 from redis_state.format.references import MARK
 from redis_state.operations import scripts
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
@@ -51,14 +50,13 @@ class ScanPages(Operation[tuple[bytes, list[bytes]]]):
 class Survey(Operation[list[object]]):
     """Take one step through a page: see its script."""
 
-    __slots__ = ("_cursor", "_head", "_newest", "_page")
+    __slots__ = ("_cursor", "_newest", "_page")
 
     # Few, since values may be large.
     COUNT = 20
 
-    def __init__(self, page: str, cursor: bytes, newest: bytes, head: bytes) -> None:
+    def __init__(self, page: str, cursor: bytes, newest: bytes) -> None:
         self._page = page
-        self._head = head
         self._cursor = cursor
         self._newest = newest
 
@@ -67,9 +65,7 @@ class Survey(Operation[list[object]]):
         return self._page
 
     def begin(self, _: Capabilities) -> Batch:
-        mapped = int(not self._page.endswith(("}", f":{UNMAPPED}")))
-        what = (self._newest, MARK, SEALED_NAME, self._head, mapped)
-        arguments = (self._cursor, self.COUNT, *what)
+        arguments = (self._cursor, self.COUNT, self._newest, MARK)
         return [ScriptCall(scripts.SURVEY, (self._page,), arguments)]
 
     def end(self, replies: Replies) -> list[object]:
@@ -99,24 +95,20 @@ class ReadField(Operation[bytes | None]):
 
 
 class Replace(Operation[bool]):
-    """Put an envelope in the place of another with the same deadline, if that still stands.
-
-    Each comes with its field, and the two fields may be different names of one state key.
-    """
+    """Put an envelope in the place of another with the same deadline, if that still stands."""
 
     __slots__ = ("_arguments", "_page")
 
-    def __init__(self, page: str, old: tuple[bytes, bytes], new: tuple[bytes, bytes]) -> None:
-        (field, envelope), (new_field, new_envelope) = old, new
+    def __init__(self, page: str, field: bytes, old: bytes, new: bytes) -> None:
         self._page = page
-        self._arguments = (field, envelope, new_envelope, new_field)
+        self._arguments = (field, old, new)
 
     @property
     def page(self) -> str:
         return self._page
 
     def begin(self, server: Capabilities) -> Batch:
-        script = scripts.FIELD_RESEAL if server.field_expiry else scripts.HASH_RESEAL
+        script = scripts.FIELD_REENCRYPT if server.field_expiry else scripts.HASH_REENCRYPT
         return [ScriptCall(script, (self._page,), self._arguments)]
 
     def end(self, replies: Replies) -> bool:

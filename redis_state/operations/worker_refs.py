@@ -1,14 +1,12 @@
-"""The document of a task's reference, with its payload: both lie in one slot, so one script does.
+"""The document of a task's reference, with its worker value.
 
-For those of assets, see `asset_state`.
+Both lie in one slot, so one script does. For those of assets, see `assets`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from redis_state.format import envelope
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import PLAIN, Codec
 from redis_state.format.layout import Place
 from redis_state.operations import scripts
 from redis_state.operations.operation import (
@@ -20,24 +18,20 @@ from redis_state.operations.operation import (
     Scripted,
     native_deadline,
 )
-from redis_state.operations.writes import fields_of, gone, sealed_by
-
-if TYPE_CHECKING:
-    from redis_state.format.names import Names
+from redis_state.operations.writes import gone
 
 
 class WriteTaskDocument(Operation[None]):
-    """Write a reference and give its payload the same deadline, or drop a payload now stale."""
+    """Write a reference and give its worker value the same deadline, or drop a stale one."""
 
     __slots__ = (
+        "_codec",
         "_document",
         "_expires_at",
         "_incarnation",
         "_key",
-        "_names",
-        "_names_payload",
+        "_names_worker_value",
         "_places",
-        "_sealer",
     )
 
     def __init__(
@@ -47,31 +41,34 @@ class WriteTaskDocument(Operation[None]):
         document: bytes,
         expires_at: int,
         incarnation: int,
-        sealer: Sealer | None = None,
-        names: Names | None = None,
+        codec: Codec = PLAIN,
         *,
-        names_payload: bool,
+        names_worker_value: bool,
     ) -> None:
         self._places = places
         self._key = key
         self._document = document
         self._expires_at = expires_at
         self._incarnation = incarnation
-        self._sealer = sealer
-        self._names = names
-        self._names_payload = names_payload
+        self._codec = codec
+        self._names_worker_value = names_worker_value
 
     @property
     def page(self) -> str:
         return self._places[0].page
 
     def begin(self, server: Capabilities) -> Batch:
-        expires_at = self._expires_at
-        times, incarnation, place = (envelope.now(), expires_at), self._incarnation, self._places[0]
-        sealed = sealed_by(self._sealer, self._document, times, incarnation, place, self._key)
-        deadline = (native_deadline(expires_at), envelope.deadline_bytes(expires_at))
-        fields = fields_of(place, self._key, self._names)
-        arguments: tuple[Argument, ...] = (*deadline, sealed, int(self._names_payload), *fields)
+        place, expires_at = self._places[0], self._expires_at
+        encoded = self._codec.encode(
+            self._document, envelope.now(), expires_at, self._incarnation, place, self._key
+        )
+        arguments: tuple[Argument, ...] = (
+            native_deadline(expires_at),
+            envelope.deadline_bytes(expires_at),
+            encoded,
+            int(self._names_worker_value),
+            place.field(self._key),
+        )
         script = Scripted(scripts.HASH_REFER, scripts.FIELD_REFER, self._places, arguments)
         return script.begin(server)
 

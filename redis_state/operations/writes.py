@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from redis_state.errors import ConflictError
 from redis_state.format import envelope, resp
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import PLAIN, Codec
 from redis_state.format.layout import SUMMARY, Place
 from redis_state.operations import scripts
 from redis_state.operations.operation import (
@@ -20,36 +19,14 @@ from redis_state.operations.operation import (
     native_deadline,
 )
 
-if TYPE_CHECKING:
-    from redis_state.format.names import Names
-
 # Whether a page has a summary: then the hash form wrote it, before a server upgrade. In the field
 # form every write asks, and *adopts* such a page: the script gives its other values their own
 # deadlines, and takes the page's own away.
 _QUESTION = b"*3\r\n$7\r\nHEXISTS\r\n%b" + resp.argument(SUMMARY)
 
 
-def fields_of(place: Place, key: str, names: Names | None) -> tuple[bytes, ...]:
-    """Return the fields that a state key may have; the first one is where it is written."""
-    return (place.field(key),) if names is None else names.fields(place, key)
-
-
-def sealed_by(
-    sealer: Sealer | None,
-    text: bytes,
-    times: tuple[int, int],
-    incarnation: int,
-    place: Place,
-    key: str,
-) -> bytes:
-    """Put a text into its envelope, as the options say; the times are updated and expires_at."""
-    if sealer is None:
-        return envelope.seal(text, *times, incarnation)
-    return sealer.seal(text, times, incarnation, place, key)
-
-
 def gone(key: str) -> ConflictError:
-    """Return the error about a document whose payload is not there."""
+    """Return the error about a document whose worker value is not there."""
     return ConflictError(
         f"The value of {key!r} is not there any more: it was deleted or cleared while it was being "
         "set, or the worker side keeps it on another server, database or namespace. Set it again."
@@ -59,7 +36,7 @@ def gone(key: str) -> ConflictError:
 class Write(Operation[None]):
     """Write values that share a deadline, all or none, with their native expiry."""
 
-    __slots__ = ("_expires_at", "_incarnation", "_pairs", "_place", "_sealer", "_values")
+    __slots__ = ("_codec", "_expires_at", "_incarnation", "_pairs", "_place", "_values")
 
     def __init__(
         self,
@@ -67,13 +44,13 @@ class Write(Operation[None]):
         values: Mapping[str, bytes],
         expires_at: int,
         incarnation: int = envelope.UNKNOWN,
-        sealer: Sealer | None = None,
+        codec: Codec = PLAIN,
     ) -> None:
         self._place = place
         self._values = values
         self._expires_at = expires_at
         self._incarnation = incarnation
-        self._sealer = sealer
+        self._codec = codec
         self._pairs: list[bytes] = []
 
     @property
@@ -83,13 +60,9 @@ class Write(Operation[None]):
     def begin(self, server: Capabilities) -> Batch:
         place, expires_at, now = self._place, self._expires_at, envelope.now()
         pairs: list[bytes] = []
-        sealer = self._sealer
         for key, value in self._values.items():
-            if sealer is None:
-                sealed = envelope.seal(value, now, expires_at, self._incarnation)
-            else:
-                sealed = sealer.seal(value, (now, expires_at), self._incarnation, place, key)
-            pairs += (place.field(key), sealed)
+            encoded = self._codec.encode(value, now, expires_at, self._incarnation, place, key)
+            pairs += (place.field(key), encoded)
         self._pairs = pairs
         if not pairs:
             return []
@@ -104,35 +77,34 @@ class Write(Operation[None]):
         return self._in_full() if len(replies) > 1 and replies[1] else None
 
     def _in_full(self) -> Operation[None]:
-        arguments: tuple[Argument, ...] = (native_deadline(self._expires_at), 0, *self._pairs)
+        arguments: tuple[Argument, ...] = (native_deadline(self._expires_at), *self._pairs)
         return Scripted(scripts.HASH_SET, scripts.FIELD_SET, (self._place,), arguments)
 
 
 class Delete(Operation[None]):
     """Remove one value, wherever it may lie."""
 
-    __slots__ = ("_fields", "_places")
+    __slots__ = ("_field", "_places")
 
-    def __init__(self, places: Sequence[Place], key: str, names: Names | None = None) -> None:
+    def __init__(self, places: Sequence[Place], key: str) -> None:
         self._places = places
-        self._fields = fields_of(places[0], key, names)
+        self._field = places[0].field(key)
 
     @property
     def page(self) -> str:
         return self._places[0].page
 
     def begin(self, server: Capabilities) -> Batch:
-        if not server.field_expiry or len(self._fields) > 1:
+        if not server.field_expiry:
             return self._in_full().begin(server)
-        (field,) = self._fields
-        batch: Batch = [resp.hdel(place.argument, field) for place in self._places]
+        batch: Batch = [resp.hdel(place.argument, self._field) for place in self._places]
         return batch + [_QUESTION % place.argument for place in self._places]
 
     def end(self, replies: Replies) -> Operation[None] | None:
         return self._in_full() if any(replies[len(self._places) :]) else None
 
     def _in_full(self) -> Operation[None]:
-        return Scripted(scripts.HASH_DELETE, scripts.FIELD_DELETE, self._places, self._fields)
+        return Scripted(scripts.HASH_DELETE, scripts.FIELD_DELETE, self._places, (self._field,))
 
 
 class Clear(Operation[None]):

@@ -24,7 +24,7 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client.io.sync_permits import Permit
+from redis_state.client._sync.client import SyncClient
 from redis_state.client.policy import breaker as module
 from redis_state.client.policy.attempts import (
     AttemptError,
@@ -39,8 +39,8 @@ from redis_state.client.policy.attempts import (
 )
 from redis_state.client.policy.breaker import Breaker, Turn
 from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.permits import Permit
 from redis_state.client.policy.pulse import Pulse
-from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.format import layout
@@ -64,7 +64,7 @@ AFTER = 0.5
 GRACE = module._GRACE
 # Those that try do so until something happens, on a busy machine, too.
 LASTING: dict[str, Any] = {"breaker_after": 0.2, "budget": PATIENCE}
-TURNED_AWAY = "a few calls go on trying, and this one ended at once"
+FAILED_FAST = "a few calls go on trying, and this one ended at once"
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -84,14 +84,14 @@ class Notes:
 
     def __init__(self) -> None:
         self.states: list[bool] = []
-        self.turned_away_calls = 0
+        self.failed_fast_calls = 0
         self.retries = 0
 
     def retried(self) -> None:
         self.retries += 1
 
-    def turned_away(self) -> None:
-        self.turned_away_calls += 1
+    def failed_fast(self) -> None:
+        self.failed_fast_calls += 1
 
     def breaker_changed(self, *, is_open: bool) -> None:
         self.states.append(is_open)
@@ -267,7 +267,7 @@ def test_without_an_observer_nobody_is_told(clock: Clock) -> None:
     silence(breaker, clock, AFTER)
     turns_of(breaker, clock)
     clock.now += GRACE
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         Turn().may_try(breaker, budget_of(clock))
     breaker.answered()
     assert not breaker.is_open
@@ -288,10 +288,10 @@ def test_a_few_may_try_and_the_others_wait_a_moment_and_end(
     clock.now += GRACE - 0.01
     assert not fifth.may_try(breaker, budget)
     clock.now += 0.02
-    with pytest.raises(UnavailableError, match=TURNED_AWAY) as caught:
+    with pytest.raises(UnavailableError, match=FAILED_FAST) as caught:
         fifth.may_try(breaker, budget)
     assert not isinstance(caught.value, OperationTimeoutError)
-    assert notes.turned_away_calls == 1
+    assert notes.failed_fast_calls == 1
     for turn in turns:
         assert turn.may_try(breaker, budget)
 
@@ -311,7 +311,7 @@ def test_who_comes_when_the_moment_is_over_ends_at_once(breaker: Breaker, clock:
     silence(breaker, clock, AFTER)
     turns_of(breaker, clock)
     clock.now += GRACE
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         Turn().may_try(breaker, budget_of(clock))
 
 
@@ -320,7 +320,7 @@ def test_who_waits_does_not_outlast_its_own_budget(breaker: Breaker, clock: Cloc
     turns_of(breaker, clock)
     budget = budget_of(clock, 0.1)
     clock.now += 0.1
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         Turn().may_try(breaker, budget)
 
 
@@ -340,7 +340,7 @@ def test_who_has_ended_makes_room_for_another(breaker: Breaker, clock: Clock) ->
     turns[0].end()
     turns[0].end()
     assert len(turns_of(breaker, clock, 1)) == 1
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         Turn().may_try(breaker, budget_of(clock))
 
 
@@ -387,19 +387,19 @@ def test_on_a_loop_the_call_that_finds_out_goes_on_trying(breaker: Breaker, cloc
 
 def test_on_a_loop_the_next_ones_end_at_once(breaker: Breaker, clock: Clock, notes: Notes) -> None:
     silence(breaker, clock, AFTER)
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         late_on_a_loop(breaker, clock)()
-    assert notes.turned_away_calls == 1
+    assert notes.failed_fast_calls == 1
 
 
 def test_on_a_loop_one_tries_once_in_a_while(breaker: Breaker, clock: Clock) -> None:
     silence(breaker, clock, AFTER)
     clock.now += 2.5
     assert late_on_a_loop(breaker, clock)()
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         late_on_a_loop(breaker, clock, attempts=1)()
     silence(breaker, clock, AFTER)
-    with pytest.raises(UnavailableError, match=TURNED_AWAY):
+    with pytest.raises(UnavailableError, match=FAILED_FAST):
         late_on_a_loop(breaker, clock)()
 
 
@@ -461,7 +461,7 @@ async def all_but_a_few_end(
     await reached(lambda: len(ended) >= CALLS - few)
     assert not crowd.done()
     for error in ended:
-        assert TURNED_AWAY in str(error)
+        assert FAILED_FAST in str(error)
         assert not isinstance(error, OperationTimeoutError)
     return crowd
 
@@ -544,7 +544,7 @@ async def test_it_is_the_same_with_a_server_that_refuses_connections(
     await close(backend)
 
 
-async def test_a_lone_caller_is_never_turned_away(
+async def test_a_lone_caller_never_fails_fast(
     running: EmbeddedServer, colour: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(
@@ -579,7 +579,7 @@ async def test_reads_that_hold_up_a_loop_wait_for_a_silent_server_once(
     with budgets_end(lambda: node_of(worker).breaker.is_open):
         ended = [read() for _ in range(6)]
     assert timed_out(ended) == ended[:1]
-    assert all(TURNED_AWAY in str(each) for each in ended[1:])
+    assert all(FAILED_FAST in str(each) for each in ended[1:])
     running.resume()
     wait_for(lambda: read() == 1)
     assert [read() for _ in range(6)] == [1] * 6
@@ -604,7 +604,7 @@ async def test_it_is_the_same_where_no_node_of_a_cluster_says_who_serves_what(
     with budgets_end(routes._news.are_overdue):
         ended = [read() for _ in range(6)]
     assert timed_out(ended) == ended[:1]
-    assert all(TURNED_AWAY in str(each) for each in ended[1:])
+    assert all(FAILED_FAST in str(each) for each in ended[1:])
     running.resume()
     wait_for(lambda: isinstance(read(), MisconfiguredError))
     backend.close()
@@ -621,7 +621,7 @@ async def test_it_is_the_same_where_no_sentinel_answers() -> None:
                 pytest.raises(UnavailableError) as caught,
             ):
                 backend.get(TASK, "key")
-            assert (TURNED_AWAY in str(caught.value)) == (number > 0)
+            assert (FAILED_FAST in str(caught.value)) == (number > 0)
         backend.close()
 
 
@@ -681,7 +681,7 @@ async def test_switched_off_each_call_waits_out_its_budget(
     await close(backend)
 
 
-def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
+def test_its_state_and_the_calls_that_failed_fast_are_told_to_the_observer(
     running: EmbeddedServer, notes: Notes, fast_lane: bool
 ) -> None:
     settings = Settings(url=SecretStr(running.url), fast_lane=fast_lane, **LASTING)
@@ -699,11 +699,11 @@ def test_its_state_and_the_calls_turned_away_are_told_to_the_observer(
     freeze(running)
     with ThreadPoolExecutor(CALLS) as threads:
         succeeded = threads.map(read, range(CALLS))
-        wait_for(lambda: notes.turned_away_calls == CALLS - MOST)
+        wait_for(lambda: notes.failed_fast_calls == CALLS - MOST)
         assert notes.states == [True]
         running.resume()
         assert sum(succeeded) == MOST
-    assert notes.turned_away_calls == CALLS - MOST
+    assert notes.failed_fast_calls == CALLS - MOST
     # A busy machine may be late again with one of the answers.
     assert notes.states[:2] == [True, False]
     assert notes.states[-1] is False

@@ -20,10 +20,10 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
+from redis_state.client._sync.client import SyncClient
 from redis_state.client.io import async_opening, sync_link
 from redis_state.client.policy.attempts import SilenceError
 from redis_state.client.policy.slots import SLOTS, SlotMap, slot_of
-from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings, load
 from redis_state.config.url import Server
 from redis_state.format import layout
@@ -151,7 +151,7 @@ def test_a_page_lies_in_the_slot_that_the_server_says(cluster: Cluster) -> None:
     ]
     for payloads in (False, True):
         for scope in scopes:
-            page = layout.place("air:flow", scope, payloads=payloads).page
+            page = layout.place("air:flow", scope, of_worker=payloads).page
             assert slot_of(page) == node.ask("CLUSTER", "KEYSLOT", page), page
 
 
@@ -414,7 +414,7 @@ class Notes:
         self.states: list[bool] = []
 
     def retried(self) -> None: ...
-    def turned_away(self) -> None: ...
+    def failed_fast(self) -> None: ...
     def breaker_changed(self, *, is_open: bool) -> None:
         self.states.append(is_open)
 

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
-from redis_state.client.io.sync_permits import Permit
+from redis_state.client.policy.permits import Permit
 from tests.client.waiting import wait_for
 from tests.support import peers
 from tests.support.budgets import few_attempts

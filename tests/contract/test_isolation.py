@@ -35,8 +35,8 @@ async def airflows(
     verbs_with: Any, namespace: str, scope: StateScope
 ) -> AsyncIterator[dict[str, Verbs]]:
     """Give the verbs of an Airflow for each ending of its namespace, all of which hold state."""
-    # Plain, whatever the suite runs with: a test tells what is sealed from what is not.
-    plain = {"encryption": "off", "encrypt_key_names": "off"}
+    # Plain, whatever the suite runs with: a test tells what is encrypted from what is not.
+    plain = {"encryption": "off"}
     made = {ending: verbs_with(namespace=namespace + ending, **plain) for ending in ENDINGS}
     yield made
     for verbs in made.values():
@@ -124,7 +124,7 @@ async def test_what_expires_for_one_stays_for_the_others(
     assert await state(airflows, scope) == before | {"": {"b": '"b"'}}
 
 
-async def test_what_one_seals_anew_stays_plain_for_the_others(
+async def test_what_one_encrypts_stays_plain_for_the_others(
     airflows: dict[str, Verbs], verbs_with: Any, namespace: str, scope: StateScope, raw: Any
 ) -> None:
     await fill(airflows, scope)
@@ -134,9 +134,9 @@ async def test_what_one_seals_anew_stays_plain_for_the_others(
     key = base64.urlsafe_b64encode(os.urandom(32)).decode()
     for ending in ("", ":t"):
         options = {"encryption": "own", "encryption_keys": key}
-        sealing = verbs_with(namespace=namespace + ending, **options)
-        report = await sealing._call("rotate")
-        assert (report.seen, report.resealed) == (2, 2)
+        encrypting = verbs_with(namespace=namespace + ending, **options)
+        report = await encrypting._call("rotate")
+        assert (report.seen, report.reencrypted) == (2, 2)
         bytes_before.pop(ending)
         assert {each: raw.hgetall(pages[each]) for each in bytes_before} == bytes_before
-        assert await state({ending: sealing}, scope) == {ending: before[ending]}
+        assert await state({ending: encrypting}, scope) == {ending: before[ending]}

@@ -38,7 +38,7 @@ CORPUS: dict[str, list[bytes]] = {
         bytes(12) + b"\x80" + bytes(18),
         bytes(12) + b'"a JSON text, not ours"',
     ],
-    "sealed": [
+    "encoded": [
         *(b"r" + bytes.fromhex(one["bytes"]) for one in _SEALED),
         b"",
         b"r\xb1" + bytes(18),

@@ -23,7 +23,7 @@ from redis_state.config import settings
 from redis_state.config.url import read_url
 from redis_state.errors import CorruptValueError, MisconfiguredError
 from redis_state.format import envelope, escapes, layout, references
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import PLAIN, Codec
 from redis_state.format.keyring import read_secrets
 from redis_state.scopes import AssetScope, StateScope, TaskScope
 
@@ -34,7 +34,7 @@ _ENTRY = 8
 
 _KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 _LIMIT = 100_000
-_SEALER = Sealer(
+_CODEC = Codec(
     settings.Settings(
         encryption="own",
         encryption_keys=SecretStr(_KEY),
@@ -42,7 +42,7 @@ _SEALER = Sealer(
         max_value_bytes=_LIMIT,
     )
 )
-_WITHOUT_KEYS = Sealer(settings.Settings(max_value_bytes=_LIMIT))
+_WITHOUT_KEYS = Codec(settings.Settings(max_value_bytes=_LIMIT))
 _PLACE = layout.Place("n:t:{d/r/t}:3", "3:")
 
 
@@ -65,18 +65,20 @@ def envelopes(data: bytes) -> None:
     now, incarnation = int.from_bytes(data[:8], "big"), int.from_bytes(data[8:12], "big")
     raw = data[12:]
     try:
-        sealed = envelope.unseal(raw, "page", "key")
+        decoded = envelope.decode(raw, "page", "key")
     except CorruptValueError as error:
         expected: tuple[str | None, str] = (None, str(error))
     else:
-        expected = (sealed.text if sealed.is_live(now, incarnation) else None, "")
-        envelope.to_datetime(sealed.updated_at)
-        envelope.to_datetime(sealed.expires_at)
-        payload = sealed.text.encode("utf-8", "surrogatepass")
-        assert envelope.seal(payload, *sealed[1:]) == raw
+        expected = (decoded.text if decoded.is_live(now, incarnation) else None, "")
+        envelope.to_datetime(decoded.updated_at)
+        envelope.to_datetime(decoded.expires_at)
+        text = decoded.text.encode("utf-8", "surrogatepass")
+        assert envelope.encode(text, *decoded[1:]) == raw
+    if envelope.has_flags(raw):
+        return
     try:
         found: tuple[str | None, str] = (
-            envelope.live_text(raw, now, incarnation, "page", "key"),
+            PLAIN.live_text(raw, now, incarnation, layout.Place("page"), "key"),
             "",
         )
     except CorruptValueError as error:
@@ -84,15 +86,15 @@ def envelopes(data: bytes) -> None:
     assert found == expected
 
 
-def sealed(data: bytes) -> None:
-    """Open what is compressed or encrypted; the first byte says what the others stand for."""
+def encoded(data: bytes) -> None:
+    """Decode what is compressed or encrypted; the first byte says what the others stand for."""
     how, rest = data[:1], data[1:]
     if how == b"c":
-        raw = envelope.seal(rest, 0, 0, flags=envelope.COMPRESSED)
+        raw = envelope.encode(rest, 0, 0, flags=envelope.COMPRESSED)
     elif how == b"e":
-        header = envelope.seal(b"", 0, 0, flags=envelope.ENCRYPTED | envelope.COMPRESSED)
-        assert _SEALER.cipher is not None
-        raw = header + _SEALER.cipher.seal(header, rest, _PLACE.page, b"3:key")
+        header = envelope.encode(b"", 0, 0, flags=envelope.ENCRYPTED | envelope.COMPRESSED)
+        assert _CODEC._cipher is not None
+        raw = header + _CODEC._cipher.encrypt(header, rest, _PLACE, "key")
     elif how == b"t":
         _tamper(rest)
         return
@@ -101,30 +103,30 @@ def sealed(data: bytes) -> None:
         return
     else:
         raw = rest
-    for sealer in (_SEALER, _WITHOUT_KEYS):
-        text, said = _open(raw, sealer)
+    for codec in (_CODEC, _WITHOUT_KEYS):
+        text, said = _decode(raw, codec)
         assert len((text or "").encode("utf-8", "surrogatepass")) <= max(_LIMIT, len(raw))
         if text is not None:
-            assert envelope.live_text(raw, 0, 0, _PLACE.page, "key", sealer, "3:") in (text, None)
+            assert codec.live_text(raw, 0, 0, _PLACE, "key") in (text, None)
         assert _KEY not in said
 
 
-def _open(raw: bytes, sealer: Sealer) -> tuple[str | None, str]:
+def _decode(raw: bytes, codec: Codec) -> tuple[str | None, str]:
     try:
-        return envelope.unseal(raw, _PLACE.page, "key", sealer, _PLACE.prefix).text, ""
+        return codec.decode(raw, _PLACE, "key").text, ""
     except (CorruptValueError, MisconfiguredError) as error:
         return None, "".join(shown_of(error))
 
 
 def _tamper(data: bytes) -> None:
-    """Seal a text, change one byte of that, and open it: it does not, or the text is the same."""
+    """Encode a text, change one byte, and decode it: that fails, or the text is the same."""
     position, mask, text = int.from_bytes(data[:2], "big"), data[2:3], text_of(data[3:])
     plain = text.encode("utf-8", "surrogatepass")
-    raw = bytearray(_SEALER.seal(plain, (0, 0), 0, _PLACE, "key"))
-    assert _open(bytes(raw), _SEALER) == (text, "")
+    raw = bytearray(_CODEC.encode(plain, 0, 0, 0, _PLACE, "key"))
+    assert _decode(bytes(raw), _CODEC) == (text, "")
     if mask and raw[0] & envelope.ENCRYPTED:
         raw[position % len(raw)] ^= mask[0]
-        assert _open(bytes(raw), _SEALER)[0] in (text, None)
+        assert _decode(bytes(raw), _CODEC)[0] in (text, None)
 
 
 def _read_keys(text: str) -> None:
@@ -237,7 +239,7 @@ def replies(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "envelopes": envelopes,
-    "sealed": sealed,
+    "encoded": encoded,
     "keys": places,
     "foreign-keys": foreign_keys,
     "urls": urls,
@@ -262,9 +264,9 @@ def _entry(parts: list[str]) -> tuple[str, StateScope, str, bool]:
 
 
 def _address(namespace: str, scope: StateScope, key: str, payloads: bool) -> tuple[bytes, bytes]:
-    found = layout.place(namespace, scope, payloads=payloads)
+    found = layout.place(namespace, scope, of_worker=payloads)
     return found.page.encode(), found.field(key)
 
 
 def _all_pages(namespace: str, scope: StateScope, payloads: bool) -> list[str]:
-    return layout.task_pages(namespace, scope, payloads=payloads) if layout.is_task(scope) else []
+    return layout.task_pages(namespace, scope, of_worker=payloads) if layout.is_task(scope) else []

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from redis_state.format.envelope import now, seal
+from redis_state.format.envelope import encode, now
 from redis_state.format.layout import SUMMARY
 from redis_state.testing import EmbeddedServer
 from tests.matrix import FIELD_FORM
@@ -16,7 +16,7 @@ from tests.support.leaks import check_leaks
 from tests.support.servers import Servers, raw_client
 
 HOUR_MS = 3_600_000
-PERMANENT = seal(b"1", updated_at=now(), expires_at=0)
+PERMANENT = encode(b"1", updated_at=now(), expires_at=0)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def page(namespace: str) -> str:
 
 def in_an_hour() -> tuple[int, bytes]:
     deadline = now() // 1000 + HOUR_MS
-    return deadline, seal(b"1", updated_at=now(), expires_at=deadline * 1000)
+    return deadline, encode(b"1", updated_at=now(), expires_at=deadline * 1000)
 
 
 def stranger(raw: Any, page: str) -> None:

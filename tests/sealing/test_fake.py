@@ -18,6 +18,6 @@ async def test_a_fake_rotates(field_expiry: bool) -> None:
         field_expiry=field_expiry, encryption="own", encryption_keys=FIRST, compression_threshold=1
     )
     backend.set(TASK, "key", "x" * 100)
-    assert backend.rotate() == RotationReport(seen=1, already_sealed=1)
-    assert await backend.arotate() == RotationReport(seen=1, already_sealed=1)
+    assert backend.rotate() == RotationReport(seen=1, up_to_date=1)
+    assert await backend.arotate() == RotationReport(seen=1, up_to_date=1)
     assert backend.get(TASK, "key") == "x" * 100

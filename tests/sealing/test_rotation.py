@@ -79,7 +79,7 @@ async def test_all_values_come_under_the_newest_key_and_stay_as_they_were(
     write(backend, "second")
     before, deadlines = contents(backend), native(raw, stored, has_field_expiry)
     report = await rotate(backend)
-    assert report == RotationReport(seen=27, already_sealed=9, resealed=18)
+    assert report == RotationReport(seen=27, up_to_date=9, reencrypted=18)
     assert report.is_complete
     assert contents(with_keys(SECOND)) == before
     assert native(raw, stored, has_field_expiry) == deadlines
@@ -91,7 +91,7 @@ async def test_a_second_run_has_nothing_to_do(with_keys: Make, stored: Stored, r
     backend = with_keys(FIRST)
     await rotate(backend)
     before = stored()
-    assert await rotate(backend) == RotationReport(seen=9, already_sealed=9)
+    assert await rotate(backend) == RotationReport(seen=9, up_to_date=9)
     assert stored() == before
 
 
@@ -114,7 +114,7 @@ async def test_what_no_key_opens_is_reported_and_left_alone(
     with_keys().set(TASK, "plain", "1")
     before = stored()
     report = await rotate(with_keys(SECOND, FIRST))
-    assert (report.seen, report.resealed, report.unreadable) == (10, 1, 9)
+    assert (report.seen, report.reencrypted, report.unreadable) == (10, 1, 9)
     assert "a key that is not configured" in report.problems[0]
     assert not report.is_complete
     assert {value for value in before.values() if value[0] == 0xB2} <= set(stored().values())
@@ -136,7 +136,7 @@ async def test_other_namespaces_and_foreign_keys_are_left_alone(
         raw.unlink(key)
 
 
-async def test_payloads_are_sealed_and_references_stay_plain(
+async def test_worker_values_are_encrypted_and_references_stay_plain(
     with_keys: Make, make_worker: MakeWorker, rotate: Any, stored: Stored
 ) -> None:
     plain, worker = with_keys(), make_worker()
@@ -147,7 +147,7 @@ async def test_payloads_are_sealed_and_references_stay_plain(
         )
         plain.set(MAPPED, key, json.dumps({"__airflow_state_ref__": references[key]}))
     report = await rotate(with_keys(FIRST))
-    assert report == RotationReport(seen=4, resealed=2, references=2)
+    assert report == RotationReport(seen=4, reencrypted=2, references=2)
     reader = make_worker(FIRST)
     for key, reference in references.items():
         assert reader.deserialize_task_state_store_from_ref(reference) == f"value {key}"
@@ -165,7 +165,7 @@ async def test_large_and_many_values_are_all_found(
         plain.set(TaskScope("dag", "run", "many", index), "key", "1")
     backend = with_keys(FIRST, compression_threshold=1024)
     report = await rotate(backend)
-    assert (report.resealed, report.is_complete) == (1701, True)
+    assert (report.reencrypted, report.is_complete) == (1701, True)
     assert {value[0] for value in stored().values()} == {0xB2, 0xB3}
     assert backend.get(TASK, "large") == json.dumps("x" * 1_000_000)
 
@@ -211,7 +211,7 @@ async def test_no_write_beside_a_rotation_is_lost(
         except Exception as error:  # noqa: BLE001 - told by the main thread
             failures.append(error)
 
-    # Half of them still seal with the older key.
+    # Half of them still encrypt with the older key.
     writers = [with_keys(FIRST, SECOND), with_keys(SECOND, FIRST)]
     threads = [
         threading.Thread(target=keep_writing, args=(scope, writers[number % 2]))
@@ -254,4 +254,4 @@ async def test_a_rotation_that_was_stopped_goes_on_where_values_are_left(
     report = await rotate(backend)
     assert report.is_complete
     assert report.seen == 30
-    assert report.already_sealed > 0
+    assert report.up_to_date > 0

@@ -8,10 +8,11 @@ import pytest
 
 from redis_state import AssetScope, UnavailableError
 from redis_state.admin import rotation
-from redis_state.admin.rotation import Rotation, RotationReport, arun, run
+from redis_state.admin.rotation import Rotation, RotationReport
+from redis_state.admin.steps import arun, run
 from redis_state.config.settings import Settings
 from redis_state.format import layout
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import Codec
 from redis_state.operations.operation import Operation
 from redis_state.operations.reencrypt import Replace
 from redis_state.provider import get_provider_info
@@ -67,7 +68,7 @@ def rotate(request: pytest.FixtureRequest) -> Any:
         settings = Settings(encryption="own", encryption_keys=keys)
         made = AsyncClient(**client) if request.param == "async" else Client(**client)
         made.backend.set(ASSET, "key", text)
-        steps = Rotation(settings, Sealer(settings)).steps()
+        steps = Rotation(settings, Codec(settings)).steps()
         return await arun(lambda: made, steps) if request.param == "async" else run(made, steps)
 
     return take
@@ -78,7 +79,7 @@ async def test_a_server_that_comes_back_is_waited_for(
 ) -> None:
     monkeypatch.setattr(rotation, "_PAUSE", 0.001)
     report = await rotate(f"{SECOND},{FIRST}", {"away": 5})
-    assert report == RotationReport(seen=1, resealed=1)
+    assert report == RotationReport(seen=1, reencrypted=1)
 
 
 async def test_a_server_that_stays_away_ends_the_rotation(

@@ -125,8 +125,8 @@ class Parrot:
 def _parroted(command: Command) -> bytes:
     name = command[0]
     if name == b"HGET":
-        sealed = envelope.seal(command[2], envelope.now(), envelope.NEVER)
-        return b"$%d\r\n%b\r\n" % (len(sealed), sealed)
+        encoded = envelope.encode(command[2], envelope.now(), envelope.NEVER)
+        return b"$%d\r\n%b\r\n" % (len(encoded), encoded)
     # What the server can do: two commands that it knows.
     return b"*2\r\n*1\r\n:1\r\n*1\r\n:1\r\n" if name == b"COMMAND" else b":0\r\n"
 

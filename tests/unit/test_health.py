@@ -407,7 +407,7 @@ def test_no_command_of_the_scripts_is_forgotten(fields: bool) -> None:
     form = "FIELD_" if fields else "HASH_"
     for name, script in vars(scripts).items():
         # Rotation needs more, of whoever rotates.
-        if name == "ENTRIES" or (name.startswith(form) and "RESEAL" not in name):
+        if name == "ENTRIES" or (name.startswith(form) and "REENCRYPT" not in name):
             called = set(re.findall(r"redis\.call\('([A-Z]+)'", script.text))
             assert called
             assert called <= looked_for, name

@@ -149,10 +149,10 @@ def test_a_place_found_again_is_the_one_found_first(
 ) -> None:
     names = {part: Name(getattr(scope, part)) for part in ("dag_id", "run_id", "task_id")}
     same: Any = SimpleNamespace(**names, map_index=scope.map_index, region_id=scope.region_id)
-    first = place(namespace, same, payloads=payloads)
+    first = place(namespace, same, of_worker=payloads)
     for again in (scope, same):
         for other in (not payloads, payloads):
-            found = place(namespace, again, payloads=other)
+            found = place(namespace, again, of_worker=other)
             assert (found == first) is (other is payloads)
             assert parse(namespace, found.page.encode(), found.field("key")) == (scope, "key")
 

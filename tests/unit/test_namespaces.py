@@ -38,7 +38,7 @@ def test_entries_share_a_place_only_if_namespace_side_scope_and_key_are_the_same
     payloads: bool,
     payloads2: bool,
 ) -> None:
-    here, there = place(one, scope, payloads=payloads), place(other, scope2, payloads=payloads2)
+    here, there = place(one, scope, of_worker=payloads), place(other, scope2, of_worker=payloads2)
     same = (one, scope, key, payloads) == (other, scope2, key2, payloads2)
     assert ((here.page, here.field(key)) == (there.page, there.field(key2))) is same
 
@@ -48,7 +48,7 @@ def test_no_page_is_shared_by_two_namespaces(
     one: str, other: str, scope: StateScope, scope2: StateScope, payloads: bool, payloads2: bool
 ) -> None:
     assume(one != other)
-    here, there = place(one, scope, payloads=payloads), place(other, scope2, payloads=payloads2)
+    here, there = place(one, scope, of_worker=payloads), place(other, scope2, of_worker=payloads2)
     assert here.page != there.page
 
 
@@ -57,7 +57,7 @@ def test_no_page_is_shared_by_two_namespaces(
 def test_no_namespace_takes_another_s_key_for_its_own(
     one: str, other: str, scope: StateScope, key: str, payloads: bool
 ) -> None:
-    found = place(one, scope, payloads=payloads)
+    found = place(one, scope, of_worker=payloads)
     read = parse(other, found.page.encode(), found.field(key))
     assert read == ((scope, key) if one == other else None)
 
@@ -67,8 +67,8 @@ def test_a_clear_of_all_map_indices_names_no_page_of_another_namespace(
     one: str, other: str, scope: TaskScope, scope2: TaskScope
 ) -> None:
     assume(one != other)
-    cleared = set(task_pages(one, scope)) | set(task_pages(one, scope, payloads=True))
-    theirs = {place(other, scope2, payloads=payloads).page for payloads in (False, True)}
+    cleared = set(task_pages(one, scope)) | set(task_pages(one, scope, of_worker=True))
+    theirs = {place(other, scope2, of_worker=payloads).page for payloads in (False, True)}
     assert not cleared & theirs
 
 

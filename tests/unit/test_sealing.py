@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from redis_state import CorruptValueError, MisconfiguredError, RedisStateBackend
 from redis_state.config.settings import Settings
 from redis_state.format import compression, envelope
-from redis_state.format.codec import Sealer
+from redis_state.format.codec import Codec
 from redis_state.format.keyring import _MOST_PAGES, MasterKey
 from redis_state.format.layout import Place
 from redis_state.format.references import refer
@@ -34,41 +34,41 @@ places = st.sampled_from(
 )
 
 
-def sealer(**options: Any) -> Sealer:
-    return Sealer(Settings(**options))
+def codec(**options: Any) -> Codec:
+    return Codec(Settings(**options))
 
 
-OWN = sealer(encryption="own", encryption_keys=KEY)
-BOTH = sealer(encryption="own", encryption_keys=KEY, compression_threshold=1)
-COMPRESSING = sealer(compression_threshold=1)
-OFF = sealer()
+OWN = codec(encryption="own", encryption_keys=KEY)
+BOTH = codec(encryption="own", encryption_keys=KEY, compression_threshold=1)
+COMPRESSING = codec(compression_threshold=1)
+OFF = codec()
 
 
-def sealed(by: Sealer, text: str, place: Place = PAGE, key: str = "key") -> bytes:
-    return by.seal(text.encode("utf-8", "surrogatepass"), TIMES, 7, place, key)
+def encoded(by: Codec, text: str, place: Place = PAGE, key: str = "key") -> bytes:
+    return by.encode(text.encode("utf-8", "surrogatepass"), *TIMES, 7, place, key)
 
 
-def opened(by: Sealer, raw: bytes, place: Place = PAGE, key: str = "key") -> str:
-    return envelope.unseal(raw, place.page, key, by, place.prefix).text
+def decoded(by: Codec, raw: bytes, place: Place = PAGE, key: str = "key") -> str:
+    return by.decode(raw, place, key).text
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["name"])
 def test_the_format_is_frozen(golden: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "urandom", lambda size: bytes(range(size)))
     place, raw = Place(golden["page"], golden["prefix"]), bytes.fromhex(golden["bytes"])
-    by = sealer(**golden["options"])
+    by = codec(**golden["options"])
     text = golden["text"] * golden["times"]
-    assert opened(by, raw, place, golden["key"]) == text
+    assert decoded(by, raw, place, golden["key"]) == text
     if golden["is_written_so"]:
-        stamps = (golden["updated_at"], golden["expires_at"])
-        assert by.seal(text.encode(), stamps, golden["incarnation"], place, golden["key"]) == raw
+        header = (golden["updated_at"], golden["expires_at"], golden["incarnation"])
+        assert by.encode(text.encode(), *header, place, golden["key"]) == raw
 
 
 @pytest.mark.parametrize("mark", [0xB1, 0xB2, 0xB3, 0xB4, 0xB8, 0xBF])
 def test_a_version_without_these_flags_says_to_upgrade(mark: int) -> None:
     raw = bytes([mark]) + bytes(60)
     with pytest.raises(CorruptValueError) as caught:
-        envelope.unseal(raw, "page", "k")
+        envelope.decode(raw, "page", "k")
     assert str(caught.value) == (
         f"The key 'k' of 'page' holds a value with flags, such as compressed or encrypted "
         f"(0x{mark:02X}), that this version cannot read; upgrade redis-state wherever this value "
@@ -79,110 +79,110 @@ def test_a_version_without_these_flags_says_to_upgrade(mark: int) -> None:
 @pytest.mark.parametrize("mark", [0xB4, 0xB8, 0xBF])
 def test_flags_of_a_later_version_are_refused_with_all_keys_at_hand(mark: int) -> None:
     with pytest.raises(CorruptValueError, match="with flags.*upgrade"):
-        opened(BOTH, bytes([mark]) + bytes(60))
+        decoded(BOTH, bytes([mark]) + bytes(60))
 
 
 @given(texts, names, places, st.sampled_from([0, 1, 50]), st.booleans())
-def test_what_is_sealed_can_be_opened(
+def test_what_is_encoded_can_be_decoded(
     text: str, key: str, place: Place, threshold: int, encrypts: bool
 ) -> None:
     own = {"encryption": "own", "encryption_keys": KEY} if encrypts else {}
-    by = sealer(compression_threshold=threshold, **own)
-    raw = sealed(by, text, place, key)
-    assert opened(by, raw, place, key) == text
-    assert opened(BOTH, raw, place, key) == text
+    by = codec(compression_threshold=threshold, **own)
+    raw = encoded(by, text, place, key)
+    assert decoded(by, raw, place, key) == text
+    assert decoded(BOTH, raw, place, key) == text
     head = envelope.read_header(raw, "page", "key")
     assert (head.updated_at, head.expires_at, head.incarnation) == (*TIMES, 7)
 
 
 @given(texts.filter(lambda text: len(text) > 3))
 def test_nothing_of_a_text_shows_when_it_is_encrypted(text: str) -> None:
-    assert text.encode("utf-8", "surrogatepass") not in sealed(OWN, text)
+    assert text.encode("utf-8", "surrogatepass") not in encoded(OWN, text)
 
 
-def test_the_same_text_is_never_sealed_alike() -> None:
-    assert sealed(OWN, "1") != sealed(OWN, "1")
+def test_the_same_text_is_never_encrypted_alike() -> None:
+    assert encoded(OWN, "1") != encoded(OWN, "1")
 
 
 @given(texts, st.data())
 def test_a_flipped_bit_anywhere_but_in_the_deadline_is_refused(text: str, data: Any) -> None:
-    raw = bytearray(sealed(BOTH, text))
+    raw = bytearray(encoded(BOTH, text))
     at = data.draw(st.integers(0, len(raw) - 1).filter(lambda at: not 7 <= at < 15))
     raw[at] ^= 1 << data.draw(st.integers(0, 7))
     # Without the flag of encryption the bytes are a plain text, though never the one it was.
     if raw[0] & 0xF2 == 0xB0:
         return
     with pytest.raises((CorruptValueError, MisconfiguredError)):
-        opened(BOTH, bytes(raw))
+        decoded(BOTH, bytes(raw))
 
 
 @given(texts, st.integers(1, 60))
 def test_a_value_that_was_cut_off_is_refused(text: str, lost: int) -> None:
-    raw = sealed(OWN, text)
+    raw = encoded(OWN, text)
     with pytest.raises(CorruptValueError, match="holds"):
-        opened(OWN, raw[: max(0, len(raw) - lost)])
+        decoded(OWN, raw[: max(0, len(raw) - lost)])
 
 
 def test_the_deadline_alone_may_be_moved_by_a_script_that_has_no_key() -> None:
-    raw = sealed(OWN, "text")
+    raw = encoded(OWN, "text")
     moved = raw[:7] + envelope.deadline_bytes(TIMES[0] + 1) + raw[15:]
-    assert opened(OWN, moved) == "text"
+    assert decoded(OWN, moved) == "text"
 
 
 @given(names, names, places, places)
 def test_a_value_opens_in_its_own_place_and_in_no_other(
     key: str, other_key: str, place: Place, other_place: Place
 ) -> None:
-    raw = sealed(OWN, "text", place, key)
+    raw = encoded(OWN, "text", place, key)
     if (place, key) == (other_place, other_key):
-        assert opened(OWN, raw, other_place, other_key) == "text"
+        assert decoded(OWN, raw, other_place, other_key) == "text"
         return
     with pytest.raises(CorruptValueError, match="does not open.*copied here"):
-        opened(OWN, raw, other_place, other_key)
+        decoded(OWN, raw, other_place, other_key)
 
 
 def test_a_map_index_is_part_of_the_place() -> None:
-    raw = sealed(OWN, "text", Place("p", "3:"))
+    raw = encoded(OWN, "text", Place("p", "3:"))
     with pytest.raises(CorruptValueError, match="copied here"):
-        opened(OWN, raw, Place("p", "131:"))
+        decoded(OWN, raw, Place("p", "131:"))
 
 
 def test_a_key_that_is_not_configured_is_named_by_its_id() -> None:
-    raw = sealed(OWN, "text")
-    stranger = sealer(encryption="own", encryption_keys=OTHER)
+    raw = encoded(OWN, "text")
+    stranger = codec(encryption="own", encryption_keys=OTHER)
     identity = MasterKey(bytes([1] * 32)).id.hex()
     says = rf"'key'.*a key that is not configured \(id {identity}\).*encryption_keys, behind"
     with pytest.raises(MisconfiguredError, match=says):
-        opened(stranger, raw)
+        decoded(stranger, raw)
 
 
 def test_without_any_key_an_encrypted_value_says_what_to_set() -> None:
     with pytest.raises(MisconfiguredError, match="no key is configured here.*encryption"):
-        opened(OFF, sealed(OWN, "text"))
+        decoded(OFF, encoded(OWN, "text"))
 
 
-def test_every_key_opens_and_the_first_one_seals() -> None:
-    rotated = sealer(encryption="own", encryption_keys=f"{OTHER}, {KEY}")
-    assert opened(rotated, sealed(OWN, "text")) == "text"
-    renewed = sealed(rotated, "text")
-    assert opened(sealer(encryption="own", encryption_keys=OTHER), renewed) == "text"
+def test_every_key_decrypts_and_the_first_one_encrypts() -> None:
+    rotated = codec(encryption="own", encryption_keys=f"{OTHER}, {KEY}")
+    assert decoded(rotated, encoded(OWN, "text")) == "text"
+    renewed = encoded(rotated, "text")
+    assert decoded(codec(encryption="own", encryption_keys=OTHER), renewed) == "text"
 
 
 def test_keys_alone_read_what_is_no_longer_written() -> None:
-    reader = sealer(encryption_keys=KEY)
-    assert not reader.writes
-    assert opened(reader, sealed(BOTH, "text" * 100)) == "text" * 100
+    reader = codec(encryption_keys=KEY)
+    assert encoded(reader, "x" * 100) == encoded(OFF, "x" * 100)
+    assert decoded(reader, encoded(BOTH, "text" * 100)) == "text" * 100
 
 
 def test_plain_values_are_read_by_all() -> None:
-    raw = envelope.seal(b"text", *TIMES)
-    assert [opened(by, raw) for by in (OWN, BOTH, COMPRESSING, OFF)] == ["text"] * 4
+    raw = envelope.encode(b"text", *TIMES)
+    assert [decoded(by, raw) for by in (OWN, BOTH, COMPRESSING, OFF)] == ["text"] * 4
 
 
 def test_airflow_s_fernet_key_is_one_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", f"{KEY},{OTHER}")
-    with_airflow_s = sealer(encryption="airflow")
-    assert opened(OWN, sealed(with_airflow_s, "text")) == "text"
+    with_airflows = codec(encryption="airflow")
+    assert decoded(OWN, encoded(with_airflows, "text")) == "text"
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_keys_that_cannot_be_used_are_refused_at_once(
 
 def test_no_key_is_ever_shown() -> None:
     backend = RedisStateBackend(encryption="own", encryption_keys=f"{KEY},{OTHER}")
-    assert OWN.cipher is not None
-    shown = repr([backend, backend.settings, OWN.cipher.keyring.masters, vars(OWN)])
+    assert OWN._cipher is not None
+    shown = repr([backend, backend.settings, OWN._cipher.keyring.masters, vars(OWN)])
     assert "MasterKey(" in shown
     for secret in (KEY, OTHER, KEY.rstrip("="), repr(bytes([1] * 32))):
         assert secret not in shown
@@ -219,31 +219,31 @@ def test_a_reference_of_ours_stays_plain_and_what_only_looks_like_one_does_not()
         dag_id, run_id, task_id, map_index = "d", "r", "t", -1
 
     reference = json.dumps({"__airflow_state_ref__": refer(Scope(), "key")})  # type: ignore[arg-type]
-    assert sealed(BOTH, reference) == envelope.seal(reference.encode(), *TIMES, 7)
+    assert encoded(BOTH, reference) == envelope.encode(reference.encode(), *TIMES, 7)
     for text in (
         json.dumps({"__airflow_state_ref__": '"kept inline"'}),
         json.dumps({"__airflow_state_ref__": "redis-state:a secret"}),
         json.dumps({"__airflow_state_ref__": refer(Scope(), "key"), "more": 1}),  # type: ignore[arg-type]
         '{"__airflow_state_ref__": "redis-state:',
     ):
-        assert sealed(OWN, text)[0] == 0xB2
+        assert encoded(OWN, text)[0] == 0xB2
 
 
 def test_a_text_below_the_threshold_or_that_hardly_shrinks_is_not_compressed() -> None:
-    by = sealer(compression_threshold=100)
-    assert sealed(by, "x" * 99)[0] == 0xB0
-    assert sealed(by, "x" * 100)[0] == 0xB1
-    assert len(sealed(by, "x" * 100_000)) < 100
+    by = codec(compression_threshold=100)
+    assert encoded(by, "x" * 99)[0] == 0xB0
+    assert encoded(by, "x" * 100)[0] == 0xB1
+    assert len(encoded(by, "x" * 100_000)) < 100
     noise = base64.b85encode(bytes(byte * 151 % 256 for byte in range(75))).decode() * 1
-    assert sealed(COMPRESSING, noise)[0] == 0xB0
+    assert encoded(COMPRESSING, noise)[0] == 0xB0
 
 
 def test_a_compressed_value_is_read_where_nothing_is_compressed() -> None:
-    assert opened(sealer(), sealed(COMPRESSING, "x" * 1000)) == "x" * 1000
+    assert decoded(codec(), encoded(COMPRESSING, "x" * 1000)) == "x" * 1000
 
 
 def as_value(payload: bytes) -> bytes:
-    return envelope.seal(payload, *TIMES, 0, envelope.COMPRESSED)
+    return envelope.encode(payload, *TIMES, 0, envelope.COMPRESSED)
 
 
 BOMBS = {
@@ -267,22 +267,22 @@ BOMBS = {
 def test_a_frame_that_is_a_bomb_or_damaged_is_refused(bomb: str) -> None:
     payload, says = BOMBS[bomb]
     with pytest.raises(CorruptValueError, match=says):
-        opened(sealer(max_value_bytes=1000), as_value(payload))
+        decoded(codec(max_value_bytes=1000), as_value(payload))
 
 
-def test_a_frame_within_a_frame_is_opened_once() -> None:
+def test_a_frame_within_a_frame_is_decompressed_once() -> None:
     inner = compression.compress(b"x" * 900)
     raw = as_value(compression.compress(inner))
     with pytest.raises(CorruptValueError, match="not UTF-8"):
-        opened(OFF, raw)
+        decoded(OFF, raw)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_behind_the_flags_are_read_or_refused(payload: bytes) -> None:
     for flags in (1, 2, 3):
-        raw = envelope.seal(payload, *TIMES, 0, flags)
+        raw = envelope.encode(payload, *TIMES, 0, flags)
         with pytest.raises((CorruptValueError, MisconfiguredError)):
-            opened(BOTH, raw)
+            decoded(BOTH, raw)
 
 
 @given(st.binary(max_size=200))
@@ -295,11 +295,11 @@ def test_any_frame_stays_within_the_limit(rest: bytes) -> None:
 
 
 def test_a_value_that_is_due_or_of_another_run_takes_no_key_to_be_absent() -> None:
-    raw = OWN.seal(b"text", (TIMES[0], TIMES[0]), 7, PAGE, "key")
-    assert envelope.live_text(raw, TIMES[0], 7, PAGE.page, "key", OFF) is None
-    lasting = sealed(OWN, "text")
-    assert envelope.live_text(lasting, TIMES[0], 8, PAGE.page, "key", OFF) is None
-    assert envelope.live_text(lasting, TIMES[0], 7, PAGE.page, "key", OWN) == "text"
+    raw = OWN.encode(b"text", TIMES[0], TIMES[0], 7, PAGE, "key")
+    assert OFF.live_text(raw, TIMES[0], 7, PAGE, "key") is None
+    lasting = encoded(OWN, "text")
+    assert OFF.live_text(lasting, TIMES[0], 8, PAGE, "key") is None
+    assert OWN.live_text(lasting, TIMES[0], 7, PAGE, "key") == "text"
 
 
 def test_the_keys_of_pages_are_kept_in_bounds() -> None:
@@ -323,14 +323,14 @@ def test_a_library_that_is_missing_is_named(
     monkeypatch.setitem(sys.modules, f"redis_state.format.{module}", None)
     monkeypatch.delattr(f"redis_state.format.{module}")
     with pytest.raises(MisconfiguredError, match=f"pip install {says}"):
-        sealer(**options)
+        codec(**options)
 
 
 def test_a_compressed_value_names_the_library_that_reading_it_needs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    raw = sealed(COMPRESSING, "x" * 100)
+    raw = encoded(COMPRESSING, "x" * 100)
     monkeypatch.setitem(sys.modules, "redis_state.format.compression", None)
     monkeypatch.delattr("redis_state.format.compression")
     with pytest.raises(MisconfiguredError, match="pip install backports.zstd"):
-        opened(sealer(), raw)
+        decoded(codec(), raw)

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope, __version__
-from redis_state.cli import FAILED, INTERRUPTED, MISCONFIGURED, OK, main
+from redis_state.cli import main
+from redis_state.cli.output import FAILED, INTERRUPTED, MISCONFIGURED, OK
 from redis_state.testing import EmbeddedServer
 from tests.support.servers import raw_client, server
 from tests.support.waiting import PATIENT
@@ -206,7 +207,7 @@ def test_the_report_of_a_rotation_is_json_where_it_is_asked_for(
 ) -> None:
     assert main(["rotate", "--json"]) == OK
     told = json.loads(capsys.readouterr().out)
-    assert (told["complete"], told["seen"], told["resealed"]) == (True, 25, 25)
+    assert (told["complete"], told["seen"], told["reencrypted"]) == (True, 25, 25)
 
 
 def test_values_that_cannot_be_read_are_listed(

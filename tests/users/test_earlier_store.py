@@ -214,7 +214,7 @@ async def test_what_was_encrypted_gets_a_new_key(
     both = {"encryption": "own", "encryption_keys": f"{NEW_KEY},{keys['encryption_keys']}"}
     report = make_backend(**both).rotate()
     assert report.is_complete, report
-    assert report.resealed
+    assert report.reencrypted
     new = make_backend(encryption="own", encryption_keys=NEW_KEY)
     for scope, entries in by_scope(held["server"]):
         assert new.entries(scope) == entries

@@ -27,7 +27,7 @@ def test_airflow_s_fernet_keys_encrypt_and_rotate(
     (value,) = raw.hvals(f"{namespace}:t:{{dag/run/task}}:-1")
     assert (value[0], b"secret" in value) == (0xB2, False)
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", f"{SECOND},{FIRST}")
-    assert make_backend().rotate().resealed == 1
+    assert make_backend().rotate().reencrypted == 1
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", SECOND)
     assert make_backend().get(TASK, "key") == '"secret"'
 

@@ -183,7 +183,7 @@ def gauges(lines: list[str]) -> list[str]:
     return [line.removesuffix("|g") for line in lines if line.endswith("|g")]
 
 
-def test_calls_that_are_turned_away_are_counted_and_the_breaker_tells_its_state(
+def test_calls_that_fail_fast_are_counted_and_the_breaker_tells_its_state(
     side: str, make: Callable[..., Any], statsd: Catch
 ) -> None:
     def read() -> bool:
@@ -209,7 +209,7 @@ def test_calls_that_are_turned_away_are_counted_and_the_breaker_tells_its_state(
     assert told[:2] == [f"{breaker}:1", f"{breaker}:0"]
     assert told[-1] == f"{breaker}:0"
     counted = counters(lines)
-    assert counted[f"af.redis_state.turned_away.{side}"] == 6
+    assert counted[f"af.redis_state.failed_fast.{side}"] == 6
     assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == 6
     assert f"af.redis_state.operations.{side}.get.timeout" not in counted
 

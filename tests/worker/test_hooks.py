@@ -231,7 +231,7 @@ def test_a_payload_that_is_gone_reads_as_none_with_a_warning(
     reference = worker.serialize_task_state_store_to_ref(value=1, key="k", scope=TASK)
     worker.delete(TASK, "k")
     assert worker.deserialize_task_state_store_from_ref(reference) is None
-    assert f"The payload of {reference} is gone" in caplog.text
+    assert f"The worker value of {reference} is gone" in caplog.text
 
 
 @pytest.mark.parametrize("stored", ["s3://bucket/key", "redis-state:nonsense", "{"])

@@ -46,7 +46,7 @@ def fill(raw: redis.Redis, backend: RedisStateBackend, worker: RedisWorkerBacken
         names = [f"{mark} {number}" for number in range(n // 2)]
         reference = worker.serialize_asset_state_store_to_ref(value=1, key=names[0], scope=scope)
         backend.set(ASSET, names[0], document(reference))
-        payloads = place(namespace, scope, payloads=True).page
+        payloads = place(namespace, scope, of_worker=True).page
         first, payload = raw.hget(page, names[0]), raw.hget(payloads, names[0])
         assert isinstance(first, bytes)
         head = first[: envelope.SIZE]
@@ -68,7 +68,7 @@ def document(reference: str) -> str:
 def left(raw: Any, backend: RedisStateBackend) -> tuple[set[bytes], set[bytes]]:
     """Return the keys of the state, and of the payloads."""
     namespace = backend.settings.namespace
-    payloads = [place(namespace, scope, payloads=True).page for scope in (BY_NAME, BY_URI)]
+    payloads = [place(namespace, scope, of_worker=True).page for scope in (BY_NAME, BY_URI)]
     state, *others = [set(raw.hkeys(page)) for page in (place(namespace, ASSET).page, *payloads)]
     return state, others[0] | others[1]
 

@@ -52,8 +52,8 @@ def nobodys_pages(settings: Settings, *, worker: bool) -> list[str]:
     name = f"redis-state-health-{uuid4().hex}"
     scopes = (TaskScope(name, name, name), AssetScope(name=name))
     kinds = (True,) if worker else (False, True)
-    found = [(scope, payloads) for payloads in kinds for scope in scopes]
-    return [layout.place(settings.namespace, scope, payloads=kind).page for scope, kind in found]
+    found = [(scope, of_worker) for of_worker in kinds for scope in scopes]
+    return [layout.place(settings.namespace, scope, of_worker=kind).page for scope, kind in found]
 
 
 def needed(settings: Settings, server: Capabilities, *, worker: bool) -> list[Permission]:

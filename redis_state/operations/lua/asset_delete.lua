@@ -1,4 +1,4 @@
--- Removes fields of an asset; the answer is what is to be removed of payloads.
+-- Removes fields of an asset; the answer is what is to be removed of worker values.
 -- ARGV, then: how many answers at most, the fields
 page = KEYS[1]
 local fields = rest_of(ARGV, 3)

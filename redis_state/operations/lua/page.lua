@@ -1,23 +1,28 @@
 -- What every script shares. A page is a hash; its summary field, where there is one, was written by
--- the hash form: see hash_form.lua. A form works on one page at a time: `turn_to` says which.
+-- the hash form: see hash_form.lua. A form works on one page at a time: `turn_to` says which. The
+-- numbers of the format, in capitals, are put before this by scripts.py.
 local page
-local SUMMARY = '\0'
-local HEADER = 19
-
--- Servers refuse deadlines past 2^46 ms; the envelope alone ends such a value.
-local LAST_DEADLINE = 70368744177664
 
 local function is_envelope(bytes)
-  return #bytes >= HEADER and math.floor(string.byte(bytes) / 16) == 11
+  return #bytes >= HEADER and math.floor(string.byte(bytes) / 16) == FORMAT
 end
 
 -- The deadline of an envelope in milliseconds, rounded up; 0 for never and for foreign bytes.
 local function deadline_of(envelope)
   if not is_envelope(envelope) then return 0 end
   local microseconds = 0
-  for i = 8, 15 do microseconds = microseconds * 256 + string.byte(envelope, i) end
+  for i = DEADLINE, DEADLINE_END do microseconds = microseconds * 256 + string.byte(envelope, i) end
   local deadline = math.ceil(microseconds / 1000)
   return deadline < LAST_DEADLINE and deadline or 0
+end
+
+-- The deadline as an envelope has it, and the envelope with another one.
+local function deadline_in(envelope)
+  return string.sub(envelope, DEADLINE, DEADLINE_END)
+end
+
+local function with_deadline(envelope, deadline)
+  return string.sub(envelope, 1, DEADLINE - 1) .. deadline .. string.sub(envelope, DEADLINE_END + 1)
 end
 
 local function rest_of(list, first)

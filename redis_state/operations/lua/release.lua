@@ -7,8 +7,8 @@ if #fields == 0 then fields = redis.call('HKEYS', page) end
 if #fields > tonumber(ARGV[1]) then return fields end
 local gone = {}
 for _, field in ipairs(fields) do
-  local payload = field ~= SUMMARY and redis.call('HGET', page, field)
-  if payload and not is_bound(payload) then gone[#gone + 1] = field end
+  local value = field ~= SUMMARY and redis.call('HGET', page, field)
+  if value and not is_bound(value) then gone[#gone + 1] = field end
 end
 take_out(gone)
 return {}

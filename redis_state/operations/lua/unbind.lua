@@ -1,14 +1,12 @@
--- Removes payloads that a document of an asset stood for, and no later ones. ARGV: the asset as a
--- deadline, how many fields each may lie under, then for each: its mark, these
+-- Removes worker values that a document of an asset stood for, and no later ones. ARGV: the asset
+-- as a deadline, then for each: its mark, its field
 page = KEYS[1]
-local count, gone = tonumber(ARGV[2]), {}
-for first = 3, #ARGV, count + 1 do
-  for i = first + 1, first + count do
-    local payload = redis.call('HGET', page, ARGV[i])
-    if payload and is_envelope(payload) and string.sub(payload, 8, 15) == ARGV[1]
-      and mark_of(payload) == ARGV[first] then
-      gone[#gone + 1] = ARGV[i]
-    end
+local gone = {}
+for i = 2, #ARGV, 2 do
+  local value = redis.call('HGET', page, ARGV[i + 1])
+  if value and is_envelope(value) and deadline_in(value) == ARGV[1]
+    and mark_of(value) == ARGV[i] then
+    gone[#gone + 1] = ARGV[i + 1]
   end
 end
 take_out(gone)

@@ -12,7 +12,7 @@ from airflow.sdk.api.client import ServerResponseError
 
 from redis_state import AssetScope
 from redis_state.format import layout
-from redis_state.format.envelope import unseal
+from redis_state.format.envelope import decode
 from tests.with_airflow.server.airflow_home import NAMESPACE
 from tests.with_airflow.server.metadata import Asset, Instance, Metadata
 from tests.with_airflow.server.tasks import JSON, MISSING, AssetStore, Task
@@ -47,7 +47,7 @@ def test_a_value_comes_back_as_it_was(
     assert json.dumps(task.on(asset).get("key")) == json.dumps(value)
     place = layout.place(NAMESPACE, AssetScope(asset_id=asset.id))
     raw: Any = plain.hget(place.page, "key")
-    assert unseal(raw, place.page, "key").text == json.dumps(value)
+    assert decode(raw, place.page, "key").text == json.dumps(value)
 
 
 @pytest.mark.parametrize("key", ASSET_KEYS.values(), ids=list(ASSET_KEYS))

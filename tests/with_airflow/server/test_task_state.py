@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from redis_state.format import layout
-from redis_state.format.envelope import unseal
+from redis_state.format.envelope import decode
 from tests.with_airflow.server.airflow_home import NAMESPACE
 from tests.with_airflow.server.metadata import Instance, Metadata
 from tests.with_airflow.server.tasks import JSON, MISSING, Task
@@ -21,7 +21,7 @@ from tests.with_airflow.server.values import KEYS, VALUES
 def payload(plain: redis.Redis, task: Task, key: str) -> bytes:
     place = layout.place(NAMESPACE, task.instance.scope)
     raw: Any = plain.hget(place.page, place.field(key).decode())
-    return unseal(raw, place.page, key).text.encode()
+    return decode(raw, place.page, key).text.encode()
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=list(VALUES))

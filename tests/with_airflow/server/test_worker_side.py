@@ -85,7 +85,7 @@ def of_asset(
 
 
 def payload_place(task: Task) -> Place:
-    return layout.place(NAMESPACE, task.instance.scope, payloads=True)
+    return layout.place(NAMESPACE, task.instance.scope, of_worker=True)
 
 
 def lifetimes(plain: redis.Redis, task: Task, key: str) -> list[int]:
