@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope, __version__
-from redis_state.cli import FAILED, INTERRUPTED, MISCONFIGURED, OK, main
+from redis_state.cli import main
+from redis_state.cli.output import FAILED, INTERRUPTED, MISCONFIGURED, OK
 from redis_state.testing import EmbeddedServer
 from tests.support.servers import raw_client, server
 
