@@ -105,6 +105,11 @@ def decode(raw: bytes, page: str, key: str) -> Envelope:
     return found._replace(text=to_text(raw[SIZE:], page, key))
 
 
+def to_bytes(text: str) -> bytes:
+    """Return the bytes of a text, also of one with a lone surrogate, which JSON may have."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def to_text(plain: bytes, page: str, key: str) -> str:
     """Return the text of what an envelope holds."""
     try:
@@ -157,6 +162,12 @@ def without_deadline(raw: bytes) -> bytes:
 def deadline_bytes(expires_at: int) -> bytes:
     """Return a deadline as it stands in an envelope."""
     return expires_at.to_bytes(_DEADLINE_SIZE, "big")
+
+
+def native_deadline(expires_at: int) -> int:
+    """Return a deadline in the server's milliseconds; 0 for never, and for what it refuses."""
+    deadline = -(-expires_at // 1000)
+    return deadline if deadline < LAST_NATIVE_DEADLINE else NEVER
 
 
 def bound_to(asset: str) -> int:

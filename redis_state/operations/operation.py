@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis_state.config.durability import Durability
 from redis_state.errors import DurabilityError
-from redis_state.format import envelope
 from redis_state.format.layout import Place
 from redis_state.operations.scripts import Script
 
@@ -170,9 +169,3 @@ class Durable(Operation[T]):
         if failure is not None:
             raise failure
         return result
-
-
-def native_deadline(expires_at: int) -> int:
-    """Return a deadline in the server's milliseconds; 0 for never, and for what it refuses."""
-    deadline = -(-expires_at // 1000)
-    return deadline if deadline < envelope.LAST_NATIVE_DEADLINE else envelope.NEVER
