@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis_state.config.durability import Durability
 from redis_state.errors import DurabilityError
-from redis_state.format import envelope
+from redis_state.format.envelope import LAST_NATIVE_DEADLINE, NEVER
 from redis_state.format.layout import Place
 from redis_state.operations.scripts import Script
 
@@ -175,4 +175,4 @@ class Durable(Operation[T]):
 def native_deadline(expires_at: int) -> int:
     """Return a deadline in the server's milliseconds; 0 for never, and for what it refuses."""
     deadline = -(-expires_at // 1000)
-    return deadline if deadline < envelope.LAST_NATIVE_DEADLINE else envelope.NEVER
+    return deadline if deadline < LAST_NATIVE_DEADLINE else NEVER
