@@ -12,7 +12,7 @@ FIGURES := docs/assets/benchmarks
 .DEFAULT_GOAL := help
 .SECONDARY:
 .PHONY: help demo test test-slow chaos fuzz lint types docs unit airflow pictures coverage
-.PHONY: bench bench-quick format clean
+.PHONY: bench bench-quick format sync clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,7 @@ lint: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@said=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$said"; exit 1; }
+	@$(RUN) -m tools.sync --check
 
 types: .venv/ready
 	@$(BIN)/mypy
@@ -68,6 +69,9 @@ bench: .venv-airflow/ready .venv-postgresql/ready .venv-plots/ready .servers/rea
 
 bench-quick: .venv-airflow/ready .venv-postgresql/ready .servers/ready  ## The same in two minutes; only prints, and says little
 	@.venv-airflow/bin/python -m benchmarks --quick
+
+sync: .venv/ready  ## Make the client for threads anew from the client of an event loop
+	@$(RUN) -m tools.sync
 
 format: .venv/ready  ## Format the code
 	@$(BIN)/ruff check --fix --quiet .

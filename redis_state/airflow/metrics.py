@@ -59,9 +59,9 @@ class Meter:
         """Count an attempt that came to nothing and is made again."""
         self._emit(self._stats.incr, "redis_state.retries", 1)
 
-    def turned_away(self) -> None:
+    def failed_fast(self) -> None:
         """Count a call that ended at once, because the server had failed for a while."""
-        self._emit(self._stats.incr, "redis_state.turned_away", 1)
+        self._emit(self._stats.incr, "redis_state.failed_fast", 1)
 
     def breaker_changed(self, *, is_open: bool) -> None:
         """Tell that a server fails for a while, or answers again."""

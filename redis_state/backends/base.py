@@ -19,8 +19,8 @@ from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.metrics import Meter, meter
 from redis_state.airflow.sides import WORKER
 from redis_state.backends.interface import BaseStateBackend, Operations, Values
+from redis_state.client._sync.client import SyncClient
 from redis_state.client.loops import LoopClients
-from redis_state.client.sync_client import SyncClient
 from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
 from redis_state.operations.operation import Durable, Operation

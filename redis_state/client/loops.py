@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import weakref
 from collections.abc import AsyncGenerator
 from itertools import count
 from typing import NamedTuple
 
-from redis_state.client.async_client import AsyncClient
+from redis_state.client._async.client import AsyncClient
+from redis_state.client.io import forks
 from redis_state.client.policy.breaker import Observer
 from redis_state.config.settings import Settings
 
@@ -30,7 +30,7 @@ class LoopClients:
         # The attribute of a loop that holds our client.
         self._name = f"_redis_state_{next(_numbers)}"
         self._loops: dict[weakref.ref[asyncio.AbstractEventLoop], None] = {}
-        _all.add(self)
+        forks.tell(self, LoopClients.forget)
 
     def current(self) -> AsyncClient:
         """Return the running loop's client."""
@@ -89,14 +89,5 @@ def _drop(loop: asyncio.AbstractEventLoop, name: str) -> None:
         held.client.close()
 
 
-_all: weakref.WeakSet[LoopClients] = weakref.WeakSet()
 # What a fork left behind: collecting it would wake the parent's loop.
 _inherited: list[object] = []
-
-
-def _after_fork_in_child() -> None:
-    for clients in list(_all):
-        clients.forget()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

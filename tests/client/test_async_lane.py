@@ -58,7 +58,8 @@ async def parroted(port: int) -> AsyncIterator[RedisStateBackend]:
 @pytest.fixture
 async def link(port: int) -> AsyncIterator[AsyncLink]:
     server = Server("127.0.0.1", port)
-    link = await async_opening.open_link(Settings(), server, time.monotonic() + 5, shared=True)
+    link = await async_opening.open_link(Settings(), server, time.monotonic() + 5)
+    link.is_shared = True
     yield link
     link.close()
 

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from benchmarks.harness.delayed_wire import delayed_wire
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client.async_sentinels import AsyncSentinels
+from redis_state.client._async.sentinels import AsyncSentinels
+from redis_state.client._sync.sentinels import SyncSentinels
 from redis_state.client.policy.breaker import Breaker
-from redis_state.client.sync_sentinels import SyncSentinels
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from tests.client.crowds import Crowd

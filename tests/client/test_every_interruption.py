@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client import sync_client, sync_node, sync_routes
+from redis_state.client._sync import client, node, routes
+from redis_state.client._sync.routes import ClusterRoutes
 from redis_state.client.io import sync_lane, sync_permits
-from redis_state.client.policy import breaker
+from redis_state.client.policy import breaker, permits
 from redis_state.client.policy.attempts import SilenceError
 from redis_state.client.policy.budget import Budget
 from redis_state.client.policy.slots import SlotMap
-from redis_state.client.sync_routes import ClusterRoutes
 from redis_state.config.settings import Settings
 from tests.matrix import FIELD_FORM
 from tests.support.inside import node_of
@@ -33,8 +33,7 @@ TASK = TaskScope("dag", "run", "task")
 LARGE = f'"{"x" * 70_000}"'
 LOOKS_AFTER = {"RESUME", "CALL", "CALL_FUNCTION_EX", "JUMP_BACKWARD"}
 LOOKED_AT = {
-    module.__file__
-    for module in (breaker, sync_client, sync_lane, sync_node, sync_permits, sync_routes)
+    module.__file__ for module in (breaker, client, node, permits, routes, sync_lane, sync_permits)
 }
 # Far more moments than any call has.
 MOST = 5_000

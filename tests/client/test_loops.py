@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
+from redis_state.client.policy.permits import Permit
 from tests.client.waiting import PATIENCE, reached, wait_for
 from tests.matrix import FIELD_FORM
 from tests.support import peers
@@ -183,7 +184,7 @@ async def test_cancelling_at_any_moment_leaves_the_pool_whole(backend: RedisStat
         await backend.aset(TASK, "other", str(number))
         assert await backend.aget(TASK, "other") == str(number)
     node = async_node_of(backend)
-    assert node._free._value == backend.settings.pool_size
+    assert node._free.left == backend.settings.pool_size
     await backend.aclose()
 
 
@@ -213,7 +214,7 @@ async def test_cancelling_while_connecting_leaves_nothing_open(fast_lane: bool) 
             await reached(partial(is_full, closed, turn))
         node = async_node_of(backend)
         assert node._idle == []
-        assert node._free._value == backend.settings.pool_size
+        assert node._free.left == backend.settings.pool_size
 
 
 async def test_a_pool_that_stays_busy_is_an_error_that_names_the_remedy(
@@ -221,10 +222,11 @@ async def test_a_pool_that_stays_busy_is_an_error_that_names_the_remedy(
 ) -> None:
     backend = make_backend(pool_size=1, budget=0.1, fast_lane=False)
     node = async_node_of(backend)
-    await node._free.acquire()
+    held: list[Permit] = []
+    assert await node._free.take_at_once(held)
     with pytest.raises(UnavailableError, match="stayed busy.*pool_size"):
         await backend.aget(TASK, "key")
-    node._free.release()
+    held[0].give_back(held[0])
     # With so little time, one that is given back may be needed twice.
     async with asyncio.timeout(PATIENCE):
         while True:

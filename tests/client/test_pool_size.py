@@ -88,7 +88,7 @@ async def test_calls_that_are_cancelled_do_not_make_the_pool_grow(
     assert len(node._idle) <= POOL_SIZE
     # The server learns a little later of what was closed.
     await reached(lambda: open_connections() <= POOL_SIZE + fast_lane)
-    assert not node._orphans
+    assert not node._abandoned
     await backend.aclose()
 
 
@@ -122,5 +122,5 @@ def test_calls_that_are_interrupted_do_not_make_the_pool_grow(
     node = node_of(backend)
     assert len(node._idle) <= POOL_SIZE
     wait_for(lambda: len(raw.client_list()) - 1 <= POOL_SIZE + fast_lane)
-    assert not node._orphans
+    assert not node._abandoned
     backend.close()

@@ -146,8 +146,8 @@ def test_a_leader_whose_time_is_over_leaves_the_rest_to_the_next(
 def test_a_call_stays_in_the_queue_where_there_is_no_other_way(
     lane: SyncLane, peer: Parrot, threads: ThreadPoolExecutor
 ) -> None:
-    rooms = [False]
-    lane._queues, lane._has_room = 0.1, lambda: rooms[0]
+    rooms = [0]
+    lane._queues, lane._room = 0.1, lambda: rooms[0]
     with peer.holding(b"HGET"):
         first = threads.submit(lane.exchange, hget("first"), 1, in_seconds(30))
         wait_for(lambda: bool(peer.reads()))

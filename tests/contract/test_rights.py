@@ -182,7 +182,7 @@ def test_with_its_rights_what_was_given_up_is_closed(
     backend.set(TASK, "key", "1")
     with frozen(server), ThreadPoolExecutor(1) as thread:
         answer = thread.submit(backend.get, TASK, "key")
-        wait_until(lambda: node_of(backend)._orphans, "the connection is given up")
+        wait_until(lambda: node_of(backend)._abandoned, "the connection is given up")
         server.resume()
         assert answer.result() == "1"
     statistics: Any = user.raw.info("commandstats")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from redis_state import RedisStateBackend
-from redis_state.client.async_node import AsyncNode
-from redis_state.client.sync_node import SyncNode
+from redis_state.client._async.node import AsyncNode
+from redis_state.client._sync.node import SyncNode
 
 
 def node_of(backend: RedisStateBackend) -> SyncNode:

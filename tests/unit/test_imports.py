@@ -32,6 +32,9 @@ UP = {
 IN_THE_CLIENT = {
     "client.policy.pulse": "from redis_state.client.io import tls",
     "client.policy.slots": "def later():\n    from ..io import tls",
+    "client.io.forks": "from redis_state.client._async import node",
+    "client._async.node": "import redis_state.client._sync.node",
+    "client._sync.node": "from redis_state.client.loops import LoopClients",
 }
 REDIS_PY = {
     "errors": "import redis",

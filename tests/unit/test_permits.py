@@ -9,17 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from redis_state.client.io import sync_permits as module
-from redis_state.client.io.sync_permits import Permit, Permits
+from redis_state.client.io.sync_permits import SyncPermits
+from redis_state.client.policy.permits import Permit
 from tests.support.waiting import PATIENCE, wait_for
 
 
-def give_back(permits: Permits, held: list[Permit]) -> None:
+def give_back(permits: SyncPermits, held: list[Permit]) -> None:
     held[0].give_back(held[0])
     permits.wake()
 
 
 def test_one_that_waits_takes_what_is_given_back() -> None:
-    permits, held, others = Permits(1), list[Permit](), list[Permit]()
+    permits, held, others = SyncPermits(1), list[Permit](), list[Permit]()
     assert permits.take(held, time.monotonic())
     assert not permits.take(others, time.monotonic())
     with ThreadPoolExecutor(1) as threads:
@@ -32,7 +33,7 @@ def test_one_that_waits_takes_what_is_given_back() -> None:
 
 
 def test_one_that_waits_finds_what_was_given_back_without_a_word() -> None:
-    permits, held, others = Permits(1), list[Permit](), list[Permit]()
+    permits, held, others = SyncPermits(1), list[Permit](), list[Permit]()
     assert permits.take(held, time.monotonic())
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(permits.take, others, time.monotonic() + PATIENCE)
@@ -43,7 +44,7 @@ def test_one_that_waits_finds_what_was_given_back_without_a_word() -> None:
 
 def test_one_that_has_waited_for_long_is_not_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOOKS_AGAIN", PATIENCE)
-    permits, held, first = Permits(1), list[Permit](), threading.Lock()
+    permits, held, first = SyncPermits(1), list[Permit](), threading.Lock()
     first.acquire()
     permits._waiting.append((first, time.monotonic() - 1.0))
     with ThreadPoolExecutor(1) as threads:
@@ -57,7 +58,7 @@ def test_one_that_has_waited_for_long_is_not_overtaken(monkeypatch: pytest.Monke
 
 
 def test_many_that_wait_while_others_come_and_go_end_by_their_deadlines() -> None:
-    permits, stop = Permits(1), threading.Event()
+    permits, stop = SyncPermits(1), threading.Event()
 
     def come_and_go() -> None:
         while not stop.is_set():

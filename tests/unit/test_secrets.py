@@ -15,7 +15,7 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
-from redis_state.client.sync_client import SyncClient
+from redis_state.client._sync.client import SyncClient
 from redis_state.config.settings import load
 from tests.support.secrets import WATCH, secret
 

@@ -131,7 +131,7 @@ def test_a_redirection_that_leads_nowhere_is_a_broken_attempt(text: str) -> None
 
 
 def test_the_cluster_is_not_asked_again_at_once(clock: Clock) -> None:
-    news = News(patience=0.5)
+    news = News(overdue_after=0.5)
     assert news.are_old()
     news.arrived()
     assert not news.are_old()
@@ -142,7 +142,7 @@ def test_the_cluster_is_not_asked_again_at_once(clock: Clock) -> None:
 def test_news_are_overdue_when_nobody_has_answered_for_longer_than_the_patience(
     clock: Clock,
 ) -> None:
-    news = News(patience=0.5)
+    news = News(overdue_after=0.5)
     clock.now += 60
     assert not news.are_overdue()
     news.ask_first([ONE], None)
@@ -156,21 +156,21 @@ def test_news_are_overdue_when_nobody_has_answered_for_longer_than_the_patience(
 
 
 def test_without_a_breaker_news_are_never_overdue(clock: Clock) -> None:
-    news = News(patience=0)
+    news = News(overdue_after=0)
     news.ask_first([ONE], None)
     clock.now += 3600
     assert not news.are_overdue()
 
 
 def test_another_server_is_asked_first_each_time(clock: Clock) -> None:
-    news = News(patience=0.5)
+    news = News(overdue_after=0.5)
     firsts = [news.ask_first([ONE, TWO, THREE], None)[0] for _ in range(6)]
     assert set(firsts[:3]) == {ONE, TWO, THREE}
     assert firsts[:3] == firsts[3:]
 
 
 def test_each_server_is_asked_once_and_the_one_that_failed_at_the_end(clock: Clock) -> None:
-    news = News(patience=0.5)
+    news = News(overdue_after=0.5)
     for _ in range(4):
         asked = news.ask_first([ONE, TWO, ONE, THREE, TWO], TWO)
         assert set(asked[:-1]) == {ONE, THREE}

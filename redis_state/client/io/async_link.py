@@ -60,11 +60,12 @@ class Connected(Protocol):
 
 
 class AsyncLink(asyncio.Protocol):
-    """Exchanges commands for the tasks of one loop; ``shared``: for those that keep it short."""
+    """Exchanges commands for the tasks of one loop."""
 
-    def __init__(
-        self, connection: Connected, server: Server, pulse: Pulse, *, shared: bool
-    ) -> None:
+    is_shared = False  # as a lane is, among calls that keep it short
+    was_interrupted = False  # as a call that is cancelled breaks nothing
+
+    def __init__(self, connection: Connected, server: Server, pulse: Pulse) -> None:
         self.capabilities: Capabilities | None = None
         self.identity: Identity | None = None
         self.server = server
@@ -81,7 +82,6 @@ class AsyncLink(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._connection: Connected | None = connection
         self._replies = connection.replies
-        self._shared = shared
         self._transport = connection.hand_over()
         self._transport.set_protocol(self)
         # The last of these are those in the outbox, which were not sent yet.
@@ -96,12 +96,12 @@ class AsyncLink(asyncio.Protocol):
         self._watch_ends = 0.0
         self.failure: BrokenError | None = None
 
-    def exchange(self, payload: bytes, count: int, deadline: float) -> asyncio.Future[Replies]:
+    def exchange(self, packed: bytes, count: int, deadline: float) -> asyncio.Future[Replies]:
         """Send packed commands and return their replies, or break off at the deadline."""
         if self._connection is None:
             raise _again(self.failure or _CLOSED)
-        size = len(payload)
-        if self._shared and (
+        size = len(packed)
+        if self.is_shared and (
             size > _LARGEST or ((self._is_full or self._unsent > _MOST_UNSENT) and self.room() > 0)
         ):
             raise CrowdedError
@@ -109,17 +109,19 @@ class AsyncLink(asyncio.Protocol):
         self._waiting.append((future, count, deadline))
         if not self._outbox:
             self._loop.call_soon(self._flush)
-        self._outbox.append(payload)
+        self._outbox.append(packed)
         self._unsent += size
         if len(self._outbox) == _ENOUGH_TO_SEND:
             self._flush()
-        if self._watch is None or deadline < self._watch_ends or not self._shared:
+        if self._watch is None or deadline < self._watch_ends or not self.is_shared:
             self._watch_until(min(deadline, time.monotonic() + self.silence))
         return future
 
     def close(self) -> None:
         """Close the connection at once; what is under way fails."""
         self._break(_CLOSED)
+
+    retire = close
 
     def data_received(self, data: bytes) -> None:
         """Give the replies to the calls in their order."""
@@ -162,10 +164,10 @@ class AsyncLink(asyncio.Protocol):
             # It has not been asked anything until now.
             self._quiet_since = time.monotonic()
         while self._outbox and not self._is_full and self._connection is not None:
-            payload = b"".join(self._outbox[:_ENOUGH_TO_SEND])
+            packed = b"".join(self._outbox[:_ENOUGH_TO_SEND])
             del self._outbox[:_ENOUGH_TO_SEND]
-            self._unsent -= len(payload)
-            self._transport.write(payload)
+            self._unsent -= len(packed)
+            self._transport.write(packed)
 
     def _watch_until(self, moment: float) -> None:
         if self._watch is not None:
@@ -186,7 +188,7 @@ class AsyncLink(asyncio.Protocol):
             self._untaken, self._quiet_since = self._transport.get_write_buffer_size(), now
         earliest = min(deadline for _, _, deadline in self._waiting)
         is_asked = len(self._waiting) > len(self._outbox)
-        if (is_asked and now >= self._silent_at()) or (earliest <= now and not self._shared):
+        if (is_asked and now >= self._silent_at()) or (earliest <= now and not self.is_shared):
             self._break(SilenceError("no answer in time"))
             return
         if earliest <= now or self._outbox:
@@ -210,7 +212,7 @@ class AsyncLink(asyncio.Protocol):
         for call, _, deadline in self._waiting:
             if deadline <= now and not call.done():
                 call.set_exception(LateError("no answer in time"))
-        for waiting, payload in unsent:
+        for waiting, packed in unsent:
             call, _, deadline = waiting
             if call.done():
                 continue
@@ -221,7 +223,7 @@ class AsyncLink(asyncio.Protocol):
                 call.set_exception(UnsentError("it waited for others"))
             else:
                 self._waiting.append(waiting)
-                self._outbox.append(payload)
+                self._outbox.append(packed)
         self._unsent = sum(map(len, self._outbox))
 
     def _break(self, failure: BrokenError) -> None:

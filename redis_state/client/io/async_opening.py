@@ -128,7 +128,6 @@ async def open_link(
     server: Server,
     deadline: float,
     *,
-    shared: bool = False,
     silence: float = float("inf"),
     within: float = float("inf"),
     pulse: Pulse | None = None,
@@ -139,6 +138,7 @@ async def open_link(
     ``silence``: for so many seconds it may say nothing meanwhile; ``within``: so many may it take
     in all. ``pulse`` is told when it is heard.
     """
+    silence = min(silence, within)
     tls = settings.deployment.tls is not None
     kind = _Unix if server.path else _Tls if tls else _Tcp
     opened: _Tcp | _Tls | _Unix = kind(
@@ -167,6 +167,6 @@ async def open_link(
             await opened.disconnect(nowait=True)
         while_connecting(error, server, rotating=settings.credential_provider is not None)
         raise
-    link = AsyncLink(opened, server, opened.pulse, shared=shared)
+    link = AsyncLink(opened, server, opened.pulse)
     link.silence = silence
     return link

@@ -24,7 +24,7 @@ from redis_state.client.io.lookups import Addresses, look_up, look_up_async
 from redis_state.config.url import Server
 
 # Seconds until the next address is tried as well, at most.
-_PATIENCE = 0.25
+_HEAD_START = 0.25
 
 
 class SyncLocated(redis.connection.Connection):
@@ -72,7 +72,7 @@ class AsyncLocated(redis.asyncio.connection.Connection):
 
 def connect(addresses: Addresses, deadline: float) -> socket.socket:
     """Connect, or raise a TimeoutError at the deadline, or what the last address met."""
-    patience = _patience(addresses, deadline - time.monotonic())
+    head_start = _head_start(addresses, deadline - time.monotonic())
     left, next_at = deque(addresses), 0.0
     race = _Race()
     try:
@@ -82,7 +82,7 @@ def connect(addresses: Addresses, deadline: float) -> socket.socket:
                 raise TimeoutError("no answer in time")
             if left and (not race.trying or now >= next_at):
                 race.begin(left.popleft())
-                next_at = now + patience
+                next_at = now + head_start
             sock = race.winner(min(next_at, deadline) if left else deadline)
             if sock is not None:
                 return sock
@@ -140,7 +140,7 @@ async def connect_async(addresses: Addresses, seconds: float) -> socket.socket:
     """Connect, or raise what the last address met; the caller gives so much time."""
     if len(addresses) == 1:
         return await _connected(addresses[0])
-    patience, left = _patience(addresses, seconds), deque(addresses)
+    head_start, left = _head_start(addresses, seconds), deque(addresses)
     trying: set[asyncio.Task[socket.socket]] = set()
     failure: BaseException = OSError("there is no address")
     try:
@@ -148,7 +148,7 @@ async def connect_async(addresses: Addresses, seconds: float) -> socket.socket:
             if left:
                 trying.add(asyncio.create_task(_connected(left.popleft())))
             ended, trying = await asyncio.wait(
-                trying, timeout=patience if left else None, return_when=asyncio.FIRST_COMPLETED
+                trying, timeout=head_start if left else None, return_when=asyncio.FIRST_COMPLETED
             )
             for task in ended:
                 failure = task.exception() or failure
@@ -164,9 +164,9 @@ async def connect_async(addresses: Addresses, seconds: float) -> socket.socket:
             task.add_done_callback(_close_what_came)
 
 
-def _patience(addresses: Addresses, seconds: float) -> float:
+def _head_start(addresses: Addresses, seconds: float) -> float:
     # Half of the time is that of the last one.
-    return min(_PATIENCE, seconds / (2 * max(1, len(addresses))))
+    return min(_HEAD_START, seconds / (2 * max(1, len(addresses))))
 
 
 async def _connected(address: tuple[Any, ...]) -> socket.socket:

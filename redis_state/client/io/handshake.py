@@ -1,4 +1,4 @@
-"""What is asked of a server on each new connection, and how one that stands logs in anew."""
+"""What is asked of a server on each new connection, and how one that stands logs in again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_answers(replies: Replies, server: Server) -> tuple[Capabilities, Identi
 
 
 class Renewal:
-    """Credentials that end: a connection that lives longer has to log in anew."""
+    """Credentials that end: a connection that lives longer has to log in again."""
 
     def __init__(self, provider: CredentialProvider, lifetime: float) -> None:
         self.provider = provider

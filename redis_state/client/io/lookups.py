@@ -128,9 +128,9 @@ class _Lookups:
     """Those of this process that are under way."""
 
     def __init__(self) -> None:
-        self.begin_anew()
+        self.start_afresh()
 
-    def begin_anew(self) -> None:
+    def start_afresh(self) -> None:
         """Forget all: after a fork, their threads are the parent's."""
         # A signal's handler may make calls, too.
         self._lock = threading.RLock()
@@ -168,4 +168,4 @@ class _Lookups:
 
 
 _lookups = _Lookups()
-os.register_at_fork(after_in_child=_lookups.begin_anew)
+os.register_at_fork(after_in_child=_lookups.start_afresh)

@@ -12,7 +12,7 @@ _GIVES_UP_AFTER = 8
 _TRIES_AGAIN_AFTER = 64
 
 
-class Patience:
+class Spin:
     """Remembers of one connection whether it has lately paid to stay awake."""
 
     __slots__ = ("_in_vain", "spell")

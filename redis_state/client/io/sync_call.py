@@ -23,8 +23,8 @@ class Call:
     arrived: Replies  # once it is sent
     wake: threading.Lock  # once it waits
 
-    def __init__(self, payload: bytes, count: int, deadline: float) -> None:
-        self.payload = payload
+    def __init__(self, packed: bytes, count: int, deadline: float) -> None:
+        self.packed = packed
         self.count = count
         self.deadline = deadline
 

@@ -14,9 +14,10 @@ from redis.connection import UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from redis_state.client.io import forks
 from redis_state.client.io.connecting import SyncLocated
 from redis_state.client.io.options import connection_options
-from redis_state.client.io.spin import Patience
+from redis_state.client.io.spin import Spin
 from redis_state.client.io.tls import SyncTlsConnection
 from redis_state.client.policy.abandoned import Identity
 from redis_state.client.policy.attempts import BrokenError, SilenceError
@@ -39,6 +40,7 @@ class _ExactDeadline:
     """
 
     _sock: Any  # a socket that never blocks, or None when closed
+    disconnect: Any  # redis-py's way to close it
     deadline: float
     server: Server
     logged_in_at: float
@@ -51,7 +53,7 @@ class _ExactDeadline:
         super().__init__(**options)
         self._reader = Reader(notEnoughData=_INCOMPLETE)
         self._buffer = bytearray(_READ_SIZE)
-        self._patience = Patience()
+        self._spin = Spin()
         self._quiet_since = time.monotonic()
         self.received = 0
         self.pulse = Pulse()
@@ -72,14 +74,14 @@ class _ExactDeadline:
         """Begin to drive the socket, after redis-py has logged in."""
         self._sock.settimeout(0)
 
-    def exchange(self, payload: bytes, count: int, deadline: float) -> Replies:
+    def exchange(self, packed: bytes, count: int, deadline: float) -> Replies:
         """Send packed commands and read their replies, or break off at the deadline."""
-        self.send(payload, deadline)
+        self.send(packed, deadline)
         return self.receive(count, deadline, [])
 
-    def send(self, payload: bytes, deadline: float) -> None:
+    def send(self, packed: bytes, deadline: float) -> None:
         """Send packed commands, or break off at the deadline."""
-        rest: bytes | memoryview = payload
+        rest: bytes | memoryview = packed
         self._quiet_since = time.monotonic()
         try:
             while (sent := self._send(rest, deadline)) < len(rest):
@@ -102,9 +104,9 @@ class _ExactDeadline:
             raise _meaning(error) from error
         return replies
 
-    def _send(self, payload: bytes | memoryview, deadline: float) -> int:
+    def _send(self, packed: bytes | memoryview, deadline: float) -> int:
         try:
-            sent: int = self._sock.send(payload)
+            sent: int = self._sock.send(packed)
         except _NOT_YET as reason:
             self._sleep(reason, select.POLLOUT, deadline)
             return 0
@@ -112,8 +114,8 @@ class _ExactDeadline:
 
     def _fill(self, deadline: float) -> None:
         """Receive what the server has sent, at first without sleeping."""
-        receive, buffer, patience = self._sock.recv_into, self._buffer, self._patience
-        awake_until, slept = time.monotonic() + patience.spell, False
+        receive, buffer, spin = self._sock.recv_into, self._buffer, self._spin
+        awake_until, slept = time.monotonic() + spin.spell, False
         while True:
             try:
                 size = receive(buffer)
@@ -123,9 +125,9 @@ class _ExactDeadline:
                     self._sleep(reason, select.POLLIN, deadline)
                     slept = True
         if slept:
-            patience.in_vain()
-        elif patience.spell:
-            patience.rewarded()
+            spin.in_vain()
+        elif spin.spell:
+            spin.rewarded()
         if size == 0:
             raise ConnectionResetError("the server closed it")
         self._quiet_since = self.pulse.heard_at = time.monotonic()
@@ -150,7 +152,12 @@ class _ExactDeadline:
         elsewhere = min(self.pulse.heard_at + self.silence, self.patient_until)
         return max(self._quiet_since + self.silence, elsewhere)
 
-    def abandon(self) -> None:
+    def close(self) -> None:
+        """Close the connection, whatever state it is in."""
+        with contextlib.suppress(RedisError, OSError):
+            self.disconnect()
+
+    def leave_to_parent(self) -> None:
         """Close this process' copy of the socket: the parent of a fork goes on with its own."""
         sock, self._sock = self._sock, None
         if sock is not None:
@@ -178,13 +185,16 @@ def open_link(
     deadline: float,
     *,
     silence: float = float("inf"),
+    within: float = float("inf"),
     pulse: Pulse | None = None,
     sentinel: bool = False,
 ) -> Link:
     """Connect to a server, or to a sentinel, and log in, or break off at the deadline.
 
-    ``silence``: for so long it may say nothing meanwhile. ``pulse`` is told when it is heard.
+    ``silence``: for so many seconds it may say nothing meanwhile; ``within``: so many may it take
+    in all. ``pulse`` is told when it is heard.
     """
+    deadline = min(deadline, time.monotonic() + within)
     tls = settings.deployment.tls is not None
     kind: type[Link] = _UnixLink if server.path else _TlsLink if tls else _TcpLink
     try:
@@ -207,20 +217,15 @@ def open_link(
     link.pulse = pulse or link.pulse
     link.server = server
     link.logged_in_at = time.monotonic()
+    forks.tell(link, kind.leave_to_parent)
     try:
         link.connect()  # type: ignore[no-untyped-call]
         link.take_over()
     except BaseException as error:
-        close_link(link)
+        link.close()
         while_connecting(error, server, rotating=settings.credential_provider is not None)
         raise
     return link
-
-
-def close_link(link: Link) -> None:
-    """Close a connection, whatever state it is in."""
-    with contextlib.suppress(RedisError, OSError):
-        link.disconnect()  # type: ignore[no-untyped-call]
 
 
 def _remaining(deadline: float) -> float:

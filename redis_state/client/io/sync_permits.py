@@ -1,20 +1,6 @@
-"""So many at a time, of which no interruption costs one.
+"""Permits that threads wait for, the longest first; see `redis_state.client.policy.permits`.
 
-A signal's handler may raise in the main thread: after any call of C, when a function of Python
-begins, or when a loop goes round; and nowhere else (CPython 3.11 to 3.13). So a permit is moved by
-one call of C, from here into a list of the caller's, who gives it back like this, with no other
-call on the way:
-
-    held: list[Permit] = []
-    try:
-        permits.take(held, deadline)
-        ...
-    finally:
-        if held:
-            held[0].give_back(held[0])
-            permits.wake()
-
-What `threading` has for this is written in Python, and may be left half done.
+What `threading` has for this is written in Python, and may be left half done by an interruption.
 """
 
 from __future__ import annotations
@@ -23,11 +9,10 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
-_AT_ONCE = (False,)
+from redis_state.client.policy.permits import Permit, Permits
+
 # Seconds after which one that waits looks whether one was given back without a word to it, as by
 # a call that was interrupted just then.
 _LOOKS_AGAIN = 0.1
@@ -39,51 +24,31 @@ _OVERTAKEN = 0.1
 _Waiter: TypeAlias = tuple[threading.Lock, float]
 
 
-class Permit:
-    """What a call holds while it does what only so many may do."""
+class SyncPermits(Permits):
+    """Those that nobody holds; a thread may wait for one."""
 
-    __slots__ = ("give_back",)
-
-    def __init__(self, give_back: Callable[[Permit], None]) -> None:
-        self.give_back = give_back
-
-
-class Permits:
-    """Those that nobody holds."""
-
-    __slots__ = ("_count", "_free", "_waiting")
+    __slots__ = ("_waiting",)
 
     def __init__(self, count: int) -> None:
-        self._count = count
-        self._free: SimpleQueue[Permit] = SimpleQueue()
+        super().__init__(count)
         self._waiting: deque[_Waiter] = deque()
-        for _ in range(count):
-            self._free.put(Permit(self._free.put))
 
-    @property
-    def left(self) -> int:
-        """Return how many are not held."""
-        return self._free.qsize()
-
-    @property
-    def held(self) -> int:
-        """Return how many are held."""
-        return self._count - self._free.qsize()
-
-    def take_at_once(self, held: list[Permit]) -> bool:
-        """Move one into ``held``, if there is one."""
+    def wait(self, deadline: float) -> None:
+        """Wait until the deadline for there to be one."""
+        held: list[Permit] = []
         try:
-            held.extend(map(self._free.get, _AT_ONCE))
-        except Empty:
-            return False
-        return True
+            self.take(held, deadline)
+        finally:
+            if held:
+                held[0].give_back(held[0])
+                self.wake()
 
     def take(self, held: list[Permit], deadline: float) -> bool:
         """Move one into ``held``, or wait until the deadline for one.
 
         Python 3.11's queue itself waits for ever, where another is faster just at the deadline.
         """
-        return (not self._would_overtake() and self.take_at_once(held)) or self._wait(
+        return (not self._would_overtake() and self.take_at_once(held)) or self._queue(
             held, deadline
         )
 
@@ -100,7 +65,7 @@ class Permits:
         except IndexError:
             return False
 
-    def _wait(self, held: list[Permit], deadline: float) -> bool:
+    def _queue(self, held: list[Permit], deadline: float) -> bool:
         wake = threading.Lock()
         wake.acquire()
         waiter = (wake, time.monotonic())

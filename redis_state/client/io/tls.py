@@ -52,7 +52,7 @@ def _context_of(options: dict[str, Any]) -> ssl.SSLContext:
         options["ssl_check_hostname"],
     )
     try:
-        # Files that were replaced are read anew.
+        # Files that were replaced are read again.
         stamps = [
             Path(path).stat().st_mtime_ns if path else 0
             for path in (tls.ca_file, tls.certificate, tls.key)

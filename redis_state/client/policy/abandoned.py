@@ -35,7 +35,7 @@ def read_identity(reply: Any, server: Server) -> Identity | None:
     return None if found is None else Identity(server, found[1], found[2])
 
 
-class Orphans:
+class Abandoned:
     """Those of one node that are still to be closed."""
 
     __slots__ = ("_identities", "add")

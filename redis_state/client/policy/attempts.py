@@ -74,7 +74,7 @@ class ExhaustedError(AttemptError):
     """All connections of the pool stayed busy."""
 
 
-class TurnedAwayError(AttemptError):
+class FailedFastError(AttemptError):
     """The server has failed for a while, and another call is trying it."""
 
 

@@ -12,19 +12,19 @@ import time
 from asyncio import _get_running_loop
 from typing import Protocol
 
-from redis_state.client.io.sync_permits import Permit, Permits
 from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
+    FailedFastError,
     LateError,
     NotNowError,
     RedirectedError,
     SilenceError,
     SplitError,
-    TurnedAwayError,
     UnsentError,
 )
 from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.permits import Permit, Permits
 from redis_state.client.policy.pulse import Pulse
 
 # Seconds in which the call that tries may still bring the others good news.
@@ -46,7 +46,7 @@ class Observer(Protocol):
     def retried(self) -> None:
         """Note that an attempt came to nothing and is made again."""
 
-    def turned_away(self) -> None:
+    def failed_fast(self) -> None:
         """Note that a call ended at once."""
 
     def breaker_changed(self, *, is_open: bool) -> None:
@@ -89,7 +89,7 @@ class Breaker:
         return self._failing_since is not None
 
     @property
-    def patience_ends(self) -> float:
+    def grace_ends(self) -> float:
         """Return until when the others wait for those that try."""
         return self._trying_since + _GRACE
 
@@ -148,11 +148,11 @@ class Breaker:
             self._trying_since = time.monotonic()
         return self._turns.take_at_once(held)
 
-    def turn_away(self) -> TurnedAwayError:
+    def fail_fast(self) -> FailedFastError:
         """Note that a call ends without having tried; return why."""
         if self._observer is not None:
-            self._observer.turned_away()
-        return TurnedAwayError(self._reason)
+            self._observer.failed_fast()
+        return FailedFastError(self._reason)
 
     def _turn(self, *, is_open: bool) -> None:
         # Of many calls that fail at once, one tells it.
@@ -182,15 +182,15 @@ class Turn:
     def may_try(self, breaker: Breaker, budget: Budget) -> bool:
         """Tell whether to make an attempt now; if not, ask again in a moment."""
         if breaker.is_open and self._is_blocking and on_a_loop() and breaker.spares_loops(budget):
-            raise budget.give_up(breaker.turn_away()) from budget.reason
+            raise budget.give_up(breaker.fail_fast()) from budget.reason
         if self._breaker is not breaker:
             self.end()
             if breaker.is_open and breaker.take_turn(self.held):
                 self._breaker = breaker
         if self._breaker is breaker or not breaker.is_open:
             return True
-        if time.monotonic() >= min(breaker.patience_ends, budget.deadline):
-            raise budget.give_up(breaker.turn_away()) from budget.reason
+        if time.monotonic() >= min(breaker.grace_ends, budget.deadline):
+            raise budget.give_up(breaker.fail_fast()) from budget.reason
         return False
 
     def end(self) -> None:

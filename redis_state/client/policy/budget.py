@@ -15,7 +15,7 @@ _LONGEST_PAUSE = 0.25
 # Of an attempt, for what a write waits for; the rest is for the way there and back.
 MOST_WAITING = 0.8
 # Of the budget, for one attempt with a large value at a server that answers others.
-_MOST_PATIENCE = 0.6
+_MOST_SILENCE = 0.6
 # What is tried again without a pause, as long as it is not for ever.
 _MOST_AT_ONCE = 8
 
@@ -59,7 +59,7 @@ class Budget:
         Many large values at once may fill the network for longer than any of them alone.
         """
         begins = time.monotonic()
-        return begins + _MOST_PATIENCE * self.settings.budget if self.is_large else begins
+        return begins + _MOST_SILENCE * self.settings.budget if self.is_large else begins
 
     def locating_ends(self) -> float:
         """Return when it has to be known where to connect."""

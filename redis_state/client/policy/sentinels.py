@@ -13,7 +13,7 @@ from redis_state.errors import MisconfiguredError
 from redis_state.operations.operation import Batch
 
 # Seconds for which a server may say nothing to a question that another could answer.
-PATIENCE = 0.3
+SILENCE = 0.3
 # Seconds for looking whether the master is another one by now, before a call.
 A_MOMENT = 0.6
 # Seconds in which the master that was named is taken for the master still.

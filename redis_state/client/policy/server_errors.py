@@ -13,6 +13,7 @@ from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
+    FailedFastError,
     LateError,
     LoginError,
     NotNowError,
@@ -20,7 +21,6 @@ from redis_state.client.policy.attempts import (
     SilenceError,
     SplitError,
     StrangerError,
-    TurnedAwayError,
     UnknownScriptError,
     UnresolvedError,
 )
@@ -198,7 +198,7 @@ def give_up(failure: Exception, where: object, budget: float) -> StateStoreError
             f"All connections to {where} stayed busy for the budget of {budget:g} s. "
             "Raise [redis_state] pool_size, or see why Redis is slow."
         )
-    if isinstance(failure, TurnedAwayError):
+    if isinstance(failure, FailedFastError):
         return UnavailableError(
             f"{where} has not answered for a while ({failure}); a few calls go on trying, and this "
             "one ended at once. See whether Redis runs there, and is neither stopped nor busy."

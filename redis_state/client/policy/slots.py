@@ -73,8 +73,8 @@ def _server(host: str, port: int, asked: Server) -> Server:
 class News:
     """When the cluster was last asked who serves what, and who is to be asked next."""
 
-    def __init__(self, patience: float) -> None:
-        self._patience = patience or float("inf")
+    def __init__(self, overdue_after: float) -> None:
+        self._overdue_after = overdue_after or float("inf")
         self._arrived_at = 0.0
         self._missed_at = 0.0
         self._missed_since: float | None = None
@@ -87,7 +87,7 @@ class News:
     def are_overdue(self, by: float | None = None) -> bool:
         """Tell whether nobody has answered for so long that others need not wait for it."""
         since, by = self._missed_since, time.monotonic() if by is None else by
-        return since is not None and by - since >= self._patience
+        return since is not None and by - since >= self._overdue_after
 
     def missed(self) -> None:
         """Note that no node has answered."""

@@ -1,10 +1,11 @@
-"""Where the master is, asked of sentinels by threads."""
+# Made from redis_state/client/_async/sentinels.py by "make sync": change that, and run it.
+"""Where the master is, asked of sentinels one after the other."""
 
 from __future__ import annotations
 
 import time
 
-from redis_state.client.io.sync_link import close_link, open_link
+from redis_state.client.io.runtime_sync import open_link
 from redis_state.client.policy import packing, sentinels
 from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings
@@ -42,10 +43,10 @@ class SyncSentinels:
     def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)
         link = open_link(
-            self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
+            self._settings, sentinel, deadline, silence=sentinels.SILENCE, sentinel=True
         )
         try:
             (reply,) = link.exchange(packing.pack(batch), 1, deadline)
         finally:
-            close_link(link)
+            link.close()
         return sentinels.read_master(reply, sentinel, self._settings.allowed)

@@ -1,20 +1,27 @@
-"""The connections of threads to one server: a fast lane, and a pool of links behind it.
+# Made from redis_state/client/_async/node.py by "make sync": change that, and run it.
+"""The connections to one server: a fast lane, and a pool of links behind it.
 
 What an operation meets on the lane that is no result, the pool meets again with all patience.
 """
 
 from __future__ import annotations
 
-import os
-import weakref
-from collections.abc import Callable
+import contextlib
 from typing import TypeVar
 
+from redis_state.client._sync.exchange import ask, exchange, renew_login
 from redis_state.client.io.handshake import questions, renewal
-from redis_state.client.io.sync_lane import SyncLane
-from redis_state.client.io.sync_link import Link, close_link, open_link
-from redis_state.client.io.sync_permits import Permit, Permits
-from redis_state.client.policy.abandoned import Orphans
+from redis_state.client.io.runtime_sync import (
+    Lane,
+    Link,
+    Locate,
+    Permits,
+    Way,
+    as_lane,
+    in_a_forked_child,
+    open_link,
+)
+from redis_state.client.policy.abandoned import Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
@@ -23,9 +30,9 @@ from redis_state.client.policy.attempts import (
     UnsentError,
 )
 from redis_state.client.policy.breaker import Breaker, Observer
-from redis_state.client.policy.budget import Budget, first_attempt
+from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.permits import Permit
 from redis_state.client.policy.pulse import Pulse
-from redis_state.client.sync_exchange import ask, exchange, renew_login
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
@@ -37,35 +44,33 @@ T = TypeVar("T")
 class SyncNode:
     """Exchanges operations with one server; ``locate`` tells where it is, by a deadline."""
 
-    def __init__(
-        self, settings: Settings, locate: Callable[[float], Server], observer: Observer | None
-    ) -> None:
-        self._pulse = Pulse()
-        self.breaker = Breaker(settings.breaker_after, observer, self._pulse)
+    def __init__(self, settings: Settings, locate: Locate, observer: Observer | None) -> None:
         self.server: Server | None = None
+        self._pulse = Pulse()
         self._settings = settings
         self._observer = observer
         self._locate = locate
         self._questions = questions(settings.deployment)
         self._renewal = renewal(settings)
         self._start_afresh()
-        _nodes.add(self)
+        in_a_forked_child(self, SyncNode._start_afresh)
 
     def _start_afresh(self) -> None:
-        self._orphans = Orphans()
+        self.breaker = Breaker(self._settings.breaker_after, self._observer, self._pulse)
+        self._abandoned = Abandoned()
         self._idle: list[Link] = []
         self._free = Permits(self._settings.pool_size)
-        self._lane: SyncLane | None = None
+        self._lane: Lane | None = None
         self._opening = Permits(1)
 
-    def lane(self, begun: float) -> SyncLane | None:
-        """Return the lane, opened if need be; None if it is off, or another thread is about to.
+    def lane(self, begun: float) -> Lane | None:
+        """Return the lane, opened if need be; None if it is off, or another call is about to.
 
         Where that is too slow for all that come meanwhile, they wait for it.
         """
         return self._lane or self._open_lane(begun) or self._await_lane(begun)
 
-    def on_lane(self, lane: SyncLane, operation: Operation[T], deadline: float) -> T | Operation[T]:
+    def on_lane(self, lane: Lane, operation: Operation[T], deadline: float) -> T | Operation[T]:
         """Send an operation together with those of others."""
         try:
             return self._exchange(lane, operation, deadline)
@@ -119,25 +124,10 @@ class SyncNode:
             self._idle.append(sound)
             return result
         finally:
-            # What is left of a link here may still have a reply under way.
+            # What is left of a link here, after a cancellation too, may have a reply under way.
             if link is not None:
-                self._orphans.add(link.identity)
-                close_link(link)
-
-    def _give_up(self, lane: SyncLane, failure: BrokenError) -> None:
-        if isinstance(failure, SilenceError) or lane.was_interrupted:
-            self._orphans.add(lane.identity)
-        if self._lane is lane:
-            # What idles beside it is as old, and most likely broken as well.
-            self._drop_idle()
-        self._drop_lane(lane)
-
-    def _drop_lane(self, lane: SyncLane | None) -> None:
-        """Let go of a lane, as soon as nobody uses it."""
-        if lane is not None:
-            if self._lane is lane:
-                self._lane = None
-            lane.retire()
+                self._abandoned.add(link.identity)
+                link.close()
 
     def turn_to(self, server: Server) -> None:
         """Leave the connections to another server, where there are any."""
@@ -150,15 +140,7 @@ class SyncNode:
         self._drop_lane(self._lane)
         self._drop_idle()
 
-    def after_fork_in_child(self) -> None:
-        """Leave the parent's connections to the parent."""
-        for connection in (*self._idle, self._lane):
-            if connection is not None:
-                connection.abandon()
-        self.breaker = Breaker(self._settings.breaker_after, self._observer, self._pulse)
-        self._start_afresh()
-
-    def _open_lane(self, begun: float) -> SyncLane | None:
+    def _open_lane(self, begun: float) -> Lane | None:
         held: list[Permit] = []
         try:
             if not self._settings.fast_lane or not self._opening.take_at_once(held):
@@ -167,11 +149,10 @@ class SyncNode:
                 budget = Budget(self._settings, begun)
                 link = self._open(budget)
                 try:
-                    able = ask(link, self._questions, self._orphans, budget.deadline)
-                    link.silence = queues = first_attempt(self._settings)
-                    self._lane = SyncLane(link, able, queues, self._has_room)
+                    able = ask(link, self._questions, self._abandoned, budget.deadline)
+                    self._lane = as_lane(link, able, self._settings, self._room)
                 except BaseException:
-                    close_link(link)
+                    link.close()
                     raise
             return self._lane
         finally:
@@ -179,71 +160,69 @@ class SyncNode:
                 held[0].give_back(held[0])
                 self._opening.wake()
 
-    def _await_lane(self, begun: float) -> SyncLane | None:
-        if not self._settings.fast_lane or self._has_room():
-            return self._lane
-        held: list[Permit] = []
-        try:
-            self._opening.take(held, begun + self._settings.budget)
-        finally:
-            if held:
-                held[0].give_back(held[0])
-                self._opening.wake()
+    def _await_lane(self, begun: float) -> Lane | None:
+        if self._settings.fast_lane and self._room() == 0:
+            self._opening.wait(begun + self._settings.budget)
         return self._lane
 
     def _open(self, budget: Budget) -> Link:
         self.server = self._locate(budget.locating_ends())
-        ends, silence = budget.connecting_ends(), budget.silence()
-        return open_link(self._settings, self.server, ends, silence=silence, pulse=self._pulse)
+        return open_link(
+            self._settings,
+            self.server,
+            budget.deadline,
+            silence=budget.silence(),
+            within=self._settings.connect_timeout,
+            pulse=self._pulse,
+        )
 
-    def _has_room(self) -> bool:
-        return self._free.left > 0
+    def _room(self) -> int:
+        return self._free.left
+
+    def _give_up(self, lane: Lane, failure: BrokenError) -> None:
+        if isinstance(failure, SilenceError) or lane.was_interrupted:
+            self._abandoned.add(lane.identity)
+        if self._lane is lane:
+            # What idles beside it is as old, and most likely broken as well.
+            self._drop_idle()
+        self._drop_lane(lane)
+
+    def _drop_lane(self, lane: Lane | None) -> None:
+        """Let go of a lane, as soon as nobody uses it."""
+        if lane is not None:
+            if self._lane is lane:
+                self._lane = None
+            lane.retire()
+
+    def _drop_idle(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def _link(self, budget: Budget) -> tuple[Link, bool]:
         # One that idles goes first, or is closed: a new one beside it might be one too many.
-        while self._idle:
-            try:
+        with contextlib.suppress(IndexError):
+            while True:
                 link = self._idle.pop()
-            except IndexError:
-                break
-            if link.server == self.server:
-                if self._orphans:
-                    # So it has them closed, before anything else is sent.
-                    link.capabilities = None
-                return link, False
-            # It came back after there was another server.
-            close_link(link)
+                if link.server == self.server:
+                    if self._abandoned:
+                        # So it has them closed, before anything else is sent.
+                        link.capabilities = None
+                    return link, False
+                # It came back after there was another server.
+                link.close()
         return self._open(budget), True
-
-    def _drop_idle(self) -> None:
-        while self._idle:
-            try:
-                close_link(self._idle.pop())
-            except IndexError:
-                return
 
     def _exchange(
         self,
-        way: Link | SyncLane,
+        way: Way,
         operation: Operation[T],
         deadline: float,
         *,
         is_asking: bool = False,
     ) -> T | Operation[T]:
         if way.capabilities is None:
-            assert not isinstance(way, SyncLane)
-            way.capabilities = ask(way, self._questions, self._orphans, deadline)
+            way.capabilities = ask(way, self._questions, self._abandoned, deadline)
         if self._renewal is not None and self._renewal.is_due(way.logged_in_at):
             renew_login(way, self._renewal, deadline)
         return exchange(way, operation, way.capabilities, deadline, is_asking=is_asking)
-
-
-_nodes: weakref.WeakSet[SyncNode] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for node in list(_nodes):
-        node.after_fork_in_child()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

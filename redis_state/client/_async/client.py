@@ -1,15 +1,14 @@
-"""The client of an event loop: it tries an operation until its result, or its budget's end."""
+"""The client: it tries an operation until its result, or its budget's end."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TypeVar
 
-from redis_state.client.async_exchange import ask, exchange
-from redis_state.client.async_routes import routes
-from redis_state.client.io.async_opening import open_link
-from redis_state.client.policy.abandoned import QUESTION, Orphans
+from redis_state.client._async.exchange import ask, exchange
+from redis_state.client._async.routes import routes
+from redis_state.client.io.runtime_async import BLOCKS, open_link, sleep
+from redis_state.client.policy.abandoned import QUESTION, Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,
     CrowdedError,
@@ -28,7 +27,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """Runs operations for the tasks of one loop; connects when first used."""
+    """Runs operations, any number at a time; connects when first used."""
 
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self._settings = settings
@@ -60,7 +59,7 @@ class AsyncClient:
             ends, sentinel = budget.connecting_ends(), self._settings.deployment.is_sentinel(server)
             link = await open_link(self._settings, server, ends, sentinel=sentinel)
             try:
-                able = await ask(link, self._questions, Orphans(), budget.attempt_ends())
+                able = await ask(link, self._questions, Abandoned(), budget.attempt_ends())
                 result = await exchange(link, operation, able, budget.attempt_ends())
                 while isinstance(result, Operation):
                     ends = time.monotonic() + self._settings.timeout
@@ -96,19 +95,19 @@ class AsyncClient:
                 node.breaker.note(error, begun)
                 failure = error
         budget = Budget(self._settings, begun, is_large, operation.lingers)
-        return await self._with_patience(operation, budget, failure)
+        return await self._with_retries(operation, budget, failure)
 
-    async def _with_patience(
+    async def _with_retries(
         self, operation: Operation[T], budget: Budget, failure: AttemptError | None
     ) -> T | Operation[T]:
-        turn = Turn()
+        turn = Turn(is_blocking=BLOCKS)
         try:
             while True:
                 if failure is not None:
                     pause = budget.pause(failure)
                     if self._observer is not None:
                         self._observer.retried()
-                    await asyncio.sleep(pause)
+                    await sleep(pause)
                 try:
                     return await self._attempt(operation, budget, failure, turn)
                 except AttemptError as error:
@@ -128,8 +127,8 @@ class AsyncClient:
         node = await self._routes.find(operation, budget, failure)
         is_asking = isinstance(failure, RedirectedError) and failure.is_asking
         # Looking now and then is all that threads could do, and both shall do the same.
-        while not turn.may_try(node.breaker, budget):  # noqa: ASYNC110 - see above
-            await asyncio.sleep(LOOKS_AGAIN)
+        while not turn.may_try(node.breaker, budget):
+            await sleep(LOOKS_AGAIN)
         try:
             result = await node.in_pool(operation, budget, is_asking=is_asking)
         except AttemptError as error:

@@ -1,10 +1,10 @@
-"""Where the master is, asked of sentinels by a loop's tasks."""
+"""Where the master is, asked of sentinels one after the other."""
 
 from __future__ import annotations
 
 import time
 
-from redis_state.client.io.async_opening import open_link
+from redis_state.client.io.runtime_async import open_link
 from redis_state.client.policy import packing, sentinels
 from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings
@@ -42,7 +42,7 @@ class AsyncSentinels:
     async def _ask(self, sentinel: Server, deadline: float) -> Server | None:
         batch = sentinels.question(self._settings.deployment)
         link = await open_link(
-            self._settings, sentinel, deadline, silence=sentinels.PATIENCE, sentinel=True
+            self._settings, sentinel, deadline, silence=sentinels.SILENCE, sentinel=True
         )
         try:
             (reply,) = await link.exchange(packing.pack(batch), 1, deadline)

@@ -1,14 +1,14 @@
-"""What travels over a connection of threads: one step of an operation, questions, a new login."""
+# Made from redis_state/client/_async/exchange.py by "make sync": change that, and run it.
+"""What travels over a connection: one step of an operation, questions, a new login."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
 from redis_state.client.io.handshake import Renewal, read_answers
-from redis_state.client.io.sync_lane import SyncLane
-from redis_state.client.io.sync_link import Link
+from redis_state.client.io.runtime_sync import Way
 from redis_state.client.policy import packing
-from redis_state.client.policy.abandoned import Orphans, closing
+from redis_state.client.policy.abandoned import Abandoned, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError
 from redis_state.client.policy.server_errors import check
 from redis_state.errors import StateStoreError
@@ -17,21 +17,21 @@ from redis_state.operations.operation import Batch, Capabilities, Operation, Rep
 T = TypeVar("T")
 
 
-def ask(link: Link, questions: Batch, orphans: Orphans, deadline: float) -> Capabilities:
-    """Ask what the server can do; of each connection anew, for it may be another since the last.
+def ask(way: Way, questions: Batch, abandoned: Abandoned, deadline: float) -> Capabilities:
+    """Ask what the server can do; of each connection again, for it may be another since the last.
 
     It is told first to close what was given up: nothing may arrive there later.
     """
-    given_up = orphans.at(link.server)
+    given_up = abandoned.at(way.server)
     batch = [*closing(given_up), *questions]
-    replies = link.exchange(packing.pack(batch), len(batch), deadline)
-    orphans.gone(given_up)
-    can, link.identity = read_answers(replies[len(given_up) :], link.server)
+    replies = way.exchange(packing.pack(batch), len(batch), deadline)
+    abandoned.gone(given_up)
+    can, way.identity = read_answers(replies[len(given_up) :], way.server)
     return can
 
 
 def exchange(
-    way: Link | SyncLane,
+    way: Way,
     operation: Operation[T],
     server: Capabilities,
     deadline: float,
@@ -54,8 +54,8 @@ def exchange(
     return operation.end(replies)
 
 
-def renew_login(way: Link | SyncLane, renewal: Renewal, deadline: float) -> None:
-    """Log in anew on a connection that stands."""
+def renew_login(way: Way, renewal: Renewal, deadline: float) -> None:
+    """Log in again on a connection that stands."""
     way.logged_in_at = renewal.begins()
     try:
         batch = renewal.batch(renewal.provider.get_credentials())
@@ -67,7 +67,7 @@ def renew_login(way: Link | SyncLane, renewal: Renewal, deadline: float) -> None
 
 
 def _send(
-    way: Link | SyncLane,
+    way: Way,
     batch: Batch,
     deadline: float,
     *,
@@ -75,6 +75,7 @@ def _send(
     with_texts: bool,
 ) -> Replies:
     if is_asking:
-        payload = packing.pack_asking(batch, with_texts=with_texts)
-        return way.exchange(payload, 2 * len(batch), deadline)[1::2]
+        packed = packing.pack_asking(batch, with_texts=with_texts)
+        replies = way.exchange(packed, 2 * len(batch), deadline)
+        return replies[1::2]
     return way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)

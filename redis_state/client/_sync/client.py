@@ -1,12 +1,15 @@
-"""The client for threads: it tries an operation until its result, or its budget's end."""
+# Made from redis_state/client/_async/client.py by "make sync": change that, and run it.
+"""The client: it tries an operation until its result, or its budget's end."""
 
 from __future__ import annotations
 
 import time
 from typing import TypeVar
 
-from redis_state.client.io.sync_link import close_link, open_link
-from redis_state.client.policy.abandoned import QUESTION, Orphans
+from redis_state.client._sync.exchange import ask, exchange
+from redis_state.client._sync.routes import routes
+from redis_state.client.io.runtime_sync import BLOCKS, open_link, sleep
+from redis_state.client.policy.abandoned import QUESTION, Abandoned
 from redis_state.client.policy.attempts import (
     AttemptError,
     CrowdedError,
@@ -16,8 +19,6 @@ from redis_state.client.policy.attempts import (
 from redis_state.client.policy.breaker import LOOKS_AGAIN, Observer, Turn
 from redis_state.client.policy.budget import Budget
 from redis_state.client.policy.server_errors import give_up
-from redis_state.client.sync_exchange import ask, exchange
-from redis_state.client.sync_routes import routes
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 class SyncClient:
-    """Runs operations for any number of threads; connects when first used; safe under fork."""
+    """Runs operations, any number at a time; connects when first used."""
 
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self._settings = settings
@@ -59,14 +60,14 @@ class SyncClient:
             ends, sentinel = budget.connecting_ends(), self._settings.deployment.is_sentinel(server)
             link = open_link(self._settings, server, ends, sentinel=sentinel)
             try:
-                able = ask(link, self._questions, Orphans(), budget.attempt_ends())
+                able = ask(link, self._questions, Abandoned(), budget.attempt_ends())
                 result = exchange(link, operation, able, budget.attempt_ends())
                 while isinstance(result, Operation):
                     ends = time.monotonic() + self._settings.timeout
                     result = exchange(link, result, able, ends)
                 return result
             finally:
-                close_link(link)
+                link.close()
         except AttemptError as error:
             raise give_up(error, server, self._settings.budget) from error
 
@@ -95,19 +96,19 @@ class SyncClient:
                 node.breaker.note(error, begun)
                 failure = error
         budget = Budget(self._settings, begun, is_large, operation.lingers)
-        return self._with_patience(operation, budget, failure)
+        return self._with_retries(operation, budget, failure)
 
-    def _with_patience(
+    def _with_retries(
         self, operation: Operation[T], budget: Budget, failure: AttemptError | None
     ) -> T | Operation[T]:
-        turn = Turn(is_blocking=True)
+        turn = Turn(is_blocking=BLOCKS)
         try:
             while True:
                 if failure is not None:
                     pause = budget.pause(failure)
                     if self._observer is not None:
                         self._observer.retried()
-                    time.sleep(pause)
+                    sleep(pause)
                 try:
                     return self._attempt(operation, budget, failure, turn)
                 except AttemptError as error:
@@ -126,8 +127,9 @@ class SyncClient:
         begun = time.monotonic()
         node = self._routes.find(operation, budget, failure)
         is_asking = isinstance(failure, RedirectedError) and failure.is_asking
+        # Looking now and then is all that threads could do, and both shall do the same.
         while not turn.may_try(node.breaker, budget):
-            time.sleep(LOOKS_AGAIN)
+            sleep(LOOKS_AGAIN)
         try:
             result = node.in_pool(operation, budget, is_asking=is_asking)
         except AttemptError as error:

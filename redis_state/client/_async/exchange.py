@@ -1,13 +1,13 @@
-"""What travels over a connection of a loop: one step of an operation, questions, a new login."""
+"""What travels over a connection: one step of an operation, questions, a new login."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from redis_state.client.io.async_link import AsyncLink
 from redis_state.client.io.handshake import Renewal, read_answers
+from redis_state.client.io.runtime_async import Way
 from redis_state.client.policy import packing
-from redis_state.client.policy.abandoned import Orphans, closing
+from redis_state.client.policy.abandoned import Abandoned, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError
 from redis_state.client.policy.server_errors import check
 from redis_state.errors import StateStoreError
@@ -16,21 +16,21 @@ from redis_state.operations.operation import Batch, Capabilities, Operation, Rep
 T = TypeVar("T")
 
 
-async def ask(link: AsyncLink, questions: Batch, orphans: Orphans, deadline: float) -> Capabilities:
-    """Ask what the server can do; of each connection anew, for it may be another since the last.
+async def ask(way: Way, questions: Batch, abandoned: Abandoned, deadline: float) -> Capabilities:
+    """Ask what the server can do; of each connection again, for it may be another since the last.
 
     It is told first to close what was given up: nothing may arrive there later.
     """
-    given_up = orphans.at(link.server)
+    given_up = abandoned.at(way.server)
     batch = [*closing(given_up), *questions]
-    replies = await link.exchange(packing.pack(batch), len(batch), deadline)
-    orphans.gone(given_up)
-    can, link.identity = read_answers(replies[len(given_up) :], link.server)
+    replies = await way.exchange(packing.pack(batch), len(batch), deadline)
+    abandoned.gone(given_up)
+    can, way.identity = read_answers(replies[len(given_up) :], way.server)
     return can
 
 
 async def exchange(
-    way: AsyncLink,
+    way: Way,
     operation: Operation[T],
     server: Capabilities,
     deadline: float,
@@ -53,8 +53,8 @@ async def exchange(
     return operation.end(replies)
 
 
-async def renew_login(way: AsyncLink, renewal: Renewal, deadline: float) -> None:
-    """Log in anew on a connection that stands."""
+async def renew_login(way: Way, renewal: Renewal, deadline: float) -> None:
+    """Log in again on a connection that stands."""
     way.logged_in_at = renewal.begins()
     try:
         batch = renewal.batch(await renewal.provider.get_credentials_async())
@@ -66,7 +66,7 @@ async def renew_login(way: AsyncLink, renewal: Renewal, deadline: float) -> None
 
 
 async def _send(
-    way: AsyncLink,
+    way: Way,
     batch: Batch,
     deadline: float,
     *,
@@ -74,6 +74,7 @@ async def _send(
     with_texts: bool,
 ) -> Replies:
     if is_asking:
-        payload = packing.pack_asking(batch, with_texts=with_texts)
-        return (await way.exchange(payload, 2 * len(batch), deadline))[1::2]
+        packed = packing.pack_asking(batch, with_texts=with_texts)
+        replies = await way.exchange(packed, 2 * len(batch), deadline)
+        return replies[1::2]
     return await way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)

@@ -1,0 +1,1 @@
+"""The client for threads: each module is made from the one in `_async`, by `make sync`."""
