@@ -2,8 +2,8 @@
 
 The sync and the async client run the same operations. Every operation is idempotent: it may be run
 twice, from any point of its steps, also when the reply to the first run was lost, and the state is
-that of one run. The clients retry because of this. tests/faults/test_retries.py repeats each
-command of each operation, and fails for one that is not.
+that of one run. This is why the clients may retry. tests/lua/test_idempotence.py runs each one
+twice and fails for one that is not; tests/worker/test_asset_steps.py has others come in between.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Durable(Operation[T]):
         if replies and failure is None:
             failure = self._durability.failure(replies[-1])
         if isinstance(result, Operation):
-            # What was begun is brought to its end, before anybody is told.
+            # All steps are taken before anybody is told.
             return Durable(result, self._durability, failure)
         if failure is not None:
             raise failure
