@@ -7,19 +7,17 @@ encrypted with it already is told by the server and never sent.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeAlias
 
+from redis_state.admin.steps import Ask, Pause, Steps
 from redis_state.config.settings import Settings
-from redis_state.config.url import Server
 from redis_state.errors import MisconfiguredError, StateStoreError, UnavailableError
 from redis_state.format import envelope, layout
 from redis_state.format.codec import Codec
 from redis_state.format.layout import Place
-from redis_state.operations.operation import Operation
 from redis_state.operations.reads import key_of
 from redis_state.operations.reencrypt import CountKeys, ReadField, Replace, ScanPages, Survey
 
@@ -64,59 +62,7 @@ class RotationProgress(NamedTuple):
     report: RotationReport
 
 
-class Client(Protocol):
-    """A sync or async client: what it returns is the result, or is awaited for it."""
-
-    def servers(self) -> Any: ...
-    def run(self, operation: Operation[Any]) -> Any: ...
-    def run_at(self, server: Server, operation: Operation[Any]) -> Any: ...
-
-
-# What to do with the client next; the answer is sent back.
-Step = Callable[[Client], Any]
-Steps = Generator[Step, Any, RotationReport]
-OnProgress = Callable[[RotationProgress], None]
-
-
-def run(client: Client, steps: Steps) -> RotationReport:
-    """Take all steps of a rotation."""
-    answer = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as end:
-            report: RotationReport = end.value
-            return report
-        away_since = time.monotonic()
-        while True:
-            try:
-                answer = step(client)
-                break
-            except UnavailableError:
-                if time.monotonic() - away_since > _PATIENCE:
-                    raise
-                time.sleep(_PAUSE)
-
-
-async def arun(current: Callable[[], Client], steps: Steps) -> RotationReport:
-    """Take all steps of a rotation, on the running loop."""
-    answer = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as end:
-            report: RotationReport = end.value
-            return report
-        away_since = time.monotonic()
-        while True:
-            try:
-                awaited: Awaitable[Any] = step(current())
-                answer = await awaited
-                break
-            except UnavailableError:
-                if time.monotonic() - away_since > _PATIENCE:
-                    raise
-                await asyncio.sleep(_PAUSE)
+OnProgress: TypeAlias = Callable[[RotationProgress], None]
 
 
 class Rotation:
@@ -140,17 +86,17 @@ class Rotation:
         self._dry_run = dry_run
         self._report = RotationReport()
 
-    def steps(self) -> Steps:
+    def steps(self) -> Steps[RotationReport]:
         """Go through all servers, keys and fields."""
-        servers = yield lambda client: client.servers()
+        servers = yield from _answer(Ask())
         total = done = 0
         for server in servers:
-            total += yield _at(server, CountKeys())
+            total += yield from _answer(Ask(CountKeys(), server))
         for server in servers:
             cursor = b"0"
             while True:
                 scan = ScanPages(self._namespace, cursor)
-                cursor, pages = yield _at(server, scan)
+                cursor, pages = yield from _answer(Ask(scan, server))
                 done += scan.COUNT
                 for page in pages:
                     yield from self._page(page)
@@ -160,13 +106,13 @@ class Rotation:
         self._tell(total, total)
         return self._report
 
-    def _page(self, page: bytes) -> Generator[Step, Any, None]:
+    def _page(self, page: bytes) -> Steps[None]:
         if not layout.is_page(self._namespace, page):
             return
         cursor = b"0"
         while True:
             survey = Survey(page.decode(), cursor, self._codec.newest_key_id)
-            cursor, up_to_date, references, *others = yield _wherever(survey)
+            cursor, up_to_date, references, *others = yield from _answer(Ask(survey))
             seen = up_to_date + references
             self._count(seen=seen, up_to_date=up_to_date, references=references)
             for field in others:
@@ -174,14 +120,14 @@ class Rotation:
             if cursor == b"0":
                 return
 
-    def _field(self, page: bytes, field: bytes) -> Generator[Step, Any, None]:
+    def _field(self, page: bytes, field: bytes) -> Steps[None]:
         place = layout.locate(self._namespace, page, field)
         if place is None:
             self._count(seen=1, unreadable=1, problems=(f"{page!r} {field!r} is not ours.",))
             return
         old = None
         for _ in range(1 if self._dry_run else _TRIES):
-            old = yield _wherever(ReadField(place.page, field))
+            old = yield from _answer(Ask(ReadField(place.page, field)))
             try:
                 if old is None or not self._is_live(old, place):
                     return
@@ -193,7 +139,7 @@ class Rotation:
                 self._count(seen=1, up_to_date=1)
                 return
             replacing = Replace(place.page, field, old, new)
-            if not self._dry_run and (yield _wherever(replacing)):
+            if not self._dry_run and (yield from _answer(Ask(replacing))):
                 self._count(seen=1, reencrypted=1)
                 return
         assert old is not None
@@ -220,9 +166,13 @@ class Rotation:
             self._on_progress(RotationProgress(done, total, self._report))
 
 
-def _at(server: Server, operation: Operation[Any]) -> Step:
-    return lambda client: client.run_at(server, operation)
-
-
-def _wherever(operation: Operation[Any]) -> Step:
-    return lambda client: client.run(operation)
+def _answer(question: Ask) -> Steps[Any]:
+    """Return the answer, once the server is there."""
+    away_since = time.monotonic()
+    while True:
+        try:
+            return (yield question)
+        except UnavailableError:
+            if time.monotonic() - away_since > _PATIENCE:
+                raise
+        yield Pause(_PAUSE)

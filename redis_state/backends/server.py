@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from redis_state.admin import rotation as rotating
 from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
+from redis_state.admin.steps import arun, run
 from redis_state.airflow import assets, run_identity
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.sides import SERVER
@@ -55,14 +55,14 @@ class RedisStateBackend(RedisBackend):
         only its steps do. With ``dry_run`` it writes nothing, and reports what is left to do.
         """
         rotation = Rotation(self.settings, self._codec, on_progress, dry_run=dry_run)
-        return rotating.run(self._client, rotation.steps())
+        return run(self._client, rotation.steps())
 
     async def arotate(
         self, on_progress: OnProgress | None = None, *, dry_run: bool = False
     ) -> RotationReport:
         """Do as ``rotate`` does, on the running loop."""
         rotation = Rotation(self.settings, self._codec, on_progress, dry_run=dry_run)
-        return await rotating.arun(self._loop_clients.current, rotation.steps())
+        return await arun(self._loop_clients.current, rotation.steps())
 
 
 class ServerOperations:

@@ -37,6 +37,7 @@ class Write(Operation[None]):
     """Write values that share a deadline, all or none, with their native expiry."""
 
     __slots__ = ("_codec", "_expires_at", "_incarnation", "_pairs", "_place", "_values")
+    _pairs: list[bytes]
 
     def __init__(
         self,
@@ -51,7 +52,6 @@ class Write(Operation[None]):
         self._expires_at = expires_at
         self._incarnation = incarnation
         self._codec = codec
-        self._pairs: list[bytes] = []
 
     @property
     def page(self) -> str:

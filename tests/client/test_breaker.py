@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -48,6 +49,7 @@ from redis_state.testing import EmbeddedServer
 from tests.client.waiting import PATIENCE, reached, wait_for
 from tests.matrix import FIELD_FORM
 from tests.support import peers, servers
+from tests.support.budgets import budgets_end
 from tests.support.clusters import Cluster
 from tests.support.freezing import freeze
 from tests.support.inside import async_node_of, node_of
@@ -60,8 +62,8 @@ CALLS = 20
 MOST = 4
 AFTER = 0.5
 GRACE = module._GRACE
-# Long enough that the others end well before those that try, on a busy machine, too.
-HASTY: dict[str, Any] = {"breaker_after": 0.2, "budget": 1.6}
+# Those that try do so until something happens, on a busy machine, too.
+LASTING: dict[str, Any] = {"breaker_after": 0.2, "budget": PATIENCE}
 FAILED_FAST = "a few calls go on trying, and this one ended at once"
 
 pytestmark = pytest.mark.timeout(60)
@@ -422,10 +424,14 @@ def running() -> Iterator[EmbeddedServer]:
 
 
 async def outcomes(
-    backend: RedisStateBackend, colour: str, calls: int = CALLS, scope: TaskScope = TASK
+    backend: RedisStateBackend,
+    colour: str,
+    calls: int = CALLS,
+    scope: TaskScope = TASK,
+    ended: list[Any] | None = None,
 ) -> list[Any]:
     """Make so many reads at once, and return what became of them in the order of their ends."""
-    ended: list[Any] = []
+    ended = [] if ended is None else ended
 
     async def read(call: Callable[[], Any]) -> None:
         try:
@@ -444,6 +450,20 @@ async def outcomes(
         ]
         await asyncio.gather(*in_thread)
     return ended
+
+
+async def all_but_a_few_end(
+    backend: RedisStateBackend, colour: str, *, few: int = MOST, scope: TaskScope = TASK
+) -> asyncio.Task[list[Any]]:
+    """Begin a crowd of reads, and return when all have ended but the few that go on trying."""
+    ended: list[Any] = []
+    crowd = asyncio.create_task(outcomes(backend, colour, CALLS, scope, ended))
+    await reached(lambda: len(ended) >= CALLS - few)
+    assert not crowd.done()
+    for error in ended:
+        assert FAILED_FAST in str(error)
+        assert not isinstance(error, OperationTimeoutError)
+    return crowd
 
 
 async def all_succeed(
@@ -472,20 +492,16 @@ def timed_out(ended: list[Any]) -> list[Any]:
 async def test_a_few_calls_wait_for_a_silent_server_and_the_others_end_before_them(
     running: EmbeddedServer, colour: str, fast_lane: bool, warm: bool
 ) -> None:
-    backend = RedisStateBackend(url=running.url, fast_lane=fast_lane, **HASTY)
+    backend = RedisStateBackend(url=running.url, fast_lane=fast_lane, **LASTING)
     if warm:
         await all_succeed(backend, colour)
     freeze(running)
-    ended = await outcomes(backend, colour)
-    waited = timed_out(ended)
-    # Besides the few, some may have begun another attempt just before it was time.
-    assert 0 < len(waited) < CALLS / 2
-    assert ended[-len(waited) :] == waited
-    for error in ended[: -len(waited)]:
-        assert FAILED_FAST in str(error)
-        assert running.url.removeprefix("unix://") in str(error)
+    crowd = await all_but_a_few_end(backend, colour)
     running.resume()
-    await all_succeed(backend, colour, 1)
+    ended = await crowd
+    assert ended[-MOST:] == [None] * MOST
+    for error in ended[:-MOST]:
+        assert running.url.removeprefix("unix://") in str(error)
     assert not (await breaker_of(backend, colour)).is_open
     await all_succeed(backend, colour)
     await close(backend)
@@ -499,15 +515,12 @@ async def test_of_calls_that_find_the_server_failing_no_more_than_a_few_wait(
     )
     freeze(running)
     first = await failing(backend, colour)
-    crowd = asyncio.create_task(outcomes(backend, colour))
-    breaker = await breaker_of(backend, colour)
-    await reached(lambda: breaker._turns.held == MOST and time.monotonic() > breaker.grace_ends)
-    await asyncio.sleep(0.2)
+    crowd = await all_but_a_few_end(backend, colour, few=MOST - 1)
+    assert (await breaker_of(backend, colour))._turns.held == MOST
     running.resume()
     ended = await crowd
     assert await first == [None]
     assert ended[1 - MOST :] == [None] * (MOST - 1)
-    assert all(FAILED_FAST in str(each) for each in ended[: 1 - MOST])
     await close(backend)
 
 
@@ -522,14 +535,11 @@ async def failing(backend: RedisStateBackend, colour: str) -> asyncio.Task[list[
 async def test_it_is_the_same_with_a_server_that_refuses_connections(
     running: EmbeddedServer, colour: str, fast_lane: bool
 ) -> None:
-    backend = RedisStateBackend(url=running.tcp_url, fast_lane=fast_lane, **HASTY)
+    backend = RedisStateBackend(url=running.tcp_url, fast_lane=fast_lane, **LASTING)
     running.kill()
-    ended = await outcomes(backend, colour)
-    waited = [FAILED_FAST not in str(each) for each in ended]
-    assert 0 < sum(waited) < CALLS / 2
-    assert waited == sorted(waited)
+    crowd = await all_but_a_few_end(backend, colour)
     running.start()
-    await all_succeed(backend, colour, 1)
+    assert (await crowd)[-MOST:] == [None] * MOST
     await all_succeed(backend, colour)
     await close(backend)
 
@@ -538,12 +548,13 @@ async def test_a_lone_caller_never_fails_fast(
     running: EmbeddedServer, colour: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(
-        url=running.url, fast_lane=fast_lane, breaker_after=0.05, timeout=0.1, budget=0.6
+        url=running.url, fast_lane=fast_lane, breaker_after=0.05, timeout=0.1, budget=PATIENCE
     )
+    breaker = await breaker_of(backend, colour)
     freeze(running)
     for _ in range(2):
-        assert len(timed_out(await outcomes(backend, colour, 1))) == 1
-        assert (await breaker_of(backend, colour)).is_open
+        with budgets_end(lambda: breaker.is_open):
+            assert len(timed_out(await outcomes(backend, colour, 1))) == 1
     running.resume()
     await all_succeed(backend, colour, 1)
     await close(backend)
@@ -552,26 +563,26 @@ async def test_a_lone_caller_never_fails_fast(
 async def test_reads_that_hold_up_a_loop_wait_for_a_silent_server_once(
     running: EmbeddedServer, fast_lane: bool
 ) -> None:
-    worker = RedisWorkerBackend(url=running.url, fast_lane=fast_lane, budget=1.5)
-    reference = worker.serialize_task_state_store_to_ref(value=1, key="key", scope=TASK)
+    with closing(RedisWorkerBackend(url=running.url, **PATIENT)) as patient:
+        reference = patient.serialize_task_state_store_to_ref(value=1, key="key", scope=TASK)
+    # So long after a failure, one tries again.
+    worker = RedisWorkerBackend(url=running.url, fast_lane=fast_lane, budget=4.0)
 
-    async def read() -> Any:
+    def read() -> Any:
         try:
             return worker.deserialize_task_state_store_from_ref(reference)
         except UnavailableError as error:
             return error
 
+    wait_for(lambda: read() == 1)
     freeze(running)
-    ended = await asyncio.gather(*[read() for _ in range(6)])
+    with budgets_end(lambda: node_of(worker).breaker.is_open):
+        ended = [read() for _ in range(6)]
     assert timed_out(ended) == ended[:1]
     assert all(FAILED_FAST in str(each) for each in ended[1:])
     running.resume()
-    until = time.monotonic() + PATIENCE
-    while (found := await read()) != 1:
-        assert time.monotonic() < until, "it never tried again"
-        assert FAILED_FAST in str(found)
-        await asyncio.sleep(0.02)
-    assert await asyncio.gather(*[read() for _ in range(6)]) == [1] * 6
+    wait_for(lambda: read() == 1)
+    assert [read() for _ in range(6)] == [1] * 6
     worker.close()
 
 
@@ -579,7 +590,9 @@ async def test_it_is_the_same_where_no_node_of_a_cluster_says_who_serves_what(
     running: EmbeddedServer,
 ) -> None:
     url = f"redis+cluster://127.0.0.1:{running.port}"
-    backend = RedisStateBackend(url=url, budget=1.5)
+    # So long after a failure, one tries again.
+    backend = RedisStateBackend(url=url, budget=4.0)
+    routes: Any = backend._client._routes
 
     def read() -> Any:
         try:
@@ -588,24 +601,25 @@ async def test_it_is_the_same_where_no_node_of_a_cluster_says_who_serves_what(
             return error
 
     freeze(running)
-    ended = [read() for _ in range(6)]
+    with budgets_end(routes._news.are_overdue):
+        ended = [read() for _ in range(6)]
     assert timed_out(ended) == ended[:1]
     assert all(FAILED_FAST in str(each) for each in ended[1:])
     running.resume()
-    until = time.monotonic() + PATIENCE
-    while not isinstance(read(), MisconfiguredError):
-        assert time.monotonic() < until, "it never tried again"
-        await asyncio.sleep(0.02)
+    wait_for(lambda: isinstance(read(), MisconfiguredError))
     backend.close()
 
 
 async def test_it_is_the_same_where_no_sentinel_answers() -> None:
     with peers.listener(peers.mute) as sentinel:
         backend = RedisStateBackend(
-            url=f"redis+sentinel://127.0.0.1:{sentinel}/service", budget=1.5
+            url=f"redis+sentinel://127.0.0.1:{sentinel}/service", budget=30.0
         )
         for number in range(6):
-            with pytest.raises(UnavailableError) as caught:
+            with (
+                budgets_end(lambda: node_of(backend).breaker.is_open),
+                pytest.raises(UnavailableError) as caught,
+            ):
                 backend.get(TASK, "key")
             assert (FAILED_FAST in str(caught.value)) == (number > 0)
         backend.close()
@@ -631,8 +645,8 @@ async def test_connections_that_died_silently_turn_nobody_away(
     running: EmbeddedServer, colour: str, fast_lane: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A busy machine may take a while for a new connection; a second dead one takes all the rest.
-    monkeypatch.setattr(module, "_GRACE", 4.0)
-    long = {"breaker_after": 0.5, "timeout": 6.0, "connect_timeout": 6.0, "budget": 5.5}
+    monkeypatch.setattr(module, "_GRACE", 25.0)
+    long = {"breaker_after": 0.5, "timeout": 30.0, "connect_timeout": 30.0, "budget": 29.0}
     with servers.server(FIELD_FORM) as healthy, Proxy(running.port) as proxy:
         backend = RedisStateBackend(url=proxy.url, fast_lane=fast_lane, **long)
         # A large value takes a connection of the pool, which idles beside the lane from then on.
@@ -654,7 +668,12 @@ async def test_switched_off_each_call_waits_out_its_budget(
     running: EmbeddedServer, colour: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(
-        url=running.url, fast_lane=fast_lane, breaker_after=0, timeout=0.2, budget=0.8
+        url=running.url,
+        fast_lane=fast_lane,
+        pool_size=CALLS,
+        breaker_after=0,
+        timeout=0.2,
+        budget=0.8,
     )
     freeze(running)
     assert len(timed_out(await outcomes(backend, colour))) == CALLS
@@ -665,7 +684,7 @@ async def test_switched_off_each_call_waits_out_its_budget(
 def test_its_state_and_the_calls_that_failed_fast_are_told_to_the_observer(
     running: EmbeddedServer, notes: Notes, fast_lane: bool
 ) -> None:
-    settings = Settings(url=SecretStr(running.url), fast_lane=fast_lane, **HASTY)
+    settings = Settings(url=SecretStr(running.url), fast_lane=fast_lane, **LASTING)
     client = SyncClient(settings, notes)
 
     def read(_: int) -> bool:
@@ -679,12 +698,15 @@ def test_its_state_and_the_calls_that_failed_fast_are_told_to_the_observer(
     notes.states.clear()
     freeze(running)
     with ThreadPoolExecutor(CALLS) as threads:
-        assert list(threads.map(read, range(CALLS))) == [False] * CALLS
-    assert notes.states == [True]
-    assert CALLS / 2 < notes.failed_fast_calls < CALLS
-    running.resume()
-    wait_for(lambda: read(0))
-    assert notes.states == [True, False]
+        succeeded = threads.map(read, range(CALLS))
+        wait_for(lambda: notes.failed_fast_calls == CALLS - MOST)
+        assert notes.states == [True]
+        running.resume()
+        assert sum(succeeded) == MOST
+    assert notes.failed_fast_calls == CALLS - MOST
+    # A busy machine may be late again with one of the answers.
+    assert notes.states[:2] == [True, False]
+    assert notes.states[-1] is False
     client.close()
 
 
@@ -727,7 +749,7 @@ def test_a_fork_begins_without_it(running: EmbeddedServer, fast_lane: bool) -> N
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     # Nobody is to take over while a node hangs.
-    with Cluster(FIELD_FORM, node_timeout=15_000) as cluster:
+    with Cluster(FIELD_FORM, node_timeout=60_000) as cluster:
         yield cluster
 
 
@@ -741,24 +763,21 @@ def scope_on(cluster: Cluster, master: Any) -> TaskScope:
 async def test_a_node_of_a_cluster_that_hangs_leaves_the_slots_of_the_others_alone(
     cluster: Cluster, colour: str, fast_lane: bool
 ) -> None:
-    backend = RedisStateBackend(url=cluster.url, fast_lane=fast_lane, **HASTY)
+    backend = RedisStateBackend(url=cluster.url, fast_lane=fast_lane, **LASTING)
     hung, *others = cluster.masters
     there, elsewhere = scope_on(cluster, hung), [scope_on(cluster, other) for other in others]
     for scope in (there, *elsewhere):
         await all_succeed(backend, colour, scope=scope)
     freeze(hung)
     try:
-        crowd = asyncio.create_task(outcomes(backend, colour, CALLS, there))
-        while not crowd.done():
+        ending = asyncio.create_task(all_but_a_few_end(backend, colour, scope=there))
+        while not ending.done():
             for scope in elsewhere:
                 assert await outcomes(backend, colour, 1, scope) == [None]
-        ended = await crowd
-        waited = timed_out(ended)
-        assert 0 < len(waited) < CALLS / 2
-        assert ended[-len(waited) :] == waited
-        assert all(FAILED_FAST in str(each) for each in ended[: -len(waited)])
+        crowd = await ending
     finally:
         hung.resume()
+    assert (await crowd)[-MOST:] == [None] * MOST
     for scope in (there, *elsewhere):
         assert await outcomes(backend, colour, 1, scope) == [None]
         await all_succeed(backend, colour, scope=scope)
@@ -768,10 +787,18 @@ async def test_a_node_of_a_cluster_that_hangs_leaves_the_slots_of_the_others_alo
 def test_threads_that_wait_on_the_lane_of_a_hung_node_do_not_hold_up_its_closing(
     cluster: Cluster,
 ) -> None:
-    backend = RedisStateBackend(url=cluster.url, **HASTY)
+    # Those that wait come to their end by themselves.
+    backend = RedisStateBackend(url=cluster.url, breaker_after=0.2, budget=2.0)
     hung = cluster.masters[0]
     scope = scope_on(cluster, hung)
-    assert backend.get(scope, "key") is None
+
+    def succeeds() -> bool:
+        try:
+            return backend.get(scope, "key") is None
+        except UnavailableError:
+            return False
+
+    wait_for(succeeds)
     freeze(hung)
     try:
         calls = [threading.Thread(target=_fail, args=(backend, scope)) for _ in range(CALLS)]
@@ -783,7 +810,7 @@ def test_threads_that_wait_on_the_lane_of_a_hung_node_do_not_hold_up_its_closing
             assert not call.is_alive()
     finally:
         hung.resume()
-    assert backend.get(scope, "key") is None
+    wait_for(succeeds)
     backend.close()
 
 

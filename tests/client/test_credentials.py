@@ -25,6 +25,7 @@ from redis_state.config.settings import load
 from tests.client.providers import SECRET, Told
 from tests.client.token_service import RIGHTS, token_service
 from tests.client.waiting import PATIENCE, reached
+from tests.support.budgets import few_attempts
 from tests.support.verbs import COLOURS, Verbs
 
 TASK = TaskScope("dag", "run", "task")
@@ -151,8 +152,8 @@ async def test_a_provider_that_fails_is_told_without_its_message(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told.fails = LookupError(f"the vault said {SECRET}")
-    verbs = verbs_with(credential_provider=f"{HERE}.{name}", budget=0.5)
-    with pytest.raises(UnavailableError) as caught:
+    verbs = verbs_with(credential_provider=f"{HERE}.{name}")
+    with few_attempts(), pytest.raises(UnavailableError) as caught:
         await verbs.get(TASK, "key")
     assert f"the credential provider {HERE}.{name} failed (LookupError)" in str(caught.value)
     assert SECRET not in everything_of(caught.value) + caplog.text + repr(vars(verbs.backend))
@@ -161,9 +162,9 @@ async def test_a_provider_that_fails_is_told_without_its_message(
 async def test_a_provider_that_has_recovered_is_asked_again(
     user: str, verbs_with: Make, told: type[Told]
 ) -> None:
-    verbs = verbs_with(credential_provider=f"{HERE}.Told", budget=2.0)
+    verbs = verbs_with(credential_provider=f"{HERE}.Told")
     told.fails = OSError("no network")
-    with pytest.raises(UnavailableError):
+    with few_attempts(), pytest.raises(UnavailableError):
         await verbs.get(TASK, "key")
     told.fails = None
     assert await verbs.get(TASK, "key") is None

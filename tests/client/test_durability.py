@@ -36,9 +36,10 @@ BY_NAME = AssetScope(name="orders")
 # Long enough for a replica beside us, on a busy machine, too.
 PATIENT: dict[str, Any] = {
     "durability": "replicas:1",
-    "durability_timeout": 5.0,
-    "timeout": 6.0,
-    "budget": 10.0,
+    "durability_timeout": 20.0,
+    "timeout": 25.0,
+    "connect_timeout": 25.0,
+    "budget": 30.0,
 }
 HASTY: dict[str, Any] = PATIENT | {"durability_timeout": 0.05}
 WITH_WAITAOF = (*(name for name in FETCHED if name != "redis62"), "valkey91")
@@ -59,7 +60,7 @@ def colour(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def verbs_at(colour: str) -> Make:
     def make(url: str, **options: Any) -> Verbs:
-        defaults = {"budget": 30.0, "timeout": 10.0}
+        defaults = {"budget": 30.0, "timeout": 10.0, "connect_timeout": 10.0}
         return Verbs(RedisStateBackend(url=url, **defaults | options), colour)
 
     return make
@@ -282,7 +283,7 @@ async def test_a_write_that_has_ended_is_on_the_disk(
 ) -> None:
     with servers.server(name, "--appendonly", "yes", "--appendfsync", policy) as running:
         verbs = verbs_at(
-            running.url, durability="aof", timeout=5.0, durability_timeout=4.0, budget=8.0
+            running.url, durability="aof", timeout=25.0, durability_timeout=20.0, budget=30.0
         )
         await verbs.set(TASK, "key", "1")
         await verbs.set_many(TASK, {"other": "2"})

@@ -21,15 +21,15 @@ from redis_state import (
 from redis_state.testing import EmbeddedServer
 from tests.matrix import FIELD_FORM, HASH_FORM
 from tests.support import peers
+from tests.support.budgets import few_attempts
 from tests.support.freezing import freeze
 from tests.support.servers import raw_client, server
 from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
-BUDGET = 0.8
-# Several attempts fit into the budget.
-HASTY = {"timeout": 0.15, "connect_timeout": 0.15}
+# For calls that time out, whatever else happens: several attempts fit into the budget.
+HASTY = {"budget": 0.8, "timeout": 0.15, "connect_timeout": 0.15}
 SECRET = "hunter2-very-secret"
 
 pytestmark = pytest.mark.timeout(30)
@@ -40,7 +40,7 @@ Make = Callable[..., Verbs]
 @pytest.fixture(params=COLOURS)
 def verbs_at(request: pytest.FixtureRequest, fast_lane: bool) -> Make:
     def make(url: str, **options: Any) -> Verbs:
-        defaults = {"budget": BUDGET, "fast_lane": fast_lane}
+        defaults = PATIENT | {"fast_lane": fast_lane}
         return Verbs(RedisStateBackend(url=url, **(defaults | options)), request.param)
 
     return make
@@ -53,7 +53,7 @@ def url_of(port: int) -> str:
 async def fails(verbs: Verbs, error: type[Exception], says: str) -> BaseException:
     """Try a read and a write; both must fail so, or pytest's own timeout ends the test."""
     for attempt in (lambda: verbs.get(TASK, "key"), lambda: verbs.set(TASK, "key", "1")):
-        with pytest.raises(error, match=says) as caught:
+        with few_attempts(), pytest.raises(error, match=says) as caught:
             await attempt()
         assert not isinstance(caught.value, RedisError)
     await verbs.backend.aclose()
@@ -131,12 +131,11 @@ async def test_what_the_server_refuses_is_told_with_a_remedy(
     verbs_at: Make, reply: str, error: type[Exception], says: str
 ) -> None:
     with peers.listener(peers.answer(f"-{reply}\r\n".encode())) as port:
-        verbs = verbs_at(url_of(port), budget=2.0)
-        await fails_once(verbs, error, says)
+        await fails_once(verbs_at(url_of(port)), error, says)
 
 
 async def fails_once(verbs: Verbs, error: type[Exception], says: str) -> None:
-    with pytest.raises(error, match=says) as caught:
+    with few_attempts(), pytest.raises(error, match=says) as caught:
         await verbs.get(TASK, "key")
     assert caught.value.__cause__ is not None
     await verbs.backend.aclose()
@@ -149,7 +148,7 @@ async def test_a_user_who_may_not_ask_is_served_in_the_form_that_all_have(verbs_
         raw.execute_command(
             "ACL", "SETUSER", "airflow", "on", f">{SECRET}", "~airflow:*", "+@all", "-command"
         )
-        verbs = verbs_at(running.url, username="airflow", password=SECRET, **PATIENT)
+        verbs = verbs_at(running.url, username="airflow", password=SECRET)
         await verbs.set(TASK, "key", "1")
         assert await verbs.get(TASK, "key") == "1"
         assert raw.hkeys("airflow:t:{dag/run/task}:-1") == [b"key"]
@@ -158,15 +157,15 @@ async def test_a_user_who_may_not_ask_is_served_in_the_form_that_all_have(verbs_
 
 async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Make) -> None:
     with server(FIELD_FORM, "--requirepass", SECRET) as running:
-        right = verbs_at(running.url, password=SECRET, **PATIENT)
+        right = verbs_at(running.url, password=SECRET)
         await right.set(TASK, "key", "1")
         assert await right.get(TASK, "key") == "1"
         await close(right)
-        without = verbs_at(running.url, **PATIENT)
+        without = verbs_at(running.url)
         with pytest.raises(MisconfiguredError, match="asks for a password"):
             await without.get(TASK, "key")
         await close(without)
-        wrong = verbs_at(running.tcp_url, username="airflow", password=f"not {SECRET}", **PATIENT)
+        wrong = verbs_at(running.tcp_url, username="airflow", password=f"not {SECRET}")
         with pytest.raises(MisconfiguredError, match="refused the user or password") as caught:
             await wrong.get(TASK, "key")
         assert SECRET not in chain(caught.value)
@@ -174,7 +173,7 @@ async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Ma
 
 async def test_a_password_that_no_one_asked_for_is_told_so(verbs_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.url, password=SECRET, **PATIENT)
+        verbs = verbs_at(running.url, password=SECRET)
         with pytest.raises(MisconfiguredError, match="asks for no password") as caught:
             await verbs.get(TASK, "key")
         assert SECRET not in chain(caught.value)
@@ -185,22 +184,23 @@ async def test_a_database_beyond_the_last_is_told(verbs_at: Make) -> None:
         server(FIELD_FORM) as running,
         pytest.raises(MisconfiguredError, match="no database of that number"),
     ):
-        await verbs_at(f"redis://127.0.0.1:{running.port}/99", **PATIENT).get(TASK, "key")
+        await verbs_at(f"redis://127.0.0.1:{running.port}/99").get(TASK, "key")
 
 
 async def test_a_replica_s_refusal_is_tried_again_until_the_budget_ends(
     verbs_at: Make, server_name: str
 ) -> None:
     with server(server_name, "--replicaof", "127.0.0.1", "1") as replica:
-        verbs = verbs_at(replica.url, budget=2.5)
-        with pytest.raises(UnavailableError, match="within the budget.*(READONLY|MASTERDOWN)"):
+        verbs = verbs_at(replica.url)
+        refused = pytest.raises(UnavailableError, match="within the budget.*(READONLY|MASTERDOWN)")
+        with few_attempts(), refused:
             await verbs.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
         await close(verbs)
 
 
 async def test_a_full_server_is_told_with_a_remedy(verbs_at: Make, server_name: str) -> None:
     with server(server_name, "--maxmemory", "1") as full:
-        verbs = verbs_at(full.url, **PATIENT)
+        verbs = verbs_at(full.url)
         with pytest.raises(UnavailableError, match="at its maxmemory"):
             await verbs.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
         assert await verbs.get(TASK, "key") is None
@@ -250,7 +250,7 @@ async def test_an_error_of_a_value_keeps_its_connection(
 
 async def test_a_restarted_server_is_found_again(verbs_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.tcp_url, **PATIENT)
+        verbs = verbs_at(running.tcp_url)
         await verbs.set(TASK, "key", "1")
         running.kill()
         running.start()
@@ -271,10 +271,10 @@ async def test_connections_that_the_server_closed_cost_no_call(
 
 async def test_a_frozen_server_is_a_timeout_and_usable_when_it_wakes(verbs_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.url, budget=3.0, timeout=1.0)
+        verbs = verbs_at(running.url, timeout=0.5)
         await verbs.set(TASK, "key", "1")
         freeze(running)
-        with pytest.raises(OperationTimeoutError):
+        with few_attempts(), pytest.raises(OperationTimeoutError):
             await verbs.get(TASK, "key")
         running.resume()
         assert await verbs.get(TASK, "key") == "1"
@@ -299,7 +299,7 @@ async def test_an_upgraded_server_is_noticed(verbs_at: Make) -> None:
     assert HASH_FORM is not None
     deadline = datetime.now(UTC) + timedelta(hours=1)
     with server(HASH_FORM) as old:
-        verbs = verbs_at(old.tcp_url, **PATIENT)
+        verbs = verbs_at(old.tcp_url)
         await verbs.set(TASK, "key", "1", expires_at=deadline)
         port = old.port
     new = server(FIELD_FORM)

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,18 @@ from redis_state.admin.health import Finding, Health
 from redis_state.testing import EmbeddedServer
 from tests import matrix
 from tests.client.waiting import wait_for
+from tests.support import peers
 from tests.support import servers as known
 from tests.support.clusters import Cluster
+from tests.support.freezing import freeze
 from tests.support.replicated import SERVICE, SentinelTrio
 from tests.support.rights import documented
 from tests.support.topologies import Deployments
 from tests.support.verbs import COLOURS
+from tests.support.waiting import PATIENT
 
 PASSWORD = "a-password-that-is-told-to-nobody"
-PATIENT: dict[str, Any] = {"budget": 30.0, "timeout": 20.0, "connect_timeout": 20.0}
+# For what is not to answer, whatever else happens.
 HASTY: dict[str, Any] = {"budget": 0.3, "timeout": 0.3, "connect_timeout": 0.3}
 # What the documentation grants an ACL user, and which of it is for what alone.
 RULES = [rule for rule in documented("airflow-state") if rule.startswith("+")]
@@ -179,10 +182,11 @@ async def test_eviction_of_what_expires_is_a_failure_in_the_hash_form(
 @pytest.mark.parametrize("name", matrix.FIELD_EXPIRY)
 def test_the_field_form_loses_nothing_to_eviction_of_what_expires(start: Start, name: str) -> None:
     server = start("--maxmemory", "16mb", "--maxmemory-policy", "volatile-ttl", name=name)
-    backend = RedisStateBackend(url=server.url)
-    with pytest.raises(UnavailableError, match="maxmemory"):
+    with (
+        closing(RedisStateBackend(url=server.url, **PATIENT)) as backend,
+        pytest.raises(UnavailableError, match="maxmemory"),
+    ):
         fill(backend)
-    backend.close()
     assert told(server, "evicted_keys") == "0"
     assert ask(server, "DBSIZE") >= 5
 
@@ -218,12 +222,14 @@ async def test_a_replica_is_looked_at_as_well(look: Look, start: Start) -> None:
 
 async def test_a_replica_that_falls_behind_is_a_warning(look: Look, start: Start) -> None:
     master = start()
-    replica = start(*follow(master))
-    wait_for(lambda: "state=online" in told(master, "slave0"))
-    replica.pause()
-    ask(master, "SET", "something", b"x" * 2_000_000)
-    where = f"127.0.0.1:{replica.port}"
-    health = await look(master.tcp_url, **HASTY)
+    # Whoever wants to talk to the replica meets one that hangs up, so that nothing waits for it.
+    with peers.listener(peers.hang_up) as port:
+        replica = start(*follow(master), "--replica-announce-port", str(port))
+        wait_for(lambda: "state=online" in told(master, "slave0"))
+        freeze(replica)
+        ask(master, "SET", "something", b"x" * 2_000_000)
+        health = await look(master.tcp_url)
+    where = f"127.0.0.1:{port}"
     assert found(health, "replication", where).verdict == "warning"
     assert "a failover to it now would lose state" in found(health, "replication", where).found
     assert found(health, "reachability", where).verdict == "warning"

@@ -111,7 +111,7 @@ async def test_between_two_looks_the_sentinels_are_left_alone(
 
 
 def holds(master: EmbeddedServer, scope: TaskScope = TASK) -> dict[str, str]:
-    backend = RedisStateBackend(url=master.url, namespace="old")
+    backend = RedisStateBackend(url=master.url, namespace="old", **PATIENT)
     found = {key: entry.value for key, entry in backend.entries(scope).items()}
     backend.close()
     return found

@@ -31,19 +31,20 @@ from redis_state.operations.reads import Get
 from redis_state.testing import EmbeddedServer
 from tests.matrix import FIELD_FORM
 from tests.support import peers, servers
+from tests.support.budgets import few_attempts
 from tests.support.clusters import Cluster
 from tests.support.freezing import frozen
 from tests.support.nodes import Node
 from tests.support.ports import Ports
 from tests.support.replicated import SERVICE, Replicated, SentinelTrio
 from tests.support.verbs import COLOURS, Verbs
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 PAGE = layout.place("airflow", TASK).page
 HOST = "127.0.0.1"
-# Of what is to fail, and of what is to succeed.
+# Of what times out, whatever else happens.
 BUDGET = 1.0
-ENOUGH = 30.0
 # Where nobody listens.
 NOWHERE = f"{HOST}:1"
 # So many slots that each master of a small cluster has some of their pages.
@@ -58,7 +59,7 @@ pytestmark = pytest.mark.timeout(60)
 @pytest.fixture(params=COLOURS)
 def verbs_at(request: pytest.FixtureRequest, fast_lane: bool) -> Make:
     def make(url: str, **options: Any) -> Verbs:
-        defaults = {"budget": BUDGET, "fast_lane": fast_lane}
+        defaults = PATIENT | {"fast_lane": fast_lane}
         return Verbs(RedisStateBackend(url=url, **(defaults | options)), request.param)
 
     return make
@@ -70,7 +71,7 @@ async def close(verbs: Verbs) -> None:
 
 
 async def fails(verbs: Verbs, error: type[Exception], says: str) -> BaseException:
-    with pytest.raises(error, match=says) as caught:
+    with few_attempts(), pytest.raises(error, match=says) as caught:
         await verbs.get(TASK, "key")
     await close(verbs)
     return caught.value
@@ -184,7 +185,7 @@ async def test_a_slot_that_moves_on_is_found_again_and_remembered(
     other = Script({b"COMMAND": always(ABLE), b"HGET": always(NO_VALUE)})
     with peers.listener(other) as elsewhere:
         script.commands[b"HGET"] = always(moved(elsewhere))
-        verbs = verbs_at(f"redis+cluster://{HOST}:{port}", budget=ENOUGH)
+        verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
         for _ in range(3):
             assert await verbs.get(TASK, "key") is None
         await close(verbs)
@@ -212,7 +213,7 @@ async def test_a_node_that_does_not_know_its_address_is_where_it_was_asked(
     verbs_at: Make, script: Script, port: int, host: bytes
 ) -> None:
     script.commands[b"CLUSTER"] = always(all_slots(port, host))
-    verbs = verbs_at(f"redis+cluster://{HOST}:{port}", budget=ENOUGH)
+    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
     assert await verbs.get(TASK, "key") is None
     await close(verbs)
 
@@ -221,7 +222,7 @@ async def test_a_url_of_one_server_that_meets_a_cluster_is_told_the_other_form(
     verbs_at: Make, cluster: Cluster
 ) -> None:
     stranger = next(node for node in cluster.masters if node is not cluster.owner(PAGE))
-    verbs = verbs_at(f"redis://{stranger.address}", budget=ENOUGH)
+    verbs = verbs_at(f"redis://{stranger.address}")
     await fails(verbs, MisconfiguredError, r"node of a cluster \(MOVED.*write redis\+cluster://")
 
 
@@ -229,7 +230,7 @@ async def test_a_url_of_a_cluster_that_meets_one_server_is_told_the_other_form(
     verbs_at: Make,
 ) -> None:
     with servers.server(FIELD_FORM) as running:
-        verbs = verbs_at(f"redis+cluster://{HOST}:{running.port}", budget=ENOUGH)
+        verbs = verbs_at(f"redis+cluster://{HOST}:{running.port}")
         await fails(verbs, MisconfiguredError, "is no node of a cluster: write redis://")
 
 
@@ -348,13 +349,13 @@ async def works_everywhere(verbs: Verbs) -> None:
 
 async def test_a_cluster_is_found_by_any_of_its_nodes(verbs_at: Make, cluster: Cluster) -> None:
     for node in cluster.nodes:
-        verbs = verbs_at(f"redis+cluster://{node.address}", budget=ENOUGH)
+        verbs = verbs_at(f"redis+cluster://{node.address}")
         await works_everywhere(verbs)
         await close(verbs)
 
 
 async def test_a_seed_that_is_down_is_passed_over(verbs_at: Make, cluster: Cluster) -> None:
-    verbs = verbs_at(f"redis+cluster://{NOWHERE},{cluster.nodes[0].address}", budget=ENOUGH)
+    verbs = verbs_at(f"redis+cluster://{NOWHERE},{cluster.nodes[0].address}")
     await works_everywhere(verbs)
     await close(verbs)
 
@@ -363,7 +364,7 @@ async def test_seeds_that_hang_are_passed_over(verbs_at: Make, cluster: Cluster)
     with ExitStack() as stack:
         mute = [stack.enter_context(peers.listener(peers.mute)) for _ in range(2)]
         seeds = ",".join([*(f"{HOST}:{port}" for port in mute), cluster.nodes[0].address])
-        verbs = verbs_at(f"redis+cluster://{seeds}", budget=ENOUGH)
+        verbs = verbs_at(f"redis+cluster://{seeds}")
         await works_everywhere(verbs)
         await close(verbs)
 
@@ -376,7 +377,7 @@ async def test_seeds_that_are_all_down_are_unavailable_and_named(verbs_at: Make)
 
 async def test_seeds_that_all_hang_are_a_timeout(verbs_at: Make) -> None:
     with peers.listener(peers.mute) as one, peers.listener(peers.mute) as other:
-        verbs = verbs_at(f"redis+cluster://{HOST}:{one},{HOST}:{other}")
+        verbs = verbs_at(f"redis+cluster://{HOST}:{one},{HOST}:{other}", budget=BUDGET)
         await fails(verbs, OperationTimeoutError, "did not answer within the budget")
 
 
@@ -385,8 +386,9 @@ async def test_a_node_that_hangs_costs_its_own_slots_alone(
 ) -> None:
     hung = cluster.owner(PAGE)
     with frozen(hung):
-        verbs = verbs_at(cluster.url, budget=ENOUGH)
-        await fails(verbs_at(cluster.url), OperationTimeoutError, "did not answer within")
+        verbs = verbs_at(cluster.url)
+        hasty = verbs_at(cluster.url, budget=BUDGET)
+        await fails(hasty, OperationTimeoutError, "did not answer within")
         for scope in TASKS:
             if cluster_owner(cluster, scope, hung) is not hung:
                 await verbs.set(scope, "key", "2")
@@ -421,7 +423,8 @@ async def test_the_breaker_of_a_master_that_is_no_more_does_not_stay_open(
     cluster: Cluster, fast_lane: bool
 ) -> None:
     notes, find = Notes(), Get(layout.place("airflow", TASK), "key")
-    client = SyncClient(Settings(url=SecretStr(cluster.url), fast_lane=fast_lane), notes)
+    settings = Settings(url=SecretStr(cluster.url), fast_lane=fast_lane, **PATIENT)
+    client = SyncClient(settings, notes)
     client.run(find)
     routes: Any = client._routes
     node = routes.known(find)
@@ -455,7 +458,7 @@ def naming(node: EmbeddedServer) -> bytes:
 
 
 async def test_the_master_is_who_the_sentinels_say(verbs_at: Make, trio: SentinelTrio) -> None:
-    verbs = verbs_at(trio.url, budget=ENOUGH)
+    verbs = verbs_at(trio.url)
     await verbs.set(TASK, "key", "1")
     assert trio.master.ask("HLEN", PAGE) == 1
     await close(verbs)
@@ -466,9 +469,7 @@ async def test_a_sentinel_that_hangs_and_one_that_is_down_are_passed_over(
 ) -> None:
     well = trio.sentinels[0].address
     with peers.listener(peers.mute) as hung:
-        verbs = verbs_at(
-            f"redis+sentinel://{HOST}:{hung},{NOWHERE},{well}/{SERVICE}", budget=ENOUGH
-        )
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{hung},{NOWHERE},{well}/{SERVICE}")
         await verbs.set(TASK, "key", "1")
         assert await verbs.get(TASK, "key") == "1"
         await close(verbs)
@@ -480,7 +481,7 @@ async def test_one_of_many_sentinels_that_is_well_is_found(
     with ExitStack() as stack:
         hung = [stack.enter_context(peers.listener(peers.mute)) for _ in range(5)]
         where = ",".join([*(f"{HOST}:{port}" for port in hung), trio.sentinels[0].address])
-        verbs = verbs_at(f"redis+sentinel://{where}/{SERVICE}", budget=ENOUGH)
+        verbs = verbs_at(f"redis+sentinel://{where}/{SERVICE}")
         await verbs.set(TASK, "key", "1")
         await close(verbs)
 
@@ -489,9 +490,7 @@ async def test_a_service_that_no_sentinel_knows_is_a_misconfiguration(
     verbs_at: Make, trio: SentinelTrio
 ) -> None:
     url = trio.url.replace(f"/{SERVICE}/", "/other/")
-    await fails(
-        verbs_at(url, budget=ENOUGH), MisconfiguredError, "No sentinel of .* knows .* 'other'"
-    )
+    await fails(verbs_at(url), MisconfiguredError, "No sentinel of .* knows .* 'other'")
 
 
 async def test_sentinels_that_are_all_down_are_unavailable_and_named(verbs_at: Make) -> None:
@@ -502,7 +501,7 @@ async def test_sentinels_that_are_all_down_are_unavailable_and_named(verbs_at: M
 
 async def test_sentinels_that_all_hang_are_a_timeout(verbs_at: Make) -> None:
     with peers.listener(peers.mute) as hung:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{hung}/{SERVICE}")
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{hung}/{SERVICE}", budget=BUDGET)
         await fails(verbs, OperationTimeoutError, "did not answer within the budget")
 
 
@@ -516,7 +515,7 @@ async def test_sentinels_that_name_a_replica_are_asked_again_until_they_name_the
         return naming(named.pop(0) if len(named) > 1 else named[0])
 
     with peers.listener(Script({b"SENTINEL": next_one})) as sentinel:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}", budget=ENOUGH)
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
         # A replica would answer a read, too, and perhaps with what is long gone.
         assert await verbs.get(TASK, "key") is None
         assert named == [master]
@@ -537,7 +536,7 @@ async def test_a_sentinel_that_refuses_is_passed_over(verbs_at: Make, trio: Sent
     refusal = always(b"-IDONTKNOW I have enough to do\r\n")
     with peers.listener(Script({b"SENTINEL": refusal})) as sentinel:
         well = trio.sentinels[0].address
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel},{well}/{SERVICE}", budget=ENOUGH)
+        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel},{well}/{SERVICE}")
         await verbs.set(TASK, "key", "1")
         await close(verbs)
 

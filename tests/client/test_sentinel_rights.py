@@ -9,6 +9,7 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
 from redis_state.admin.health import Finding
+from tests.support.budgets import few_attempts
 from tests.support.replicated import SentinelTrio
 from tests.support.rights import PASSWORD, documented
 from tests.support.topologies import Deployments
@@ -83,8 +84,8 @@ async def test_no_more_than_these_is_granted() -> None:
 
 async def test_without_the_first_the_master_is_not_found(trio: SentinelTrio, colour: str) -> None:
     may(trio, [rule for rule in documented(USER) if rule != MASTER])
-    with pytest.raises(UnavailableError, match="get-master-addr-by-name"):
-        await use(trio, colour, budget=1.0, timeout=1.0)
+    with few_attempts(), pytest.raises(UnavailableError, match="get-master-addr-by-name"):
+        await use(trio, colour)
     assert MASTER[1:] in refused(trio)
 
 
@@ -104,8 +105,7 @@ async def test_the_health_check_says_what_finds_the_master(trio: SentinelTrio, c
         url=trio.url,
         sentinel_username=USER,
         sentinel_password=PASSWORD,
-        budget=1.0,
-        timeout=1.0,
+        **PATIENT,
     )
     health = await backend.ahealth() if colour == "async" else backend.health()
     await backend.aclose()

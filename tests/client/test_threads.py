@@ -19,7 +19,9 @@ from redis_state import RedisStateBackend, TaskScope, UnavailableError
 from redis_state.client.policy.permits import Permit
 from tests.client.waiting import wait_for
 from tests.support import peers
+from tests.support.budgets import few_attempts
 from tests.support.inside import node_of
+from tests.support.waiting import PATIENT
 
 THREADS = 40
 TASK = TaskScope("dag", "run", "task")
@@ -155,9 +157,9 @@ def test_a_fork_in_mid_use_disturbs_neither_side(backend: RedisStateBackend) -> 
 def test_a_thread_that_fails_gives_its_place_back(fast_lane: bool) -> None:
     with peers.listener(peers.hang_up) as port:
         url = f"redis://127.0.0.1:{port}"
-        backend = RedisStateBackend(url=url, pool_size=1, budget=1.0, fast_lane=fast_lane)
+        backend = RedisStateBackend(url=url, pool_size=1, fast_lane=fast_lane, **PATIENT)
         for _ in range(3):
-            with pytest.raises(UnavailableError, match="could not be used"):
+            with few_attempts(), pytest.raises(UnavailableError, match="could not be used"):
                 backend.get(TASK, "key")
 
 

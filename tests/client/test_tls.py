@@ -17,9 +17,11 @@ from redis_state import MisconfiguredError, RedisStateBackend, StateStoreError, 
 from redis_state.client.io import tls
 from redis_state.testing.server import _free_port
 from tests.matrix import FIELD_FORM, ON_PATH
+from tests.support.budgets import few_attempts
 from tests.support.peers import tls_proxy
 from tests.support.servers import Servers, server
 from tests.support.verbs import COLOURS, Verbs
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 UNTRUSTED = "certificate that is not trusted.*ssl_ca_certs"
@@ -94,8 +96,7 @@ def verbs_at(request: pytest.FixtureRequest) -> Iterator[Callable[..., Verbs]]:
     made: list[RedisStateBackend] = []
 
     def make(url: str, **options: Any) -> Verbs:
-        patient = {"budget": 20.0, "timeout": 10.0, "connect_timeout": 10.0, "namespace": "tls"}
-        made.append(RedisStateBackend(url=url, **(patient | options)))
+        made.append(RedisStateBackend(url=url, **(PATIENT | {"namespace": "tls"} | options)))
         return Verbs(made[-1], request.param)
 
     yield make
@@ -130,8 +131,8 @@ async def test_a_client_without_a_certificate_is_refused(
     serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
-    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}", budget=1.0)
-    with pytest.raises(StateStoreError):
+    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}")
+    with few_attempts(), pytest.raises(StateStoreError):
         await verbs.get(TASK, "key")
 
 
@@ -140,8 +141,8 @@ async def test_a_client_of_another_authority_is_refused(
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
     query = certificates.query(trustme.CA().issue_cert("airflow"))
-    with pytest.raises(StateStoreError):
-        await verbs_at(f"rediss://localhost:{port}/0?{query}", budget=1.0).get(TASK, "key")
+    with few_attempts(), pytest.raises(StateStoreError):
+        await verbs_at(f"rediss://localhost:{port}/0?{query}").get(TASK, "key")
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused(
@@ -221,8 +222,8 @@ async def test_certificates_that_were_replaced_are_shown_by_new_connections(
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
     query = certificates.query(trustme.CA().issue_cert("airflow"))
-    verbs = verbs_at(f"rediss://localhost:{port}/0?{query}", budget=1.0)
-    with pytest.raises(StateStoreError):
+    verbs = verbs_at(f"rediss://localhost:{port}/0?{query}")
+    with few_attempts(), pytest.raises(StateStoreError):
         await verbs.get(TASK, "key")
     certificates.query(certificates.authority.issue_cert("airflow"))
     await check(verbs)

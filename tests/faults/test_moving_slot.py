@@ -11,6 +11,7 @@ import pytest
 from redis_state import RedisStateBackend, TaskScope, UnavailableError
 from redis_state.format.layout import place
 from tests.matrix import ONE_OF_EACH_FORM
+from tests.support.budgets import few_attempts
 from tests.support.clusters import Cluster, Migration, slot_of
 from tests.support.verbs import Verbs
 from tests.support.waiting import PATIENT
@@ -64,8 +65,8 @@ async def test_every_verb_works_amid_the_move_of_a_slot(half_moved: Migration, c
 async def test_what_needs_all_pages_of_a_task_waits_for_the_end_of_the_move(
     half_moved: Migration, either_colour: str
 ) -> None:
-    hasty = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=0.3), either_colour)
-    with pytest.raises(UnavailableError, match="TRYAGAIN|ASK"):
+    hasty = Verbs(RedisStateBackend(url=half_moved.cluster.url, **PATIENT), either_colour)
+    with few_attempts(), pytest.raises(UnavailableError, match="TRYAGAIN|ASK"):
         await hasty.clear(MAPPED[0], all_map_indices=True)
     patient = Verbs(RedisStateBackend(url=half_moved.cluster.url, **PATIENT), either_colour)
     assert await patient.get(MAPPED[0], "a") == "0"
@@ -82,7 +83,7 @@ async def test_what_needs_all_pages_of_a_task_waits_for_the_end_of_the_move(
 async def test_a_delete_or_a_clear_amid_the_move_is_whole_or_fails(
     half_moved: Migration, either_colour: str
 ) -> None:
-    hasty = Verbs(RedisStateBackend(url=half_moved.cluster.url, budget=0.3), either_colour)
+    hasty = Verbs(RedisStateBackend(url=half_moved.cluster.url, **PATIENT), either_colour)
     verbs = Verbs(RedisStateBackend(url=half_moved.cluster.url, **PATIENT), either_colour)
     calls: list[tuple[TaskScope, Call, set[str]]] = [
         *((scope, lambda by, scope: by.delete(scope, "a"), {"b"}) for scope in MAPPED[:4]),
@@ -90,7 +91,8 @@ async def test_a_delete_or_a_clear_amid_the_move_is_whole_or_fails(
     ]
     for scope, call, after in calls:
         try:
-            await call(hasty, scope)
+            with few_attempts():
+                await call(hasty, scope)
         except UnavailableError:
             assert set(await verbs.entries(scope)) == {"a", "b"}
         else:

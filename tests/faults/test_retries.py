@@ -15,7 +15,7 @@ from tests.faults.history import READ, WRITE, History, broken_promises, lineariz
 from tests.faults.load import COLOURS
 from tests.support.nodes import Node
 from tests.support.proxy import DOWN, Proxy, Weather
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, PATIENT, wait_until
 
 TASK = TaskScope("faults", "run", "task")
 KEY = "key"
@@ -51,7 +51,7 @@ def test_a_write_whose_reply_was_lost_may_return_over_another_writers(
     with (
         Proxy(node.port) as proxy,
         closing(RedisStateBackend(url=proxy.url, timeout=0.3, budget=60, breaker_after=0)) as far,
-        closing(RedisStateBackend(url=node.url)) as near,
+        closing(RedisStateBackend(url=node.url, **PATIENT)) as near,
         ThreadPoolExecutor(1) as thread,
     ):
 

@@ -8,7 +8,8 @@ import pytest
 
 from redis_state import AssetScope, UnavailableError
 from redis_state.admin import rotation
-from redis_state.admin.rotation import Rotation, RotationReport, arun, run
+from redis_state.admin.rotation import Rotation, RotationReport
+from redis_state.admin.steps import arun, run
 from redis_state.config.settings import Settings
 from redis_state.format import layout
 from redis_state.format.codec import Codec

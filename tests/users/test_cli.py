@@ -12,9 +12,11 @@ from collections.abc import Iterator
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope, __version__
-from redis_state.cli import FAILED, INTERRUPTED, MISCONFIGURED, OK, main
+from redis_state.cli import main
+from redis_state.cli.output import FAILED, INTERRUPTED, MISCONFIGURED, OK
 from redis_state.testing import EmbeddedServer
 from tests.support.servers import raw_client, server
+from tests.support.waiting import PATIENT
 
 PASSWORD = "a-password-that-is-told-to-nobody"
 NOBODY = "redis://127.0.0.1:1"
@@ -148,7 +150,7 @@ def test_a_worker_is_looked_for_with_its_own_rights(
 @pytest.fixture
 def values(running: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStateBackend]:
     """Keep 25 plain values where a key is configured now."""
-    plain = RedisStateBackend(url=running.tcp_url, namespace="rotated")
+    plain = RedisStateBackend(url=running.tcp_url, namespace="rotated", **PATIENT)
     monkeypatch.setenv("REDIS_STATE_URL", running.tcp_url)
     monkeypatch.setenv("REDIS_STATE_NAMESPACE", "rotated")
     monkeypatch.setenv("REDIS_STATE_ENCRYPTION", "own")

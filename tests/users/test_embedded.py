@@ -16,7 +16,7 @@ import redis
 
 from redis_state import MisconfiguredError, RedisStateBackend, TaskScope
 from redis_state.testing import EmbeddedServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENT, wait_until
 
 TASK = TaskScope("dag", "run", "task")
 OWNER = """
@@ -111,7 +111,7 @@ def in_a_fork(action: Callable[[], object]) -> int:
 @pytest.mark.parametrize("end", [EmbeddedServer.stop, EmbeddedServer.kill])
 def test_a_fork_that_would_end_it_takes_nothing_away(end: Callable[[EmbeddedServer], None]) -> None:
     with EmbeddedServer() as server:
-        backend = RedisStateBackend(url=server.url)
+        backend = RedisStateBackend(url=server.url, **PATIENT)
         backend.set(TASK, "key", "1")
         assert in_a_fork(lambda: end(server)) == 0
         backend.close()
@@ -124,7 +124,7 @@ def test_a_fork_that_would_end_it_takes_nothing_away(end: Callable[[EmbeddedServ
 def test_a_fork_may_have_a_server_of_its_own() -> None:
     def use() -> None:
         with server:
-            backend = RedisStateBackend(url=server.url)
+            backend = RedisStateBackend(url=server.url, **PATIENT)
             backend.set(TASK, "key", "1")
             assert backend.get(TASK, "key") == "1"
 
@@ -157,7 +157,7 @@ def test_with_a_tcp_port_it_has_a_password_that_stands_nowhere() -> None:
         for url in (server.url, server.tcp_url):
             with redis.Redis.from_url(url, protocol=2) as client:
                 assert client.ping()
-            backend = RedisStateBackend(url=url)
+            backend = RedisStateBackend(url=url, **PATIENT)
             backend.set(TASK, "key", "1")
             assert backend.get(TASK, "key") == "1"
             backend.close()

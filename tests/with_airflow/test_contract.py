@@ -21,6 +21,7 @@ from redis_state import (
 from redis_state.airflow.bases import airflow_bases
 from redis_state.config.settings import load
 from tests.support.verbs import Verbs
+from tests.support.waiting import PATIENT
 from tests.with_airflow.conftest import FAMILIES, HAS_CORE
 
 HOMES = [family for family in FAMILIES if family != "redis_state"]
@@ -78,7 +79,7 @@ def test_an_inline_value_is_told_as_airflow_s_own_base_class_tells_it(home: str)
 def test_a_worker_keeps_values_for_scopes_of_every_family(
     server: Any, namespace: str, family: str
 ) -> None:
-    worker = RedisWorkerBackend(url=server.url, namespace=namespace)
+    worker = RedisWorkerBackend(url=server.url, namespace=namespace, **PATIENT)
     task, asset = scopes_of(family)
     for scope in (task("d", "r", "t"), task("d", "r", "t", 5)):
         ref = worker.serialize_task_state_store_to_ref(value=[1], key="k", scope=scope)

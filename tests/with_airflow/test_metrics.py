@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +21,10 @@ from redis_state import (
 )
 from redis_state.airflow.metrics import size_of
 from redis_state.testing import EmbeddedServer
+from tests.support.budgets import few_attempts
 from tests.support.freezing import frozen
 from tests.support.peers import hang_up, listener
+from tests.support.waiting import PATIENT, wait_for
 from tests.with_airflow.conftest import HAS_CORE
 
 SIDES: dict[str, tuple[Any, str]] = {
@@ -83,7 +84,9 @@ def make(side: str, server: EmbeddedServer, namespace: str) -> Iterator[Callable
     made = []
 
     def build(**options: Any) -> Any:
-        made.append(SIDES[side][0](**({"url": server.url, "namespace": namespace} | options)))
+        made.append(
+            SIDES[side][0](**(PATIENT | {"url": server.url, "namespace": namespace} | options))
+        )
         return made[-1]
 
     yield build
@@ -156,10 +159,10 @@ async def test_attempts_that_are_made_again_are_counted(
     side: str, make: Callable[..., Any], statsd: Catch
 ) -> None:
     with listener(hang_up) as port:
-        backend = make(url=f"redis://127.0.0.1:{port}/0", budget=2.0)
-        with pytest.raises(StateStoreError):
+        backend = make(url=f"redis://127.0.0.1:{port}/0")
+        with few_attempts(), pytest.raises(StateStoreError):
             backend.get(TASK, "key")
-        with pytest.raises(StateStoreError):
+        with few_attempts(), pytest.raises(StateStoreError):
             await backend.aget(TASK, "key")
     counted = counters(statsd())
     assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == 2
@@ -183,25 +186,32 @@ def gauges(lines: list[str]) -> list[str]:
 def test_calls_that_fail_fast_are_counted_and_the_breaker_tells_its_state(
     side: str, make: Callable[..., Any], statsd: Catch
 ) -> None:
-    def read(_: int) -> None:
-        with contextlib.suppress(StateStoreError):
+    def read() -> bool:
+        try:
             backend.get(TASK, "key")
+        except StateStoreError:
+            return False
+        return True
 
     with EmbeddedServer() as hanging:
-        backend = make(url=hanging.url, breaker_after=0.5, budget=3.0)
+        backend = make(url=hanging.url, breaker_after=0.5, timeout=1.0)
         backend.get(TASK, "key")
         assert gauges(statsd()) == []
-        with frozen(hanging), ThreadPoolExecutor(10) as threads:
-            list(threads.map(read, range(10)))
-        backend.get(TASK, "key")
+        with ThreadPoolExecutor(10) as threads:
+            with frozen(hanging):
+                calls = [threads.submit(read) for _ in range(10)]
+                wait_for(lambda: sum(call.done() for call in calls) == 6, "all but a few end")
+            assert sum(call.result() for call in calls) == 4
         lines = statsd()
     breaker = f"af.redis_state.breaker_open.{side}"
-    assert gauges(lines) == [f"{breaker}:1", f"{breaker}:0"]
+    told = gauges(lines)
+    # A busy machine may be late again with one of the answers.
+    assert told[:2] == [f"{breaker}:1", f"{breaker}:0"]
+    assert told[-1] == f"{breaker}:0"
     counted = counters(lines)
-    failed_fast = counted[f"af.redis_state.failed_fast.{side}"]
-    assert 0 < failed_fast < 10
-    assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == failed_fast
-    assert counted[f"af.redis_state.operations.{side}.get.timeout"] == 10 - failed_fast
+    assert counted[f"af.redis_state.failed_fast.{side}"] == 6
+    assert counted[f"af.redis_state.operations.{side}.get.unavailable"] == 6
+    assert f"af.redis_state.operations.{side}.get.timeout" not in counted
 
 
 def test_a_write_that_is_not_as_safe_as_asked_is_counted_as_such(

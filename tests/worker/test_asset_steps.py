@@ -14,6 +14,7 @@ from redis_state.operations.operation import Operation
 from tests.matrix import ALL_TOPOLOGIES, ONE_OF_EACH_FORM
 from tests.support import topologies
 from tests.support.steps import MOST, Steps
+from tests.support.waiting import PATIENT
 
 ASSET = AssetScope(asset_id=7)
 BY_NAME = AssetScope(name="orders")
@@ -30,7 +31,7 @@ class World:
     """Both sides of one asset, as operations whose steps can be taken one by one."""
 
     def __init__(self, server: Any, namespace: str, client: Any, *, field_expiry: bool) -> None:
-        options = {"url": server.url, "namespace": namespace}
+        options = PATIENT | {"url": server.url, "namespace": namespace}
         self.state = RedisStateBackend(**options)
         self.worker = RedisWorkerBackend(**options)
         self.steps = Steps(client, field_expiry=field_expiry)

@@ -20,6 +20,7 @@ from redis_state.airflow import assets
 from redis_state.format import references
 from tests.matrix import ONE_OF_EACH_FORM
 from tests.support.verbs import Verbs
+from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
 ASSET = AssetScope(asset_id=7)
@@ -35,8 +36,8 @@ def server_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def worker(backend: RedisStateBackend) -> Iterator[RedisWorkerBackend]:
-    settings = backend.settings
-    made = RedisWorkerBackend(url=settings.url.get_secret_value(), namespace=settings.namespace)
+    url, namespace = backend.settings.url.get_secret_value(), backend.settings.namespace
+    made = RedisWorkerBackend(url=url, namespace=namespace, **PATIENT)
     yield made
     made.close()
 

@@ -14,6 +14,7 @@ from redis_state.format.layout import place
 from tests.matrix import ONE_OF_EACH_FORM
 from tests.support import topologies
 from tests.support.steps import Steps
+from tests.support.waiting import PATIENT
 
 ASSET = AssetScope(asset_id=7)
 BY_NAME = AssetScope(name="orders")
@@ -32,8 +33,8 @@ def steps(server: topologies.Deployment, has_field_expiry: bool) -> Steps:
 
 @pytest.fixture
 def worker(backend: RedisStateBackend) -> RedisWorkerBackend:
-    settings = backend.settings
-    return RedisWorkerBackend(url=settings.url.get_secret_value(), namespace=settings.namespace)
+    url, namespace = backend.settings.url.get_secret_value(), backend.settings.namespace
+    return RedisWorkerBackend(url=url, namespace=namespace, **PATIENT)
 
 
 def fill(raw: redis.Redis, backend: RedisStateBackend, worker: RedisWorkerBackend, n: int) -> None:
