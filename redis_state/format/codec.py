@@ -12,7 +12,17 @@ from redis_state.airflow.config import fernet_keys
 from redis_state.config.settings import Settings
 from redis_state.errors import MisconfiguredError
 from redis_state.format import envelope, references
-from redis_state.format.envelope import COMPRESSED, ENCRYPTED, Envelope
+from redis_state.format.envelope import (
+    COMPRESSED,
+    ENCRYPTED,
+    FORMAT,
+    LAST_HIGH,
+    LAST_MOMENT,
+    SIZE,
+    Envelope,
+    may_read,
+    unpack,
+)
 from redis_state.format.layout import Place
 
 if TYPE_CHECKING:
@@ -76,8 +86,15 @@ class Codec:
         self, raw: bytes, now: int, incarnation: int, place: Place, key: str
     ) -> str | None:
         """Return the text of a value, or None where a reader may not see it."""
-        text = envelope.quick_text(raw, now, incarnation)
-        return self._look_closer(raw, now, incarnation, place, key) if text is None else text
+        if len(raw) >= SIZE:
+            mark, high, _, expires_at, written_by = unpack(raw)
+            is_plain = mark == FORMAT and high < LAST_HIGH and expires_at <= LAST_MOMENT
+            if is_plain and may_read(expires_at, written_by, now, incarnation):
+                try:
+                    return raw[SIZE:].decode()
+                except UnicodeDecodeError:
+                    pass  # a lone surrogate, or bytes that are no text
+        return self._look_closer(raw, now, incarnation, place, key)
 
     def reencrypt(self, raw: bytes, place: Place, key: str) -> bytes:
         """Return a value as it would be written today, with its own times."""

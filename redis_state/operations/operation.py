@@ -2,8 +2,8 @@
 
 The sync and the async client run the same operations. Every operation is idempotent: it may be run
 twice, from any point of its steps, also when the reply to the first run was lost, and the state is
-that of one run. The clients retry because of this. tests/faults/test_retries.py repeats each
-command of each operation, and fails for one that is not.
+that of one run. This is why the clients may retry. tests/lua/test_idempotence.py runs each one
+twice and fails for one that is not; tests/worker/test_asset_steps.py has others come in between.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis_state.config.durability import Durability
 from redis_state.errors import DurabilityError
-from redis_state.format import envelope
 from redis_state.format.layout import Place
 from redis_state.operations.scripts import Script
 
@@ -165,14 +164,8 @@ class Durable(Operation[T]):
         if replies and failure is None:
             failure = self._durability.failure(replies[-1])
         if isinstance(result, Operation):
-            # What was begun is brought to its end, before anybody is told.
+            # All steps are taken before anybody is told.
             return Durable(result, self._durability, failure)
         if failure is not None:
             raise failure
         return result
-
-
-def native_deadline(expires_at: int) -> int:
-    """Return a deadline in the server's milliseconds; 0 for never, and for what it refuses."""
-    deadline = -(-expires_at // 1000)
-    return deadline if deadline < envelope.LAST_NATIVE_DEADLINE else envelope.NEVER

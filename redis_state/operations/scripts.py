@@ -42,7 +42,8 @@ _CONSTANTS = {
 _PRELUDE = "".join(f"local {name} = {value}\n" for name, value in _CONSTANTS.items())
 
 
-def _load(*names: str) -> Script:
+def load(*names: str) -> Script:
+    """Return the script of some files, the last of which is what it does."""
     folder = resources.files("redis_state.operations") / "lua"
     text = _PRELUDE + "\n".join(
         (folder / f"{name}.lua").read_text(encoding="utf-8") for name in names
@@ -52,28 +53,28 @@ def _load(*names: str) -> Script:
 
 _ASSET = ("references", "asset")
 
-HASH_SET = _load("page", "hash_form", "hash_write", "set")
-HASH_DELETE = _load("page", "hash_form", "delete")
-HASH_CLEAR = _load("page", "hash_form", "clear")
-HASH_REFER = _load("page", "hash_form", "hash_write", "refer")
-HASH_ASSET_SET = _load("page", "hash_form", "hash_write", *_ASSET, "asset_set")
-HASH_ASSET_DELETE = _load("page", "hash_form", "take_out", *_ASSET, "asset_delete")
-HASH_ASSET_WITHDRAW = _load("page", "hash_form", "take_out", *_ASSET, "asset_withdraw")
-HASH_BIND = _load("page", "hash_form", "hash_write", "bound", "bind")
-HASH_UNBIND = _load("page", "hash_form", "take_out", "bound", "unbind")
-HASH_RELEASE = _load("page", "hash_form", "take_out", "bound", "release")
-FIELD_SET = _load("page", "field_form", "field_write", "set")
-FIELD_DELETE = _load("page", "field_form", "delete")
-FIELD_CLEAR = _load("page", "field_form", "clear")
-FIELD_REFER = _load("page", "field_form", "field_write", "refer")
-FIELD_ASSET_SET = _load("page", "field_form", "field_write", *_ASSET, "asset_set")
-FIELD_ASSET_DELETE = _load("page", "field_form", "take_out", *_ASSET, "asset_delete")
-FIELD_ASSET_WITHDRAW = _load("page", "field_form", "take_out", *_ASSET, "asset_withdraw")
-FIELD_BIND = _load("page", "field_form", "field_write", "bound", "bind")
-FIELD_UNBIND = _load("page", "field_form", "take_out", "bound", "unbind")
-FIELD_RELEASE = _load("page", "field_form", "take_out", "bound", "release")
-ASSET_CLEAR = _load("page", *_ASSET, "asset_clear")
-ENTRIES = _load("page", "entries")
-SURVEY = _load("page", "references", "survey")
-HASH_REENCRYPT = _load("page", "reencrypt_hash")
-FIELD_REENCRYPT = _load("page", "reencrypt_field")
+HASH_SET = load("page", "hash_form", "hash_write", "set")
+HASH_DELETE = load("page", "hash_form", "delete")
+HASH_CLEAR = load("page", "hash_form", "clear")
+HASH_REFER = load("page", "hash_form", "hash_write", "refer")
+HASH_ASSET_SET = load("page", "hash_form", "hash_write", *_ASSET, "asset_set")
+HASH_ASSET_DELETE = load("page", "hash_form", "take_out", *_ASSET, "asset_delete")
+HASH_ASSET_WITHDRAW = load("page", "hash_form", "take_out", *_ASSET, "asset_withdraw")
+HASH_BIND = load("page", "hash_form", "hash_write", "bound", "bind")
+HASH_UNBIND = load("page", "hash_form", "take_out", "bound", "unbind")
+HASH_RELEASE = load("page", "hash_form", "take_out", "bound", "release")
+FIELD_SET = load("page", "field_form", "field_write", "set")
+FIELD_DELETE = load("page", "field_form", "delete")
+FIELD_CLEAR = load("page", "field_form", "clear")
+FIELD_REFER = load("page", "field_form", "field_write", "refer")
+FIELD_ASSET_SET = load("page", "field_form", "field_write", *_ASSET, "asset_set")
+FIELD_ASSET_DELETE = load("page", "field_form", "take_out", *_ASSET, "asset_delete")
+FIELD_ASSET_WITHDRAW = load("page", "field_form", "take_out", *_ASSET, "asset_withdraw")
+FIELD_BIND = load("page", "field_form", "field_write", "bound", "bind")
+FIELD_UNBIND = load("page", "field_form", "take_out", "bound", "unbind")
+FIELD_RELEASE = load("page", "field_form", "take_out", "bound", "release")
+ASSET_CLEAR = load("page", *_ASSET, "asset_clear")
+ENTRIES = load("page", "entries")
+SURVEY = load("page", "references", "survey")
+HASH_REENCRYPT = load("page", "reencrypt_hash")
+FIELD_REENCRYPT = load("page", "reencrypt_field")

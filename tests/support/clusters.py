@@ -11,11 +11,10 @@ from typing import NamedTuple, Self
 import redis
 from redis.crc import key_slot
 
+from redis_state.client.policy.slots import SLOTS
 from tests.support.nodes import Node
 from tests.support.ports import HOST, Ports
 from tests.support.waiting import wait_until
-
-SLOTS = 16_384
 
 
 class Member(NamedTuple):

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from redis_state.admin.health.probes import Answers
 from redis_state.admin.health.replies import properties, whole
 from redis_state.admin.health.report import Finding
-
-_SLOTS = 16_384
+from redis_state.client.policy.slots import SLOTS
 
 
 def check(of: Answers) -> Iterator[Finding]:
@@ -30,8 +29,8 @@ def _state(of: Answers) -> Finding:
     if state is None or assigned is None:
         return of.unknown("cluster", "whether all slots are served", "CLUSTER INFO")
     failing = whole(told.get("cluster_slots_fail")) or 0
-    found = f"state {state}, {assigned - failing} of {_SLOTS} slots are served"
-    if state != "ok" or failing or assigned < _SLOTS:
+    found = f"state {state}, {assigned - failing} of {SLOTS} slots are served"
+    if state != "ok" or failing or assigned < SLOTS:
         return of.finding(
             "cluster",
             "failure",

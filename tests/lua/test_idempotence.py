@@ -1,0 +1,172 @@
+"""Every operation may be run twice, from any point of its steps: the state is that of one run.
+
+The first run ends after any of its steps, as where its process dies or its reply is lost.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import pytest
+import redis
+
+from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend, TaskScope
+from redis_state.format import envelope
+from redis_state.operations.operation import Operation
+from redis_state.operations.reencrypt import Replace
+from tests.matrix import ONE_OF_EACH_FORM
+from tests.support.steps import Steps
+
+TASK, MAPPED, NEIGHBOUR = (TaskScope("dag", "run", "task", index) for index in (-1, 3, 131))
+ASSET, BY_NAME = AssetScope(asset_id=7), AssetScope(name="orders")
+SOON = datetime.now(UTC) + timedelta(hours=1)
+PAST = datetime.now(UTC) - timedelta(hours=1)
+TOO_LATE = datetime(9000, 1, 1, tzinfo=UTC)
+# What a worker has kept before: to keep it again would be another write.
+DOCUMENT = '{"__airflow_state_ref__": "redis-state:%s/result"}'
+OF_TASK, OF_ASSET = DOCUMENT % "task/dag/run/task/3/", DOCUMENT % "asset/name/orders"
+
+
+class World:
+    """Both sides of state, as operations whose steps are taken one by one."""
+
+    def __init__(self, server: Any, namespace: str, client: Any, *, field_expiry: bool) -> None:
+        options = {"url": server.url, "namespace": namespace}
+        self.server = RedisStateBackend(**options)
+        self.worker = RedisWorkerBackend(**options)
+        self.client, self.namespace = client, namespace
+        self.steps = Steps(client, field_expiry=field_expiry)
+        self._field_expiry = field_expiry
+
+    def fill(self) -> None:
+        """Put everything back that there was before."""
+        for page in self.client.scan_iter(f"{self.namespace}:*", count=1000):
+            self.client.unlink(page)
+        for scope in (TASK, MAPPED, NEIGHBOUR, ASSET):
+            self.server.set_many(scope, {"a": "1", "b": "2"})
+            self.server.set(scope, "lease", "3", expires_at=SOON)
+        for scope in (MAPPED, BY_NAME):
+            self.worker.set_many(scope, {"result": "4", "other": "5"})
+        self.server.set(ASSET, "other", DOCUMENT.replace("%s/result", "asset/name/orders/other"))
+
+    def state(self) -> set[tuple[Any, ...]]:
+        """Return all that lies in the server, but for when it was written."""
+        found: set[tuple[Any, ...]] = set()
+        for page in self.client.scan_iter(f"{self.namespace}:*", count=1000):
+            for field, raw in self.client.hgetall(page).items():
+                if field == b"\0":
+                    continue
+                if page.endswith(b":refs"):
+                    found.add((page, field))
+                    continue
+                header = envelope.read_header(raw, "page", "key")
+                # The worker draws another number for each write of an asset's value.
+                drawn = 0 if b":a" in page else header.incarnation
+                known = (header.expires_at, drawn, raw[envelope.SIZE :])
+                found.add((page, field, *known, self._native(page, field)))
+        return found
+
+    def _native(self, page: bytes, field: bytes) -> bool:
+        if not self._field_expiry:
+            return bool(self.client.pttl(page) >= 0)
+        (until,) = self.client.execute_command("HPEXPIRETIME", page, "FIELDS", 1, field)
+        return bool(until >= 0)
+
+
+def replace(world: World) -> Operation[Any]:
+    page = f"{world.namespace}:a:{{id:7}}"
+    old = envelope.encode(b"1", 0, 0)
+    world.client.hset(page, "a", old)
+    return Replace(page, b"a", old, envelope.encode(base64.b64encode(b"new"), 0, 0))
+
+
+Make: TypeAlias = Callable[[World], Operation[Any]]
+
+
+def on_server(method: str, *args: Any, **options: Any) -> Make:
+    return lambda world: getattr(world.server._operations, method)(*args, **options)
+
+
+def on_worker(method: str, *args: Any, **options: Any) -> Make:
+    return lambda world: getattr(world.worker._operations, method)(*args, **options)
+
+
+ALL, ONE = {"all_map_indices": True}, {"all_map_indices": False}
+
+
+OPERATIONS: dict[str, Make] = {
+    f"{method} of {name}": on_server(method, scope, *args)
+    for name, scope in {"task": TASK, "mapped": MAPPED, "asset": ASSET}.items()
+    for method, args in {
+        "get": ("a", None),
+        "get_many": (["a", "lease"], None),
+        "delete": ("a",),
+        "set_many": ({"a": "9", "new": "9"}, SOON, None),
+    }.items()
+}
+OPERATIONS |= {
+    f"set of {name} {until}": on_server("set", scope, "a", "9", deadline, None)
+    for name, scope in {"task": TASK, "mapped": MAPPED, "asset": ASSET}.items()
+    for until, deadline in {
+        "for ever": None,
+        "for an hour": SOON,
+        "that is over": PAST,
+        "for longer than Redis can": TOO_LATE,
+    }.items()
+}
+OPERATIONS |= {
+    "clear of task": on_server("clear", TASK, **ONE),
+    "clear of mapped": on_server("clear", MAPPED, **ONE),
+    "clear of all map indices": on_server("clear", MAPPED, **ALL),
+    "clear of asset": on_server("clear", ASSET, **ONE),
+    "a reference of a task": on_server("set", MAPPED, "result", OF_TASK, SOON, None),
+    "a stale reference of a task": on_server("set", MAPPED, "other", OF_TASK, None, None),
+    "a reference of an asset": on_server("set", ASSET, "result", OF_ASSET, None, None),
+    "a value for a reference": on_server("set", ASSET, "other", "9", None, None),
+    "deletion of a reference": on_server("delete", ASSET, "other"),
+    "a worker value": on_worker("set", MAPPED, "result", "9", SOON, None),
+    "a worker value of an asset": on_worker("set", BY_NAME, "result", "9", None, None),
+    "deletion of a worker value": on_worker("delete", MAPPED, "result"),
+    "deletion of a worker value of an asset": on_worker("delete", BY_NAME, "result"),
+    "clear of worker values": on_worker("clear", MAPPED, **ONE),
+    "clear of worker values of an asset": on_worker("clear", BY_NAME, **ONE),
+}
+
+
+@pytest.fixture(params=ONE_OF_EACH_FORM)
+def server_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def world(server: Any, namespace: str, raw: redis.Redis, has_field_expiry: bool) -> Iterator[World]:
+    made = World(server, namespace, raw, field_expiry=has_field_expiry)
+    yield made
+    made.server.close()
+    made.worker.close()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_that_is_run_twice_ends_as_one_that_is_run_once(
+    world: World, name: str
+) -> None:
+    make = OPERATIONS[name]
+    world.fill()
+    count = world.steps.run(make(world))
+    once = world.state()
+    for taken in range(1, count + 1):
+        world.fill()
+        world.steps.run(make(world), taken)
+        world.steps.run(make(world))
+        assert world.state() == once, f"after {taken} of {count} steps"
+
+
+def test_a_value_that_is_replaced_twice_is_replaced_once(world: World) -> None:
+    operation = replace(world)
+    assert world.steps.take(operation) is True
+    once = world.state()
+    assert world.steps.take(operation) is False
+    assert world.state() == once
