@@ -70,7 +70,7 @@ bench: .venv-airflow/ready .venv-postgresql/ready .venv-plots/ready .servers/rea
 bench-quick: .venv-airflow/ready .venv-postgresql/ready .servers/ready  ## The same in two minutes; only prints, and says little
 	@.venv-airflow/bin/python -m benchmarks --quick
 
-sync: .venv/ready  ## Make the client for threads anew from the client of an event loop
+sync: .venv/ready  ## Make the client for threads (_sync) from the one for event loops (_async)
 	@$(RUN) -m tools.sync
 
 format: .venv/ready  ## Format the code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from redis_state.client.io import sync_permits as module
+from redis_state.client.io.async_permits import AsyncPermits
 from redis_state.client.io.sync_permits import SyncPermits
 from redis_state.client.policy.permits import Permit
 from tests.support.waiting import PATIENCE, wait_for
@@ -86,3 +88,28 @@ def test_many_that_wait_while_others_come_and_go_end_by_their_deadlines() -> Non
     wait_for(lambda: not any(each.is_alive() for each in waiting))
     assert permits.held == 1
     assert not permits._waiting
+
+
+async def test_tasks_that_wait_for_there_to_be_one_go_on_together() -> None:
+    permits, held = AsyncPermits(1), list[Permit]()
+    await permits.wait(time.monotonic())
+    assert await permits.take(held, time.monotonic())
+    await permits.wait(time.monotonic())
+    waiting = [asyncio.create_task(permits.wait(time.monotonic() + PATIENCE)) for _ in range(9)]
+    await asyncio.sleep(0)
+    held[0].give_back(held[0])
+    await asyncio.gather(*waiting)
+    assert permits.left == 1
+
+
+async def test_a_task_that_waits_takes_what_is_given_back_or_ends_by_its_deadline() -> None:
+    permits, held, others = AsyncPermits(1), list[Permit](), list[Permit]()
+    assert await permits.take(held, time.monotonic())
+    assert not await permits.take_at_once(others)
+    assert not await permits.take(others, time.monotonic())
+    waiting = asyncio.create_task(permits.take(others, time.monotonic() + PATIENCE))
+    await asyncio.sleep(0)
+    held[0].give_back(held[0])
+    assert await waiting
+    assert len(others) == 1
+    assert permits.left == 0

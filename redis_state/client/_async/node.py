@@ -202,16 +202,18 @@ class AsyncNode:
 
     async def _link(self, budget: Budget) -> tuple[Link, bool]:
         # One that idles goes first, or is closed: a new one beside it might be one too many.
-        with contextlib.suppress(IndexError):
-            while True:
+        while self._idle:
+            try:
                 link = self._idle.pop()
-                if link.server == self.server:
-                    if self._abandoned:
-                        # So it has them closed, before anything else is sent.
-                        link.capabilities = None
-                    return link, False
-                # It came back after there was another server.
-                link.close()
+            except IndexError:
+                break
+            if link.server == self.server:
+                if self._abandoned:
+                    # So it has them closed, before anything else is sent.
+                    link.capabilities = None
+                return link, False
+            # It came back after there was another server.
+            link.close()
         return await self._open(budget), True
 
     async def _exchange(
