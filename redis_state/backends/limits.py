@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from redis_state.config.settings import Settings
 from redis_state.errors import InvalidKeyError, InvalidValueError, TooLargeError
+from redis_state.format.envelope import to_bytes
+
+# Of one character.
+_MOST_BYTES = 4
 
 
 def checked_key(settings: Settings, key: str) -> str:
@@ -20,20 +24,19 @@ def checked_key(settings: Settings, key: str) -> str:
     return key
 
 
-def checked_value(settings: Settings, value: str) -> bytes:
-    """Return the bytes of a value that may be stored."""
+def check_value(settings: Settings, value: str) -> None:
+    """Refuse a value that may not be stored."""
     if not isinstance(value, str):
         raise InvalidValueError(
             f"A value is a str of JSON text, not {type(value).__name__}: json.dumps it first."
         )
-    text = value.encode("utf-8", "surrogatepass")
-    if len(text) > settings.max_value_bytes:
+    most = settings.max_value_bytes
+    # Most values are so short that they need not be measured.
+    if len(value) * _MOST_BYTES > most and (size := len(to_bytes(value))) > most:
         raise TooLargeError(
-            f"A value of {len(text)} bytes is larger than the limit of "
-            f"{settings.max_value_bytes}: store a reference to it instead, or raise "
-            "[redis_state] max_value_bytes."
+            f"A value of {size} bytes is larger than the limit of {most}: store a reference to it "
+            "instead, or raise [redis_state] max_value_bytes."
         )
-    return text
 
 
 def checked_keys(settings: Settings, keys: Iterable[str]) -> list[str]:
@@ -45,6 +48,7 @@ def checked_keys(settings: Settings, keys: Iterable[str]) -> list[str]:
 
 def checked_values(settings: Settings, values: Mapping[str, str]) -> dict[str, bytes]:
     """Return the bytes of values that may be stored, by their keys."""
-    return {
-        checked_key(settings, key): checked_value(settings, value) for key, value in values.items()
-    }
+    for key, value in values.items():
+        checked_key(settings, key)
+        check_value(settings, value)
+    return {key: to_bytes(value) for key, value in values.items()}

@@ -13,7 +13,7 @@ from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.sides import SERVER
 from redis_state.backends.base import RedisBackend
 from redis_state.backends.interface import Values
-from redis_state.backends.limits import checked_key, checked_keys, checked_value, checked_values
+from redis_state.backends.limits import check_value, checked_key, checked_keys, checked_values
 from redis_state.config.settings import Settings, load
 from redis_state.errors import MisconfiguredError
 from redis_state.format import envelope, layout, references
@@ -88,13 +88,15 @@ class ServerOperations:
         self, scope: StateScope, key: str, value: str, expires_at: datetime | None, session: Any
     ) -> Operation[None]:
         checked_key(self._settings, key)
-        document = checked_value(self._settings, value)
+        check_value(self._settings, value)
+        document = envelope.to_bytes(value)
         place = layout.place(self._settings.namespace, scope)
         incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
         deadline = self._deadline(scope, expires_at)
         if not layout.is_task(scope):
             return self._set_asset(session, scope, key, document, deadline)
-        reference = references.referred(value)
+        is_document = value.startswith(references.DOCUMENT)
+        reference = references.referred(value) if is_document else None
         if reference is None:
             return Write(place, {key: document}, deadline, incarnation, self.codec)
         both, own = (place, self._worker_place(scope)), reference == references.refer(scope, key)

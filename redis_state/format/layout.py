@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 from redis_state.errors import InvalidScopeError
-from redis_state.format import resp
 from redis_state.format.escapes import escape, unescape
 from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
 
@@ -41,6 +40,11 @@ _NO_REGION = object()
 _places: dict[tuple[object, ...], Place] = {}
 
 
+def argument(data: bytes) -> bytes:
+    """Return one argument of a command."""
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the values of one scope lie: a page, and what its fields begin with."""
@@ -51,7 +55,7 @@ class Place:
     argument: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "argument", resp.argument(self.page.encode()))
+        object.__setattr__(self, "argument", argument(self.page.encode()))
 
     def field(self, key: str) -> bytes:
         """Return the field of a state key; a leading NUL is doubled, to keep `SUMMARY` apart."""

@@ -26,10 +26,9 @@ _PREFIX = "redis-state:"
 _NUMBER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
 _INDEX = re.compile(r"-1|[0-9]{1,100}", re.ASCII)
 _FIELD = "__airflow_state_ref__"
-_DOCUMENT = f'{{"{_FIELD}": "'
-
-# What the document of a reference of ours begins with, as Airflow's server writes it.
-MARK = f"{_DOCUMENT}{_PREFIX}"
+# What the document of any reference begins with, and those of ours, as Airflow's server writes it.
+DOCUMENT = f'{{"{_FIELD}": "'
+MARK = f"{DOCUMENT}{_PREFIX}"
 
 
 def refer(scope: StateScope, key: str) -> str:
@@ -94,7 +93,7 @@ def resolve_document(document: str) -> tuple[StateScope, str] | None:
 
 def referred(document: str) -> str | None:
     """Return what stands in the reference's place, or None for a value that is no document."""
-    if not document.startswith(_DOCUMENT):
+    if not document.startswith(DOCUMENT):
         return None
     try:
         (name, reference), *more = json.loads(document).items()

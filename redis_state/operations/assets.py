@@ -34,7 +34,6 @@ from redis_state.operations.operation import (
     Replies,
     ScriptCall,
     Scripted,
-    native_deadline,
 )
 from redis_state.operations.writes import gone
 
@@ -71,7 +70,7 @@ class WriteAsset(Operation[None]):
         if not self._values:
             return []
         place, codec, now = self._asset.place, self._asset.codec, envelope.now()
-        arguments: list[Argument] = [MARK, _LEFT, native_deadline(self._expires_at)]
+        arguments: list[Argument] = [MARK, _LEFT, envelope.native_deadline(self._expires_at)]
         for key, value in self._values.items():
             encoded = codec.encode(value, now, self._expires_at, self._mark, place, key)
             arguments += (place.field(key), encoded)

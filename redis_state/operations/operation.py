@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis_state.config.durability import Durability
 from redis_state.errors import DurabilityError
-from redis_state.format.envelope import LAST_NATIVE_DEADLINE, NEVER
 from redis_state.format.layout import Place
 from redis_state.operations.scripts import Script
 
@@ -170,16 +169,3 @@ class Durable(Operation[T]):
         if failure is not None:
             raise failure
         return result
-
-
-def native_deadline(expires_at: int) -> int:
-    """Return a deadline in the server's milliseconds; 0 for never, and for what it refuses.
-
-    No value that is to expire is ever without this native deadline, not even for a moment: what
-    writes a value sets it in the same command or script, and the script that takes the deadline
-    of a whole page away gives each of its values one first. The leak checker, which looks at all
-    keys after each test, fails where one is missing; so does tests/unit/test_operations.py for a
-    command that writes a value and leaves its deadline to another one.
-    """
-    deadline = -(-expires_at // 1000)
-    return deadline if deadline < LAST_NATIVE_DEADLINE else NEVER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from redis_state.format import envelope, resp
+from redis_state.format import envelope
 from redis_state.format.codec import PLAIN, Codec
 from redis_state.format.layout import Place
 from redis_state.operations import scripts
@@ -34,7 +34,7 @@ class Get(Operation[str | None]):
         return self._place.page
 
     def begin(self, _: Capabilities) -> Batch:
-        return [resp.hget(self._place.argument, self._place.field(self._key))]
+        return [hget(self._place.argument, self._place.field(self._key))]
 
     def end(self, replies: Replies) -> str | None:
         raw = replies[0]
@@ -114,6 +114,11 @@ class Entries(Operation[dict[str, Entry]]):
     def _is_live(self, raw: bytes, key: str, now: int) -> bool:
         # What a reader may not see needs no encryption key to be absent.
         return envelope.read_header(raw, self._place.page, key).is_live(now, self._incarnation)
+
+
+def hget(page: bytes, field: bytes) -> bytes:
+    """Read a field."""
+    return b"*3\r\n$4\r\nHGET\r\n%b$%d\r\n%b\r\n" % (page, len(field), field)
 
 
 def key_of(place: Place, field: bytes) -> str | None:

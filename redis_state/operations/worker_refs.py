@@ -16,7 +16,6 @@ from redis_state.operations.operation import (
     Operation,
     Replies,
     Scripted,
-    native_deadline,
 )
 from redis_state.operations.writes import gone
 
@@ -63,7 +62,7 @@ class WriteTaskDocument(Operation[None]):
             self._document, envelope.now(), expires_at, self._incarnation, place, self._key
         )
         arguments: tuple[Argument, ...] = (
-            native_deadline(expires_at),
+            envelope.native_deadline(expires_at),
             envelope.deadline_bytes(expires_at),
             encoded,
             int(self._names_worker_value),

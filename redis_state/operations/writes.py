@@ -1,13 +1,17 @@
-"""The operations that change values."""
+"""The operations that change values.
+
+What they send most is packed here, as a general packer takes longer. For that, ``page`` is an
+argument already, see `layout.argument`, and ``pairs`` is field, value, field, value, ...
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from redis_state.errors import ConflictError
-from redis_state.format import envelope, resp
+from redis_state.format import envelope
 from redis_state.format.codec import PLAIN, Codec
-from redis_state.format.layout import SUMMARY, Place
+from redis_state.format.layout import SUMMARY, Place, argument
 from redis_state.operations import scripts
 from redis_state.operations.operation import (
     Argument,
@@ -16,13 +20,19 @@ from redis_state.operations.operation import (
     Operation,
     Replies,
     Scripted,
-    native_deadline,
 )
 
+_ONE_PAIR = 2
+_HSET_ONE = b"*4\r\n$4\r\nHSET\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n"
+_HSETEX_ONE = (
+    b"*8\r\n$6\r\nHSETEX\r\n%b$4\r\nPXAT\r\n$%d\r\n%b\r\n"
+    b"$6\r\nFIELDS\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+)
+_HSETEX = b"*%d\r\n$6\r\nHSETEX\r\n%b$4\r\nPXAT\r\n$%d\r\n%b\r\n$6\r\nFIELDS\r\n$%d\r\n%b\r\n%b"
 # Whether a page has a summary: then the hash form wrote it, before a server upgrade. In the field
 # form every write asks, and *adopts* such a page: the script gives its other values their own
 # deadlines, and takes the page's own away.
-_QUESTION = b"*3\r\n$7\r\nHEXISTS\r\n%b" + resp.argument(SUMMARY)
+_QUESTION = b"*3\r\n$7\r\nHEXISTS\r\n%b" + argument(SUMMARY)
 
 
 def gone(key: str) -> ConflictError:
@@ -66,18 +76,18 @@ class Write(Operation[None]):
         self._pairs = pairs
         if not pairs:
             return []
-        deadline = native_deadline(expires_at)
+        deadline = envelope.native_deadline(expires_at)
         if server.field_expiry and not deadline:
-            return [resp.hset(place.argument, pairs), _QUESTION % place.argument]
+            return [hset(place.argument, pairs), _QUESTION % place.argument]
         if server.hsetex:
-            return [resp.hsetex(place.argument, deadline, pairs), _QUESTION % place.argument]
+            return [hsetex(place.argument, deadline, pairs), _QUESTION % place.argument]
         return self._in_full().begin(server)
 
     def end(self, replies: Replies) -> Operation[None] | None:
         return self._in_full() if len(replies) > 1 and replies[1] else None
 
     def _in_full(self) -> Operation[None]:
-        arguments: tuple[Argument, ...] = (native_deadline(self._expires_at), *self._pairs)
+        arguments: tuple[Argument, ...] = (envelope.native_deadline(self._expires_at), *self._pairs)
         return Scripted(scripts.HASH_SET, scripts.FIELD_SET, (self._place,), arguments)
 
 
@@ -97,7 +107,7 @@ class Delete(Operation[None]):
     def begin(self, server: Capabilities) -> Batch:
         if not server.field_expiry:
             return self._in_full().begin(server)
-        batch: Batch = [resp.hdel(place.argument, self._field) for place in self._places]
+        batch: Batch = [hdel(place.argument, self._field) for place in self._places]
         return batch + [_QUESTION % place.argument for place in self._places]
 
     def end(self, replies: Replies) -> Operation[None] | None:
@@ -122,7 +132,7 @@ class Clear(Operation[None]):
     def begin(self, server: Capabilities) -> Batch:
         prefix = self._places[0].prefix
         if not prefix:
-            return [resp.unlink([place.argument for place in self._places])]
+            return [unlink([place.argument for place in self._places])]
         script = Scripted(scripts.HASH_CLEAR, scripts.FIELD_CLEAR, self._places, (prefix,))
         return script.begin(server)
 
@@ -147,3 +157,32 @@ class ClearPages(Operation[None]):
 
     def end(self, _: Replies) -> None:
         return None
+
+
+def hdel(page: bytes, field: bytes) -> bytes:
+    """Remove a field."""
+    return b"*3\r\n$4\r\nHDEL\r\n%b$%d\r\n%b\r\n" % (page, len(field), field)
+
+
+def unlink(pages: list[bytes]) -> bytes:
+    """Remove whole pages."""
+    return b"*%d\r\n$6\r\nUNLINK\r\n%b" % (len(pages) + 1, b"".join(pages))
+
+
+def hset(page: bytes, pairs: list[bytes]) -> bytes:
+    """Write fields for ever."""
+    if len(pairs) == _ONE_PAIR:
+        field, value = pairs
+        return _HSET_ONE % (page, len(field), field, len(value), value)
+    return b"*%d\r\n$4\r\nHSET\r\n%b%b" % (len(pairs) + 2, page, b"".join(map(argument, pairs)))
+
+
+def hsetex(page: bytes, deadline: int, pairs: list[bytes]) -> bytes:
+    """Write fields until a deadline in milliseconds."""
+    until = b"%d" % deadline
+    if len(pairs) == _ONE_PAIR:
+        field, value = pairs
+        sizes = (len(until), until, len(field), field, len(value), value)
+        return _HSETEX_ONE % (page, *sizes)
+    count, joined = b"%d" % (len(pairs) // 2), b"".join(map(argument, pairs))
+    return _HSETEX % (len(pairs) + 6, page, len(until), until, len(count), count, joined)

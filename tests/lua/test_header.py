@@ -11,7 +11,6 @@ import redis
 
 from redis_state.format import envelope
 from redis_state.operations import scripts
-from redis_state.operations.operation import native_deadline
 
 GOLDEN = json.loads(
     Path(__file__).parents[1].joinpath("unit/golden_envelopes.json").read_text(encoding="utf-8")
@@ -29,7 +28,9 @@ def test_a_script_reads_what_python_has_written(raw: redis.Redis, golden: dict[s
     value, expires_at = bytes.fromhex(golden["bytes"]), golden["expires_at"]
     assert ask(raw, "is_envelope(ARGV[1])", value) == 1
     assert ask(raw, "is_envelope(ARGV[1])", value[: envelope.SIZE - 1]) is None
-    assert ask(raw, "integer(deadline_of(ARGV[1]))", value) == b"%d" % native_deadline(expires_at)
+    assert ask(raw, "integer(deadline_of(ARGV[1]))", value) == b"%d" % envelope.native_deadline(
+        expires_at
+    )
     assert ask(raw, "deadline_in(ARGV[1])", value) == expires_at.to_bytes(8, "big")
     # Who is of no known run was told apart by when it was written.
     milliseconds = golden["updated_at"] // 1000 & 0xFFFFFFFF
@@ -54,6 +55,6 @@ def test_both_leave_a_deadline_that_the_server_refuses_to_the_envelope(
     raw: redis.Redis, milliseconds: int
 ) -> None:
     value = envelope.encode(b"1", 0, milliseconds * 1000)
-    expected = native_deadline(milliseconds * 1000)
+    expected = envelope.native_deadline(milliseconds * 1000)
     assert ask(raw, "integer(deadline_of(ARGV[1]))", value) == b"%d" % expected
     assert bool(expected) is (milliseconds < 2**46)

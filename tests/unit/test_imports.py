@@ -23,7 +23,7 @@ UP = {
     "config.durability": "def later():\n    import redis_state.client as it",
     "format.envelope": "class Later:\n    def __init__(self):\n        from .. import client",
     "format.escapes": "if TYPE_CHECKING:\n    from redis_state import client",
-    "format.resp": "try:\n    import redis_state.client\nexcept ImportError:\n    pass",
+    "format.compression": "try:\n    import redis_state.client\nexcept ImportError:\n    pass",
     "format.references": "import json, redis_state.client",
     "operations.reads": "from redis_state import (\n    scopes,\n    client,\n)",
     # By way of the package itself, which knows all rooms.
@@ -40,7 +40,7 @@ REDIS_PY = {
     "errors": "import redis",
     "scopes": "from redis import Redis",
     "config.settings": "import redis.asyncio",
-    "format.resp": "from redis.asyncio.connection import Connection",
+    "format.layout": "from redis.asyncio.connection import Connection",
     "admin.rotation": "def later():\n    import redis as it",
     "backends.server": "if TYPE_CHECKING:\n    import redis",
 }

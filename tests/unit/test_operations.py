@@ -11,7 +11,7 @@ from redis_state.format.codec import PLAIN
 from redis_state.format.layout import Place
 from redis_state.operations.asset_refs import Asset
 from redis_state.operations.assets import WriteAsset
-from redis_state.operations.operation import Capabilities, Operation, ScriptCall, native_deadline
+from redis_state.operations.operation import Capabilities, Operation, ScriptCall
 from redis_state.operations.worker_refs import WriteTaskDocument
 from redis_state.operations.writes import Write
 
@@ -47,4 +47,4 @@ def sent(item: Any) -> bytes:
 def test_no_value_is_written_before_its_deadline(name: str, server: Capabilities) -> None:
     batch = WRITES[name].begin(server)
     (writes,) = [sent(item) for item in batch if TEXT in sent(item)]
-    assert b"%d" % native_deadline(DEADLINE) in writes
+    assert b"%d" % envelope.native_deadline(DEADLINE) in writes

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from hiredis import ReplyError
+
 from redis_state.client.io.handshake import Renewal, read_answers
 from redis_state.client.io.runtime_sync import Way
 from redis_state.client.policy import packing
@@ -45,7 +47,7 @@ def exchange(
     # Scripts whole where it waits: a server that asked for one would have waited in vain.
     whole = operation.lingers > 0
     replies = _send(way, batch, deadline, is_asking=is_asking, with_texts=whole)
-    if packing.has_error(replies) and not operation.reads_errors:
+    if has_error(replies) and not operation.reads_errors:
         try:
             check(replies, way.server)
         except UnknownScriptError:
@@ -62,7 +64,7 @@ def renew_login(way: Way, renewal: Renewal, deadline: float) -> None:
     except StateStoreError as error:
         way.logged_in_at = renewal.put_off(error)
         return
-    if packing.has_error(way.exchange(packing.pack(batch), len(batch), deadline)):
+    if has_error(way.exchange(packing.pack(batch), len(batch), deadline)):
         raise BrokenError("the server refused to renew the login")
 
 
@@ -78,4 +80,13 @@ def _send(
         packed = packing.pack_asking(batch, with_texts=with_texts)
         replies = way.exchange(packed, 2 * len(batch), deadline)
         return replies[1::2]
-    return way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)
+    try:
+        packed = b"".join(batch)  # type: ignore[arg-type]  # the frequent commands are packed already
+    except TypeError:
+        packed = packing.pack(batch, with_texts=with_texts)
+    return way.exchange(packed, len(batch), deadline)
+
+
+def has_error(replies: Replies) -> bool:
+    """Tell whether the server refused something."""
+    return ReplyError in map(type, replies)

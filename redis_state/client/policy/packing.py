@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from hiredis import ReplyError, pack_command
+from hiredis import pack_command
 
-from redis_state.operations.operation import Argument, Batch, Command, Replies, ScriptCall
+from redis_state.operations.operation import Argument, Batch, Command, ScriptCall
 
 _ASKING = b"*1\r\n$6\r\nASKING\r\n"
 
 
 def pack(batch: Batch, *, with_texts: bool = False) -> bytes:
     """Pack a batch; ``with_texts`` sends scripts whole, for a server that has lost them."""
-    try:
-        return b"".join(batch)  # type: ignore[arg-type]  # the hot commands are packed already
-    except TypeError:
-        return b"".join([_pack(item, with_text=with_texts) for item in batch])
+    return b"".join([_pack(item, with_text=with_texts) for item in batch])
 
 
 def pack_asking(batch: Batch, *, with_texts: bool = False) -> bytes:
     """Pack a batch for a node that is about to get the slot: each command asks to be let in."""
     return b"".join([_ASKING + _pack(item, with_text=with_texts) for item in batch])
-
-
-def has_error(replies: Replies) -> bool:
-    """Tell whether the server refused something."""
-    return ReplyError in map(type, replies)
 
 
 def _pack(item: Command | ScriptCall, *, with_text: bool) -> bytes:
