@@ -9,8 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
@@ -61,36 +60,38 @@ Steps: TypeAlias = Generator[Step, Any, T]
 
 def run(client: Client, steps: Steps[T]) -> T:
     """Take all steps, and return what they come to."""
-    proceed = partial(steps.send, None)
-    while True:
-        try:
-            step = proceed()
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    answer, error = None, None
+    while not isinstance(step := _proceed(steps, answer, error), _End):
+        answer, error = None, None
         try:
             answer = _take(step, client)
-        except StateStoreError as error:
-            proceed = partial(steps.throw, error)
-        else:
-            proceed = partial(steps.send, answer)
+        except StateStoreError as raised:
+            error = raised
+    return step.result
 
 
 async def arun(current: Callable[[], Client], steps: Steps[T]) -> T:
     """Do as ``run`` does, on the running loop, by the client that is current at each step."""
-    proceed = partial(steps.send, None)
-    while True:
-        try:
-            step = proceed()
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    answer, error = None, None
+    while not isinstance(step := _proceed(steps, answer, error), _End):
+        answer, error = None, None
         try:
             answer = await _atake(step, current())
-        except StateStoreError as error:
-            proceed = partial(steps.throw, error)
-        else:
-            proceed = partial(steps.send, answer)
+        except StateStoreError as raised:
+            error = raised
+    return step.result
+
+
+@dataclass(frozen=True, slots=True)
+class _End(Generic[T]):
+    result: T
+
+
+def _proceed(steps: Steps[T], answer: Any, error: StateStoreError | None) -> Step | _End[T]:
+    try:
+        return steps.send(answer) if error is None else steps.throw(error)
+    except StopIteration as end:
+        return _End(end.value)
 
 
 def _take(step: Step, client: Client) -> Any:
