@@ -12,7 +12,7 @@ import redis
 
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.format.layout import SUMMARY
-from redis_state.operations.operation import Capabilities
+from redis_state.operations.operation import Capabilities, ScriptCall
 from tests.matrix import SERVERS
 from tests.support.inside import node_of
 from tests.support.lapsing import lapse
@@ -22,6 +22,17 @@ TASK = TaskScope("dag", "run", "task")
 HOUR = timedelta(hours=1)
 SHORT = timedelta(milliseconds=60)
 BLUR = timedelta(milliseconds=50)
+# Lets a script stand still once before it asks for a page's time, as on a busy machine.
+PAUSES = """
+local server, has_paused = redis, false
+local redis = {call = function(command, ...)
+  if command == 'PTTL' and not has_paused then
+    for _ = 1, 5e7 do end
+    has_paused = true
+  end
+  return server.call(command, ...)
+end}
+"""
 
 
 @pytest.fixture(params=[name for name in SERVERS if name in ("redis62", "valkey81", "path")])
@@ -63,6 +74,18 @@ def test_shortening_the_latest_value_shortens_the_page(
     backend.set(TASK, "b", "1", expires_at=in_(3 * HOUR))
     backend.set(TASK, "b", "1", expires_at=in_(timedelta(minutes=1)))
     assert ends_at(raw, page, early)
+
+
+def test_a_pause_amid_a_script_ends_no_page_early(
+    backend: RedisStateBackend, raw: redis.Redis, page: str
+) -> None:
+    late = in_(HOUR)
+    backend.set(TASK, "late", "1", expires_at=late)
+    operation = backend._operations.set(TASK, "early", "1", late - 2 * BLUR, None)
+    (call,) = operation.begin(Capabilities(field_expiry=False, hsetex=False))
+    assert isinstance(call, ScriptCall)
+    raw.eval(PAUSES + call.script.text, len(call.pages), *call.pages, *call.arguments)
+    assert ends_at(raw, page, late)
 
 
 def test_deleting_the_latest_value_shortens_the_page(

@@ -2,26 +2,25 @@
 -- its values, or none if one of them is permanent. The summary field remembers the earliest
 -- deadline, so that a write looks at every value only when one has lapsed, or when the value that
 -- decided the page's deadline goes and none like it is found at once.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now, latest, earliest, lapsed
 local ttl  -- -2: no page, -1: a permanent value in it
-local latest, earliest, lapsed
 
 local function turn_to(key)
   page = key
-  ttl = redis.call('PTTL', page)
+  -- PTTL says how long, not until when. Before Redis 7.2, clocks go on while a script runs.
+  repeat
+    now = milliseconds()
+    ttl = redis.call('PTTL', page)
+  until milliseconds() == now
   latest = ttl >= 0 and now + ttl or 0
   earliest = tonumber(redis.call('HGET', page, SUMMARY) or nil)
   lapsed = earliest ~= nil and earliest <= now
 end
 
--- PTTL and TIME are read a moment apart.
-local SLACK = 2
-
 -- Does a value with this deadline decide the page's?
 local function decides(deadline)
   if ttl == -1 then return deadline == 0 end
-  return deadline >= latest - SLACK
+  return deadline >= latest
 end
 
 local function is_decided_by(field)

@@ -23,8 +23,8 @@ local function write(deadline, values, first)
     end
     if ttl == -2 then
       redis.call('PEXPIREAT', page, integer(deadline))
-    elseif ttl >= 0 and deadline > latest - SLACK then
-      redis.call('PEXPIREAT', page, integer(math.max(deadline, latest)))
+    elseif ttl >= 0 and deadline > latest then
+      redis.call('PEXPIREAT', page, integer(deadline))
     end
   end
 end

@@ -31,6 +31,11 @@ local function rest_of(list, first)
   return rest
 end
 
+local function milliseconds()
+  local clock = redis.call('TIME')
+  return clock[1] * 1000 + math.floor(clock[2] / 1000)
+end
+
 local function integer(number)
   return string.format('%.0f', number)
 end

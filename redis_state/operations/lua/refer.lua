@@ -8,8 +8,7 @@ local deadline, field = tonumber(ARGV[1]), ARGV[5]
 local function is_missing()
   if redis.call('HEXISTS', KEYS[2], field) == 1 then return false end
   -- What has ended took its worker value along.
-  local clock = redis.call('TIME')
-  return deadline == 0 or deadline > clock[1] * 1000 + math.floor(clock[2] / 1000)
+  return deadline == 0 or deadline > milliseconds()
 end
 
 if ARGV[4] == '1' and is_missing() then return 0 end
