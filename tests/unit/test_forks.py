@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from redis_state.client.io import forks
 
 
@@ -16,6 +18,7 @@ class Owner:
         os.write(self._to, self._name)
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_those_that_live_are_told_the_latest_first() -> None:
     reads, writes = os.pipe()
     owners = [Owner(name, writes) for name in (b"a", b"b", b"c")]

@@ -1,6 +1,6 @@
 """The connections to one server: a fast lane, and a pool of links behind it.
 
-What an operation meets on the lane that is no result, the pool meets again with all patience.
+An operation that has no result on the lane is tried again in the pool, until its budget ends.
 """
 
 from __future__ import annotations
