@@ -120,7 +120,7 @@ def login(raw: redis.Redis) -> Iterator[Callable[[dict[str, Any]], dict[str, str
         namespace, rules = options["namespace"], rights.documented("airflow-state")
         user = f"user-of-{namespace}"
         if "encryption" in "".join(options):
-            user, rules = f"sealer-of-{namespace}", rules + rights.documented("airflow-rotation")
+            user, rules = f"rotator-of-{namespace}", rules + rights.documented("airflow-rotation")
         if user not in users:
             rights.make_user(raw, user, rules, namespace)
             users.add(user)

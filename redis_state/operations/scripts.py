@@ -51,30 +51,28 @@ def load(*names: str) -> Script:
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
+def _forms(*names: str) -> tuple[Script, Script]:
+    """Return a script for the hash form and for the field form; each has a file for ``{}``."""
+    hash_form, field_form = (
+        load("page", *(name.format(form) for name in ("{}_form", *names)))
+        for form in ("hash", "field")
+    )
+    return hash_form, field_form
+
+
 _ASSET = ("references", "asset")
 
-HASH_SET = load("page", "hash_form", "hash_write", "set")
-HASH_DELETE = load("page", "hash_form", "delete")
-HASH_CLEAR = load("page", "hash_form", "clear")
-HASH_REFER = load("page", "hash_form", "hash_write", "refer")
-HASH_ASSET_SET = load("page", "hash_form", "hash_write", *_ASSET, "asset_set")
-HASH_ASSET_DELETE = load("page", "hash_form", "take_out", *_ASSET, "asset_delete")
-HASH_ASSET_WITHDRAW = load("page", "hash_form", "take_out", *_ASSET, "asset_withdraw")
-HASH_BIND = load("page", "hash_form", "hash_write", "bound", "bind")
-HASH_UNBIND = load("page", "hash_form", "take_out", "bound", "unbind")
-HASH_RELEASE = load("page", "hash_form", "take_out", "bound", "release")
-FIELD_SET = load("page", "field_form", "field_write", "set")
-FIELD_DELETE = load("page", "field_form", "delete")
-FIELD_CLEAR = load("page", "field_form", "clear")
-FIELD_REFER = load("page", "field_form", "field_write", "refer")
-FIELD_ASSET_SET = load("page", "field_form", "field_write", *_ASSET, "asset_set")
-FIELD_ASSET_DELETE = load("page", "field_form", "take_out", *_ASSET, "asset_delete")
-FIELD_ASSET_WITHDRAW = load("page", "field_form", "take_out", *_ASSET, "asset_withdraw")
-FIELD_BIND = load("page", "field_form", "field_write", "bound", "bind")
-FIELD_UNBIND = load("page", "field_form", "take_out", "bound", "unbind")
-FIELD_RELEASE = load("page", "field_form", "take_out", "bound", "release")
+HASH_SET, FIELD_SET = _forms("{}_write", "set")
+HASH_DELETE, FIELD_DELETE = _forms("delete")
+HASH_CLEAR, FIELD_CLEAR = _forms("clear")
+HASH_REFER, FIELD_REFER = _forms("{}_write", "refer")
+HASH_ASSET_SET, FIELD_ASSET_SET = _forms("{}_write", *_ASSET, "asset_set")
+HASH_ASSET_DELETE, FIELD_ASSET_DELETE = _forms("take_out", *_ASSET, "asset_delete")
+HASH_ASSET_WITHDRAW, FIELD_ASSET_WITHDRAW = _forms("take_out", *_ASSET, "asset_withdraw")
+HASH_BIND, FIELD_BIND = _forms("{}_write", "bound", "bind")
+HASH_UNBIND, FIELD_UNBIND = _forms("take_out", "bound", "unbind")
+HASH_RELEASE, FIELD_RELEASE = _forms("take_out", "bound", "release")
+HASH_REENCRYPT, FIELD_REENCRYPT = (load("page", f"reencrypt_{form}") for form in ("hash", "field"))
 ASSET_CLEAR = load("page", *_ASSET, "asset_clear")
 ENTRIES = load("page", "entries")
 SURVEY = load("page", "references", "survey")
-HASH_REENCRYPT = load("page", "reencrypt_hash")
-FIELD_REENCRYPT = load("page", "reencrypt_field")

@@ -112,7 +112,7 @@ def keep_some(backend: RedisStateBackend) -> None:
         backend.set(scope, "ends", "1", expires_at=in_an_hour())
 
 
-def use_payloads(worker: RedisWorkerBackend) -> str:
+def use_worker_values(worker: RedisWorkerBackend) -> str:
     reference: str = worker.serialize_task_state_store_to_ref(value=[1], key="rows", scope=TASK)
     worker.set(TASK, "ends", "1", expires_at=in_an_hour())
     assert worker.deserialize_task_state_store_from_ref(reference) == [1]
@@ -128,9 +128,9 @@ def test_the_rights_of_the_server_side_are_enough(user: User) -> None:
     assert not refusals(user.raw, USER)
 
 
-def test_the_rights_of_the_server_side_are_enough_for_payloads(user: User) -> None:
+def test_the_rights_of_the_server_side_are_enough_for_worker_values(user: User) -> None:
     user.may(documented("airflow-state"))
-    state, reference = user.backend(), use_payloads(user.worker())
+    state, reference = user.backend(), use_worker_values(user.worker())
     state.set(TASK, "rows", json.dumps({"__airflow_state_ref__": reference}))
     state.delete(TASK, "rows")
     state.clear(TASK)
@@ -148,7 +148,7 @@ def test_the_rights_of_the_server_side_are_enough_for_payloads(user: User) -> No
 def test_the_rights_of_the_worker_side_are_enough(user: User) -> None:
     user.may(documented("airflow-worker"))
     worker = user.worker()
-    use_payloads(worker)
+    use_worker_values(worker)
     worker.clear(TASK)
     by_name = AssetScope(name="orders")
     worker.serialize_asset_state_store_to_ref(value=1, key="a", scope=by_name)

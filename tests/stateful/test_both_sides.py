@@ -16,7 +16,7 @@ from tests.support.waiting import PATIENT
 
 
 class BothSidesMachine(StoreMachine):
-    """The same with a worker whose payloads lie on the same server."""
+    """The same with a worker whose values lie on the same server."""
 
     @initialize()
     def begin(self) -> None:
@@ -43,15 +43,15 @@ class BothSidesMachine(StoreMachine):
         return scope, key
 
     @rule(scope=scopes)
-    def payloads_end_with_their_references(self, scope: StateScope) -> None:
-        payloads = self.worker.entries(scope)
+    def worker_values_end_with_their_references(self, scope: StateScope) -> None:
+        worker_values = self.worker.entries(scope)
         for key, entry in self.backend.entries(scope).items():
-            # A document that is there now was so when its payload was looked for.
+            # A document that is there now was so when its worker value was looked for.
             if references.referred(entry.value) is not None:
-                assert payloads[key].expires_at == entry.expires_at
+                assert worker_values[key].expires_at == entry.expires_at
 
     @rule(scope=scopes)
-    def no_payload_is_left_without_its_state(self, scope: StateScope) -> None:
+    def no_worker_value_is_left_without_its_state(self, scope: StateScope) -> None:
         assert self.worker.entries(scope).keys() <= {key for at, key in self.model if at == scope}
 
     def teardown(self) -> None:
@@ -60,7 +60,7 @@ class BothSidesMachine(StoreMachine):
         super().teardown()
 
 
-def test_state_and_payloads_of_workers_stay_together(
+def test_state_and_worker_values_stay_together(
     bound: dict[str, Any], machine_settings: settings
 ) -> None:
     machine = type("Machine", (BothSidesMachine,), bound)

@@ -136,7 +136,7 @@ headers = st.builds(
     st.one_of(some_moments, st.integers(0, 2**64 - 1)),
     st.one_of(st.integers(0, 2), st.just(2**32 - 1), st.integers(0, 2**32 - 1)),
 )
-payloads = st.one_of(
+tails = st.one_of(
     texts.map(lambda text: text.encode("utf-8", "surrogatepass")), st.binary(max_size=20)
 )
 
@@ -149,7 +149,7 @@ def outcome(read: Callable[[], str | None]) -> tuple[str | None, str]:
 
 
 @given(
-    st.one_of(st.builds(lambda head, tail: head + tail, headers, payloads), st.binary(max_size=80)),
+    st.one_of(st.builds(lambda head, tail: head + tail, headers, tails), st.binary(max_size=80)),
     st.one_of(some_moments, moments),
     incarnations,
 )
@@ -158,7 +158,7 @@ def outcome(read: Callable[[], str | None]) -> tuple[str | None, str]:
 def test_the_quick_way_to_a_live_text_and_the_long_one_agree(
     raw: bytes, now: int, incarnation: int
 ) -> None:
-    # Compressed and encrypted ones are tried in test_sealing.py.
+    # Compressed and encrypted ones are tried in test_codec.py.
     assume(not has_flags(raw))
 
     def slowly() -> str | None:

@@ -145,15 +145,15 @@ class Name(str):
 
 @given(namespaces, tasks, st.booleans())
 def test_a_place_found_again_is_the_one_found_first(
-    namespace: str, scope: TaskScope, payloads: bool
+    namespace: str, scope: TaskScope, of_worker: bool
 ) -> None:
     names = {part: Name(getattr(scope, part)) for part in ("dag_id", "run_id", "task_id")}
     same: Any = SimpleNamespace(**names, map_index=scope.map_index, region_id=scope.region_id)
-    first = place(namespace, same, of_worker=payloads)
+    first = place(namespace, same, of_worker=of_worker)
     for again in (scope, same):
-        for other in (not payloads, payloads):
+        for other in (not of_worker, of_worker):
             found = place(namespace, again, of_worker=other)
-            assert (found == first) is (other is payloads)
+            assert (found == first) is (other is of_worker)
             assert parse(namespace, found.page.encode(), found.field("key")) == (scope, "key")
 
 

@@ -35,29 +35,29 @@ def test_entries_share_a_place_only_if_namespace_side_scope_and_key_are_the_same
     scope2: StateScope,
     key: str,
     key2: str,
-    payloads: bool,
-    payloads2: bool,
+    of_worker: bool,
+    of_worker2: bool,
 ) -> None:
-    here, there = place(one, scope, of_worker=payloads), place(other, scope2, of_worker=payloads2)
-    same = (one, scope, key, payloads) == (other, scope2, key2, payloads2)
+    here, there = place(one, scope, of_worker=of_worker), place(other, scope2, of_worker=of_worker2)
+    same = (one, scope, key, of_worker) == (other, scope2, key2, of_worker2)
     assert ((here.page, here.field(key)) == (there.page, there.field(key2))) is same
 
 
 @given(namespaces, namespaces, scopes, scopes, sides, sides)
 def test_no_page_is_shared_by_two_namespaces(
-    one: str, other: str, scope: StateScope, scope2: StateScope, payloads: bool, payloads2: bool
+    one: str, other: str, scope: StateScope, scope2: StateScope, of_worker: bool, of_worker2: bool
 ) -> None:
     assume(one != other)
-    here, there = place(one, scope, of_worker=payloads), place(other, scope2, of_worker=payloads2)
+    here, there = place(one, scope, of_worker=of_worker), place(other, scope2, of_worker=of_worker2)
     assert here.page != there.page
 
 
 @given(namespaces, namespaces, scopes, names, sides)
 @example("a", "a:t", AssetScope(asset_id=1), "", False)
 def test_no_namespace_takes_another_s_key_for_its_own(
-    one: str, other: str, scope: StateScope, key: str, payloads: bool
+    one: str, other: str, scope: StateScope, key: str, of_worker: bool
 ) -> None:
-    found = place(one, scope, of_worker=payloads)
+    found = place(one, scope, of_worker=of_worker)
     read = parse(other, found.page.encode(), found.field(key))
     assert read == ((scope, key) if one == other else None)
 
@@ -68,7 +68,7 @@ def test_a_clear_of_all_map_indices_names_no_page_of_another_namespace(
 ) -> None:
     assume(one != other)
     cleared = set(task_pages(one, scope)) | set(task_pages(one, scope, of_worker=True))
-    theirs = {place(other, scope2, of_worker=payloads).page for payloads in (False, True)}
+    theirs = {place(other, scope2, of_worker=of_worker).page for of_worker in (False, True)}
     assert not cleared & theirs
 
 

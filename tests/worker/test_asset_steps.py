@@ -1,4 +1,4 @@
-"""The steps of what changes an asset and its payloads: each may be the last, or another's come."""
+"""The steps of what changes an asset and its worker values; others may come between any two."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class World:
         return {page.decode(): {key.decode() for key in self._client.hkeys(page)} for page in pages}
 
     def leftovers(self) -> set[str]:
-        """Return what lies in the server for nothing: payloads that no document refers to."""
+        """Return what lies in the server for nothing: worker values that no document refers to."""
         text = self.state.get(ASSET, KEY) or ""
         kinds = {kind for kind in ("name", "uri") if f"asset/{kind}/" in text}
         stored = self.stored()
@@ -95,9 +95,9 @@ def world(server: topologies.Deployment, namespace: str, has_field_expiry: bool)
     client.close()
 
 
-# What takes the place of a payload by name, and what reads as its value afterwards.
+# What takes the place of a worker value by name, and what reads as its value afterwards.
 CHANGES: dict[str, tuple[Callable[[World], Callable[[], Operation[None]]], object]] = {
-    "a payload by uri": (lambda world: _document(world, "later"), "later"),
+    "a worker value by uri": (lambda world: _document(world, "later"), "later"),
     "an inline value": (lambda world: lambda: world.write(_inline("short")), "short"),
     "a plain value": (lambda world: lambda: world.write('"plain"'), "plain"),
     "many plain values": (
@@ -219,7 +219,7 @@ def test_no_acknowledged_value_is_lost_whatever_comes_between(
 
 @pytest.mark.parametrize("first", [stores_again, repeats_a_step])
 @pytest.mark.parametrize("other", list(OTHERS))
-def test_what_is_repeated_after_another_write_leaves_no_reference_without_its_payload(
+def test_what_is_repeated_after_another_write_leaves_no_reference_without_its_worker_value(
     world: World, other: str, first: Callable[[World, str, AssetScope], Pieces]
 ) -> None:
     make, value = OTHERS[other]
@@ -251,7 +251,7 @@ def play(both: list[Pieces], turns: tuple[int, ...]) -> set[int]:
     return refused
 
 
-def test_what_is_repeated_while_a_later_write_removes_its_payload_changes_nothing(
+def test_what_is_repeated_while_a_later_write_removes_its_worker_value_changes_nothing(
     world: World,
 ) -> None:
     document = world.keep("first", BY_NAME)

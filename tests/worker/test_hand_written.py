@@ -57,7 +57,7 @@ async def end(verbs: Verbs, how: str, key: str) -> None:
 
 @pytest.mark.parametrize("how", ["delete", "clear", "replace"])
 @pytest.mark.parametrize("key", ["wm", "another"])
-async def test_the_payload_of_another_asset_stays(
+async def test_the_worker_value_of_another_asset_stays(
     worker: RedisWorkerBackend, verbs: Verbs, how: str, key: str
 ) -> None:
     keep, fetch = (
@@ -77,13 +77,13 @@ async def test_the_payload_of_another_asset_stays(
     assert worker.entries(PAYROLL_BY_NAME) == {}
 
 
-async def test_a_payload_that_was_bound_by_the_wrong_asset_comes_back_to_its_own(
+async def test_a_worker_value_that_was_bound_by_the_wrong_asset_comes_back_to_its_own(
     worker: RedisWorkerBackend, verbs: Verbs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = worker.serialize_asset_state_store_to_ref(
         value="theirs", key="wm", scope=PAYROLL_BY_NAME
     )
-    # As nobody knows whose the name is, the first document binds the payload.
+    # As nobody knows whose the name is, the first document binds the worker value.
     await verbs.set(ASSET, "wm", document(reference))
     with monkeypatch.context() as patched:
         patched.setattr(assets, "is_same", lambda *_: True)
@@ -95,7 +95,7 @@ async def test_a_payload_that_was_bound_by_the_wrong_asset_comes_back_to_its_own
 
 
 @pytest.mark.parametrize("how", ["delete", "clear", "replace"])
-async def test_the_payload_of_another_key_stays(
+async def test_the_worker_value_of_another_key_stays(
     worker: RedisWorkerBackend, verbs: Verbs, how: str
 ) -> None:
     reference = worker.serialize_asset_state_store_to_ref(value=1, key="wm", scope=BY_NAME)
@@ -105,7 +105,7 @@ async def test_the_payload_of_another_key_stays(
 
 
 @pytest.mark.parametrize("how", ["delete", "clear", "replace"])
-async def test_an_asset_known_by_name_removes_no_payload_of_another_name(
+async def test_an_asset_known_by_name_removes_no_worker_value_of_another_name(
     worker: RedisWorkerBackend, verbs: Verbs, how: str
 ) -> None:
     # No document refers to it yet, so nothing but the name tells whose it is.

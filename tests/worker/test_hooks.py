@@ -206,7 +206,7 @@ async def test_the_scope_of_a_dag_run_is_refused_by_every_method_of_both_sides(
     await backend.aclose()
 
 
-def test_payloads_of_tasks_follow_the_retention_and_those_of_assets_stay(
+def test_worker_values_of_tasks_follow_the_retention_and_those_of_assets_stay(
     make_worker: Callable[..., RedisWorkerBackend],
 ) -> None:
     worker = make_worker(worker_retention_days=0.5)
@@ -220,12 +220,12 @@ def test_payloads_of_tasks_follow_the_retention_and_those_of_assets_stay(
     assert worker.entries(asset)["k"].expires_at is None
 
 
-def test_without_a_retention_payloads_stay(worker: RedisWorkerBackend) -> None:
+def test_without_a_retention_worker_values_stay(worker: RedisWorkerBackend) -> None:
     worker.serialize_task_state_store_to_ref(value=1, key="k", scope=TASK)
     assert worker.entries(TASK)["k"].expires_at is None
 
 
-def test_a_payload_that_is_gone_reads_as_none_with_a_warning(
+def test_a_worker_value_that_is_gone_reads_as_none_with_a_warning(
     worker: RedisWorkerBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
     reference = worker.serialize_task_state_store_to_ref(value=1, key="k", scope=TASK)
@@ -259,7 +259,7 @@ def test_a_value_that_holds_itself_is_refused(worker: RedisWorkerBackend) -> Non
         worker.serialize_task_state_store_to_ref(value=value, key="k", scope=TASK)
 
 
-def test_limits_hold_for_payloads_too(make_worker: Callable[..., RedisWorkerBackend]) -> None:
+def test_limits_hold_for_worker_values_too(make_worker: Callable[..., RedisWorkerBackend]) -> None:
     worker = make_worker(max_value_bytes=10)
     with pytest.raises(TooLargeError):
         worker.serialize_task_state_store_to_ref(value="0123456789", key="k", scope=TASK)
@@ -267,7 +267,7 @@ def test_limits_hold_for_payloads_too(make_worker: Callable[..., RedisWorkerBack
         worker.serialize_task_state_store_to_ref(value=1, key="k", scope=object())  # type: ignore[arg-type]
 
 
-async def test_payloads_lie_apart_from_state(
+async def test_worker_values_lie_apart_from_state(
     worker: RedisWorkerBackend, raw: redis.Redis, namespace: str
 ) -> None:
     await worker.aset(TASK, "k", "1")

@@ -46,19 +46,19 @@ def fill(raw: redis.Redis, backend: RedisStateBackend, worker: RedisWorkerBacken
         names = [f"{mark} {number}" for number in range(n // 2)]
         reference = worker.serialize_asset_state_store_to_ref(value=1, key=names[0], scope=scope)
         backend.set(ASSET, names[0], document(reference))
-        payloads = place(namespace, scope, of_worker=True).page
-        first, payload = raw.hget(page, names[0]), raw.hget(payloads, names[0])
+        worker_values = place(namespace, scope, of_worker=True).page
+        first, worker_value = raw.hget(page, names[0]), raw.hget(worker_values, names[0])
         assert isinstance(first, bytes)
         head = first[: envelope.SIZE]
         documents: dict[Any, Any] = {
             name: head + document(references.refer(scope, name)).encode() for name in names
         }
         raw.hset(page, mapping=documents)
-        raw.hset(payloads, mapping=_all(names, payload))
+        raw.hset(worker_values, mapping=_all(names, worker_value))
 
 
-def _all(names: list[str], payload: Any) -> dict[Any, Any]:
-    return dict.fromkeys(names, payload)
+def _all(names: list[str], worker_value: Any) -> dict[Any, Any]:
+    return dict.fromkeys(names, worker_value)
 
 
 def document(reference: str) -> str:
@@ -66,10 +66,12 @@ def document(reference: str) -> str:
 
 
 def left(raw: Any, backend: RedisStateBackend) -> tuple[set[bytes], set[bytes]]:
-    """Return the keys of the state, and of the payloads."""
+    """Return the keys of the state, and of the worker values."""
     namespace = backend.settings.namespace
-    payloads = [place(namespace, scope, of_worker=True).page for scope in (BY_NAME, BY_URI)]
-    state, *others = [set(raw.hkeys(page)) for page in (place(namespace, ASSET).page, *payloads)]
+    worker_values = [place(namespace, scope, of_worker=True).page for scope in (BY_NAME, BY_URI)]
+    state, *others = [
+        set(raw.hkeys(page)) for page in (place(namespace, ASSET).page, *worker_values)
+    ]
     return state, others[0] | others[1]
 
 
@@ -88,7 +90,7 @@ def test_a_clear_takes_few_round_trips(
     assert list(raw.scan_iter(f"{namespace}:*", count=1000)) == []
 
 
-def test_each_clear_that_is_cut_short_leaves_less_and_no_key_without_its_payload(
+def test_each_clear_that_is_cut_short_leaves_less_and_no_key_without_its_worker_value(
     backend: RedisStateBackend,
     worker: RedisWorkerBackend,
     raw: redis.Redis,
@@ -100,9 +102,9 @@ def test_each_clear_that_is_cut_short_leaves_less_and_no_key_without_its_payload
     before = 3_001
     for _ in range(before):
         steps.run(backend._operations.clear(ASSET, all_map_indices=False), most=5)
-        state, payloads = left(raw, backend)
-        assert state - {b"plain"} <= payloads
-        now = len(state | payloads)
+        state, worker_values = left(raw, backend)
+        assert state - {b"plain"} <= worker_values
+        now = len(state | worker_values)
         assert now < before
         before = now
         if not now:
@@ -126,7 +128,7 @@ def test_the_next_change_of_an_asset_takes_up_what_a_clear_has_left(
     assert list(raw.scan_iter(f"{namespace}:*", count=1000)) == []
 
 
-def test_a_worker_s_clear_of_many_payloads_leaves_those_that_documents_refer_to(
+def test_a_worker_s_clear_of_many_worker_values_leaves_those_that_documents_refer_to(
     backend: RedisStateBackend, worker: RedisWorkerBackend, raw: redis.Redis
 ) -> None:
     fill(raw, backend, worker, 1_400)
@@ -134,6 +136,6 @@ def test_a_worker_s_clear_of_many_payloads_leaves_those_that_documents_refer_to(
     worker.set_many(BY_NAME, unreferred)
     worker.clear(BY_NAME)
     worker.delete(BY_NAME, "name 0")
-    state, payloads = left(raw, backend)
-    assert payloads == state
+    state, worker_values = left(raw, backend)
+    assert worker_values == state
     assert len(state) == 1_400

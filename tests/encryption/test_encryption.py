@@ -19,7 +19,7 @@ from redis_state import (
     TaskScope,
 )
 from redis_state.format.references import refer
-from tests.sealing.conftest import FIRST, SECOND
+from tests.encryption.conftest import FIRST, SECOND
 from tests.support.verbs import COLOURS, Verbs
 
 TASK, MAPPED = TaskScope("dag", "run", "task"), TaskScope("dag", "run", "task", 3)
@@ -119,7 +119,7 @@ async def test_what_expires_takes_no_key(with_keys: Make, colour: str) -> None:
     assert list(await verbs.entries(TASK)) == ["stays"]
 
 
-async def test_a_payload_is_encrypted_and_its_reference_is_not(
+async def test_a_worker_value_is_encrypted_and_its_reference_is_not(
     with_keys: Make, make_worker: MakeWorker, stored: Stored, colour: str
 ) -> None:
     worker, verbs = make_worker(FIRST), Verbs(with_keys(FIRST), colour)
@@ -136,7 +136,7 @@ async def test_a_payload_is_encrypted_and_its_reference_is_not(
     assert stored() == {}
 
 
-async def test_an_asset_s_payload_goes_with_its_reference(
+async def test_an_asset_s_worker_value_goes_with_its_reference(
     with_keys: Make, make_worker: MakeWorker, stored: Stored, colour: str
 ) -> None:
     worker, verbs = make_worker(FIRST), Verbs(with_keys(FIRST), colour)

@@ -7,7 +7,7 @@ import pytest
 from redis_state import TaskScope
 from redis_state.admin.rotation import RotationReport
 from redis_state.testing import fake_backend
-from tests.sealing.conftest import FIRST
+from tests.encryption.conftest import FIRST
 
 TASK = TaskScope("dag", "run", "task")
 

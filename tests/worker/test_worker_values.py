@@ -1,6 +1,6 @@
-"""Both plug points on one Redis: a worker's payloads, and the state that refers to them.
+"""Both plug points on one Redis: worker values, and the state that refers to them.
 
-The order of the calls is Airflow's: the worker keeps the payload, then the server side gets the
+The order of the calls is Airflow's: the worker keeps its value, then the server side gets the
 document; a deletion reaches the server side first.
 """
 
@@ -101,7 +101,7 @@ async def test_a_value_comes_back_by_its_reference(
 
 
 @TASKS
-async def test_the_payload_takes_the_expiry_of_its_reference(
+async def test_the_worker_value_takes_the_expiry_of_its_reference(
     worker: RedisWorkerBackend, verbs: Verbs, scope: TaskScope
 ) -> None:
     deadline = in_an_hour()
@@ -111,7 +111,7 @@ async def test_the_payload_takes_the_expiry_of_its_reference(
 
 
 @TASKS
-async def test_a_later_reference_decides_the_expiry_of_the_payload_afresh(
+async def test_a_later_reference_decides_the_expiry_of_the_worker_value_afresh(
     worker: RedisWorkerBackend, verbs: Verbs, scope: TaskScope
 ) -> None:
     await store(worker, verbs, scope, "key", "value", in_an_hour())
@@ -123,7 +123,7 @@ async def test_a_later_reference_decides_the_expiry_of_the_payload_afresh(
 
 
 @TASKS
-async def test_a_reference_that_is_past_takes_its_payload_along(
+async def test_a_reference_that_is_past_takes_its_worker_value_along(
     worker: RedisWorkerBackend,
     verbs: Verbs,
     scope: TaskScope,
@@ -143,7 +143,7 @@ async def test_a_deadline_past_what_servers_take_is_kept_by_both(
 
 
 @TASKS
-async def test_deleting_on_the_server_side_leaves_no_payload(
+async def test_deleting_on_the_server_side_leaves_no_worker_value(
     worker: RedisWorkerBackend,
     verbs: Verbs,
     scope: TaskScope,
@@ -156,7 +156,7 @@ async def test_deleting_on_the_server_side_leaves_no_payload(
 
 
 @TASKS
-async def test_clearing_on_the_server_side_leaves_no_payload(
+async def test_clearing_on_the_server_side_leaves_no_worker_value(
     worker: RedisWorkerBackend,
     verbs: Verbs,
     scope: TaskScope,
@@ -169,7 +169,7 @@ async def test_clearing_on_the_server_side_leaves_no_payload(
     assert keys_of(raw, namespace) == []
 
 
-async def test_clearing_one_map_index_keeps_the_payloads_of_its_siblings(
+async def test_clearing_one_map_index_keeps_the_worker_values_of_its_siblings(
     worker: RedisWorkerBackend, verbs: Verbs
 ) -> None:
     for scope in (MAPPED, SIBLING):
@@ -180,7 +180,7 @@ async def test_clearing_one_map_index_keeps_the_payloads_of_its_siblings(
     assert await load(worker, verbs, SIBLING, "key") == SIBLING.map_index
 
 
-async def test_clearing_all_map_indices_leaves_no_payload(
+async def test_clearing_all_map_indices_leaves_no_worker_value(
     worker: RedisWorkerBackend, verbs: Verbs, raw: redis.Redis, namespace: str
 ) -> None:
     for index in range(-1, 10):
@@ -190,7 +190,7 @@ async def test_clearing_all_map_indices_leaves_no_payload(
 
 
 @TASKS
-async def test_deleting_and_clearing_on_the_worker_leave_no_payload(
+async def test_deleting_and_clearing_on_the_worker_leave_no_worker_value(
     worker: RedisWorkerBackend, verbs: Verbs, scope: TaskScope
 ) -> None:
     workers = Verbs(worker, "async")
@@ -207,7 +207,7 @@ async def test_deleting_and_clearing_on_the_worker_leave_no_payload(
 
 
 @pytest.mark.parametrize("scope", [BY_NAME, BY_URI], ids=["name", "uri"])
-async def test_the_state_of_an_asset_refers_to_a_payload_by_name_or_uri(
+async def test_the_state_of_an_asset_refers_to_a_worker_value_by_name_or_uri(
     worker: RedisWorkerBackend,
     verbs: Verbs,
     scope: AssetScope,
@@ -225,7 +225,7 @@ async def test_the_state_of_an_asset_refers_to_a_payload_by_name_or_uri(
     assert keys_of(raw, namespace) == []
 
 
-async def test_an_asset_written_by_name_and_then_by_uri_has_one_payload(
+async def test_an_asset_written_by_name_and_then_by_uri_has_one_worker_value(
     worker: RedisWorkerBackend, verbs: Verbs
 ) -> None:
     await store(worker, verbs, BY_NAME, "key", "by name", at=ASSET)
@@ -237,7 +237,7 @@ async def test_an_asset_written_by_name_and_then_by_uri_has_one_payload(
 
 
 @TASKS
-async def test_an_inline_value_takes_the_place_of_a_payload(
+async def test_an_inline_value_takes_the_place_of_a_worker_value(
     worker: RedisWorkerBackend, verbs: Verbs, scope: TaskScope
 ) -> None:
     await store(worker, verbs, scope, "key", "long", in_an_hour())
@@ -246,7 +246,7 @@ async def test_an_inline_value_takes_the_place_of_a_payload(
     assert await load(worker, verbs, scope, "key") == "short"
 
 
-async def test_a_reference_to_another_s_payload_moves_nothing_of_it(
+async def test_a_reference_to_another_s_worker_value_moves_nothing_of_it(
     worker: RedisWorkerBackend, verbs: Verbs
 ) -> None:
     theirs = TaskScope("dag", "run", "other")
@@ -284,7 +284,9 @@ async def test_a_document_of_others_is_a_value_like_any_other(verbs: Verbs, text
     assert await verbs.get(ASSET, "key") is None
 
 
-async def test_a_region_has_payloads_of_its_own(worker: RedisWorkerBackend, verbs: Verbs) -> None:
+async def test_a_region_has_worker_values_of_its_own(
+    worker: RedisWorkerBackend, verbs: Verbs
+) -> None:
     other = TaskScope("dag", "run", "task", -1, type(ZERO_REGION)(int=9))
     await store(worker, verbs, PLAIN, "key", "zero")
     await store(worker, verbs, other, "key", "other")
@@ -299,11 +301,11 @@ async def test_a_region_has_payloads_of_its_own(worker: RedisWorkerBackend, verb
     [(PLAIN, PLAIN), (MAPPED, MAPPED), (BY_NAME, ASSET), (BY_URI, ASSET)],
     ids=["plain", "mapped", "name", "uri"],
 )
-async def test_a_document_whose_payload_went_is_refused_and_may_be_set_again(
+async def test_a_document_whose_worker_value_went_is_refused_and_may_be_set_again(
     worker: RedisWorkerBackend, verbs: Verbs, scope: StateScope, at: StateScope, how: str
 ) -> None:
     reference = keep(worker, scope)(value="lost", key="key", scope=scope)
-    # Another task's, which comes between the worker's payload and its document.
+    # Another task's, which comes between a worker value and its document.
     for side, of in ((verbs, at), (Verbs(worker, "sync"), scope)):
         await (side.delete(of, "key") if how == "delete" else side.clear(of))
     with pytest.raises(ConflictError, match="Set it again"):

@@ -20,8 +20,8 @@ from redis_state import (
     TaskScope,
 )
 from redis_state.admin.rotation import RotationProgress, RotationReport
+from tests.encryption.conftest import FIRST, SECOND, THIRD
 from tests.matrix import ONE_OF_EACH_FORM, TOPOLOGIES
-from tests.sealing.conftest import FIRST, SECOND, THIRD
 from tests.support.verbs import COLOURS
 
 TASK, MAPPED = TaskScope("dag", "run", "task"), TaskScope("dag", "run", "task", 300)

@@ -17,7 +17,7 @@ from redis_state.operations.operation import Operation
 from redis_state.operations.reencrypt import Replace
 from redis_state.provider import get_provider_info
 from redis_state.testing import fake_backend
-from tests.sealing.conftest import FIRST, SECOND
+from tests.encryption.conftest import FIRST, SECOND
 from tests.support.verbs import COLOURS
 
 ASSET = AssetScope(asset_id=7)
