@@ -1,6 +1,6 @@
 """The methods, sync and async: what each does is an operation, which is run, counted and answered.
 
-The two sides differ in the operations that they build; see `Operations`.
+The two sides differ in the operations that they build.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from redis_state.admin.health import Health
 from redis_state.admin.health.check import check
@@ -18,7 +18,9 @@ from redis_state.airflow.bases import airflow_bases
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.metrics import Meter, meter
 from redis_state.airflow.sides import WORKER
-from redis_state.backends.interface import BaseStateBackend, Operations, Values
+from redis_state.backends.interface import BaseStateBackend, Values
+from redis_state.backends.server_operations import ServerOperations
+from redis_state.backends.worker_operations import WorkerOperations
 from redis_state.client._sync.client import SyncClient
 from redis_state.client.loops import LoopClients
 from redis_state.config.settings import Settings
@@ -27,6 +29,8 @@ from redis_state.operations.operation import Durable, Operation
 from redis_state.scopes import Entry, StateScope
 
 T = TypeVar("T")
+# Each checks the arguments of a method, and returns what to do.
+Operations: TypeAlias = ServerOperations | WorkerOperations
 
 
 class Call:

@@ -1,13 +1,12 @@
-"""What Airflow asks of a state store, written down without Airflow, and what a side does for it."""
+"""What Airflow asks of a state store, written down without Airflow."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
-from redis_state.operations.operation import Operation
 from redis_state.scopes import Entry, StateScope
 
 Values: TypeAlias = Mapping[str, str]
@@ -117,24 +116,3 @@ class BaseStateBackend(ABC):
     @abstractmethod
     def cleanup(self) -> None:
         """Remove expired state, where a backend needs to be told to."""
-
-
-class Operations(Protocol):
-    """Checks a method's arguments and returns what to do, for one side.
-
-    See `ServerOperations` and `WorkerOperations`.
-    """
-
-    def get(self, scope: StateScope, key: str, session: Any) -> Operation[str | None]: ...
-    def get_many(
-        self, scope: StateScope, keys: Iterable[str], session: Any
-    ) -> Operation[dict[str, str]]: ...
-    def set(
-        self, scope: StateScope, key: str, value: str, expires_at: datetime | None, session: Any
-    ) -> Operation[None]: ...
-    def set_many(
-        self, scope: StateScope, values: Values, expires_at: datetime | None, session: Any
-    ) -> Operation[None]: ...
-    def delete(self, scope: StateScope, key: str) -> Operation[None]: ...
-    def clear(self, scope: StateScope, *, all_map_indices: bool) -> Operation[None]: ...
-    def entries(self, scope: StateScope, session: Any) -> Operation[dict[str, Entry]]: ...
