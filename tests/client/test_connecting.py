@@ -18,8 +18,9 @@ from tests.support import peers
 
 
 @pytest.mark.timeout(60)
-async def test_a_deadline_that_is_swallowed_while_sending_ends_the_reading(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("seconds", "silence"), [(3.0, float("inf")), (3600.0, 0.2)])
+async def test_an_end_that_is_swallowed_while_sending_ends_the_reading(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, silence: float
 ) -> None:
     send = AbstractConnection.send_packed_command
     swallowed: list[BaseException] = []
@@ -35,6 +36,7 @@ async def test_a_deadline_that_is_swallowed_while_sending_ends_the_reading(
     monkeypatch.setattr(AbstractConnection, "send_packed_command", send_and_swallow)
     with peers.listener(peers.mute) as port:
         settings = Settings(password=SecretStr("secret"))
+        ends = time.monotonic() + seconds
         with pytest.raises(SilenceError):
-            await open_link(settings, Server("127.0.0.1", port), time.monotonic() + 3.0)
+            await open_link(settings, Server("127.0.0.1", port), ends, silence=silence)
     assert len(swallowed) == 1

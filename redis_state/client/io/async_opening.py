@@ -35,6 +35,7 @@ class Opened:
     _writer: Any
     _streams: tuple[Any, Any]  # the same, once they are handed over
     deadline: float
+    is_given_up = False
     pulse: Pulse
 
     def __init__(self, **options: Any) -> None:
@@ -46,8 +47,10 @@ class Opened:
         """Read one reply for redis-py's own greeting of the server."""
         while type(reply := self.replies.gets()) is PushNotification or reply is INCOMPLETE:
             if reply is INCOMPLETE:
-                # By its own deadline: before Python 3.12, redis-py's way to send swallows that of
-                # others, if it comes in the moment in which all is sent.
+                # By its own deadline, and when it is given up: before Python 3.12, redis-py's way
+                # to send swallows a cancellation that comes in the moment in which all is sent.
+                if self.is_given_up:
+                    raise TimeoutError("no answer in time")
                 async with asyncio.timeout(self.deadline - time.monotonic()):
                     data = await self._reader.read(_READ_SIZE)
                 if not data:
@@ -118,6 +121,7 @@ class _Watch:
         self._left -= passed
         self._looked_at, self._heard_at = now, heard_at
         if self._quiet >= self._silence or self._left <= 0:
+            self._opened.is_given_up = True
             self._limit.reschedule(now)
         else:
             self._timer = self._loop.call_later(_TICK, self._look)
