@@ -15,6 +15,7 @@ from sqlalchemy import event, select
 
 from redis_state import RedisStateBackend
 from redis_state.airflow import run_identity
+from tests.support.waiting import PATIENT
 from tests.with_airflow.server.airflow_home import Home
 from tests.with_airflow.server.inside import InsideServer, inside_server, use
 from tests.with_airflow.server.metadata import Asset, Metadata
@@ -103,7 +104,7 @@ def test_a_verb_costs_the_database_what_it_costs_with_a_dictionary(
     indices: tuple[int, ...],
 ) -> None:
     cost = {}
-    for backend in (RedisStateBackend(url=home.redis_url), DictBackend()):
+    for backend in (RedisStateBackend(url=home.redis_url, **PATIENT), DictBackend()):
         use(monkeypatch, backend)
         task = inside(*indices)
         task.set("key", 1)
@@ -135,7 +136,7 @@ def test_the_first_request_of_a_process_alone_asks_the_database_for_the_run(
 def test_a_session_that_holds_the_run_is_not_asked_for_it(
     inside: Callable[..., Task], server: InsideServer, metadata: Metadata, home: Home
 ) -> None:
-    backend = RedisStateBackend(url=home.redis_url)
+    backend = RedisStateBackend(url=home.redis_url, **PATIENT)
     event.remove(DagRun, "load", run_identity._note)
     scope = inside().instance.scope
     with metadata.sessions() as session:
