@@ -36,8 +36,8 @@ _READ_SIZE = 65_536
 # Bytes; callers, wire and server hold all of them at once, each by itself, on one machine.
 _MOST_AT_ONCE = 1_000_000_000
 _SIZES = {"10 B": 10, "1 kB": 1_000, "60 kB": 60_000, "1 MB": 1_000_000}
-_VERBS = ("set", "get")
-_HEADER = ("round trip", "callers", *(f"{verb} {size}" for size in _SIZES for verb in _VERBS))
+_METHODS = ("set", "get")
+_HEADER = ("round trip", "callers", *(f"{method} {size}" for size in _SIZES for method in _METHODS))
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,14 @@ def main() -> None:
         crowds = [Crowd(each.callers, min(each.calls, 3), each.is_async) for each in crowds]
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer())
-        capacity = {verb: _capacity(server.socket_path, verb) for verb in _VERBS}
+        capacity = {method: _capacity(server.socket_path, method) for method in _METHODS}
         rows = []
         for trip in trips:
             wire_to = stack.enter_context(delayed_wire(server.socket_path, trip))
             urls = (server.url, f"redis://127.0.0.1:{wire_to}")
             rows += [_row(urls, trip, crowd, capacity, why=options.why) for crowd in crowds]
     print(table(_HEADER, rows, words=2))
-    told = ", ".join(f"{verb} {each / 1e6:,.0f} MB/s" for verb, each in capacity.items())
+    told = ", ".join(f"{method} {each / 1e6:,.0f} MB/s" for method, each in capacity.items())
     print(f"\nThe wire carries: {told}. A cell that needs more than {BUDGET} s is not tried.")
 
 
@@ -110,31 +110,31 @@ def _row(
     urls: tuple[str, str], trip: float, crowd: Crowd, capacity: dict[str, float], *, why: bool
 ) -> tuple[str, ...]:
     cells = []
-    for size, verb in itertools.product(_SIZES.values(), _VERBS):
+    for size, method in itertools.product(_SIZES.values(), _METHODS):
         # A call may have to wait for one round trip that is under way before its own.
-        needed = crowd.callers * size / capacity[verb] + 2 * trip
+        needed = crowd.callers * size / capacity[method] + 2 * trip
         if needed > BUDGET:
             cells.append(f"needs {needed:.1f} s")
             continue
         if crowd.callers * size > _MOST_AT_ONCE:
             cells.append(f"{crowd.callers * size / 1e9:g} GB at once")
             continue
-        outcome = _measure(urls, crowd, verb, size)
+        outcome = _measure(urls, crowd, method, size)
         cells.append(str(outcome))
         if why and outcome.errors:
-            print(f"{trip} {crowd} {verb} {size}: {outcome}: {outcome.errors[-1]}", flush=True)
+            print(f"{trip} {crowd} {method} {size}: {outcome}: {outcome.errors[-1]}", flush=True)
     return (f"{trip * 1000:g} ms", str(crowd), *cells)
 
 
-def _capacity(server: Path, verb: str) -> float:
+def _capacity(server: Path, method: str) -> float:
     """Return how many bytes a second plain sockets bring through a wire without delay.
 
     As many threads at once as a pool has connections, each with a value of 1 MB to send or to get.
     """
     size = _SIZES["1 MB"]
     put, get = packing.pack([("SET", "capacity", "x" * size)]), packing.pack([("GET", "capacity")])
-    request, reply = (put, b"+OK\r\n") if verb == "set" else (get, b"$%d\r\n" % size)
-    expected = len(reply) + (0 if verb == "set" else size + 2)
+    request, reply = (put, b"+OK\r\n") if method == "set" else (get, b"$%d\r\n" % size)
+    expected = len(reply) + (0 if method == "set" else size + 2)
 
     def exchange(connection: socket.socket) -> None:
         for _ in range(_CALLS_OF_EACH):
@@ -162,21 +162,21 @@ def _capacity(server: Path, verb: str) -> float:
     return statistics.median(rates)
 
 
-def _measure(urls: tuple[str, str], crowd: Crowd, verb: str, size: int) -> Outcome:
+def _measure(urls: tuple[str, str], crowd: Crowd, method: str, size: int) -> Outcome:
     near, far = urls
     value, outcome = "x" * size, Outcome()
     scopes = [TaskScope("dag", "run", "task", number) for number in range(crowd.callers)]
-    if verb == "get":
+    if method == "get":
         with closing(RedisStateBackend(url=near)) as filling:
             for scope in scopes:
                 filling.set(scope, "key", value)
-    arguments = {"key": "key", "value": value} if verb == "set" else {"key": "key"}
+    arguments = {"key": "key", "value": value} if method == "set" else {"key": "key"}
     backend = RedisStateBackend(url=far, budget=BUDGET)
     if crowd.is_async:
-        call = partial(getattr(backend, f"a{verb}"), **arguments)
+        call = partial(getattr(backend, f"a{method}"), **arguments)
         asyncio.run(_in_tasks(call, scopes, crowd.calls, outcome, backend.aclose))
     else:
-        call = partial(getattr(backend, verb), **arguments)
+        call = partial(getattr(backend, method), **arguments)
         _in_threads(call, scopes, crowd.calls, outcome)
         backend.close()
     return outcome

@@ -35,8 +35,8 @@ _HEADER = ("step", "one call", "more than the step before")
 
 
 @dataclass(frozen=True)
-class Verb:
-    """A call of a verb, and the same on each layer below it."""
+class Method:
+    """A call of a method, and the same on each layer below it."""
 
     name: str
     steps: dict[str, Call]
@@ -70,13 +70,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--calls", type=int, default=100, help="how many calls each round has")
     options = parser.parse_args()
-    with open_target(options.url) as target, _open_verbs(target) as verbs:
-        for verb in verbs:
-            print(_as_table(_measure(verb, options.rounds, options.calls)), end="\n\n")
+    with open_target(options.url) as target, _open_methods(target) as methods:
+        for method in methods:
+            print(_as_table(_measure(method, options.rounds, options.calls)), end="\n\n")
 
 
 @contextmanager
-def _open_verbs(target: Target) -> Iterator[list[Verb]]:
+def _open_methods(target: Target) -> Iterator[list[Method]]:
     backend = target.backend()
     backend.set(_SCOPE, _KEY, _VALUE)
     expires_at = workload.deadline()
@@ -87,8 +87,8 @@ def _open_verbs(target: Target) -> Iterator[list[Verb]]:
             "bare socket, awake until the reply": Socket(_connection(awake), sleeps=False),
         }
         yield [
-            Verb("get", _steps(backend, sockets, "get", get, {})),
-            Verb("set", _steps(backend, sockets, "set", put, {"expires_at": expires_at})),
+            Method("get", _steps(backend, sockets, "get", get, {})),
+            Method("set", _steps(backend, sockets, "set", put, {"expires_at": expires_at})),
         ]
     backend.close()
 
@@ -101,13 +101,13 @@ def _connection(client: Any) -> Any:
 def _steps(
     backend: RedisStateBackend,
     sockets: dict[str, Socket],
-    verb: str,
+    method: str,
     arguments: tuple[Any, ...],
     more: dict[str, Any],
 ) -> dict[str, Call]:
     client: Any = backend._client  # noqa: SLF001
     lane = client._routes._node._lane  # noqa: SLF001
-    build = getattr(backend._operations, verb)  # noqa: SLF001
+    build = getattr(backend._operations, method)  # noqa: SLF001
     operation = build(*arguments, *more.values(), None)
     batch = operation.begin(lane.capabilities)
     payload, count, deadline = packing.pack(batch), len(batch), monotonic() + _SECONDS
@@ -116,14 +116,14 @@ def _steps(
         "the link": partial(lane._link.exchange, payload, count, deadline),  # noqa: SLF001
         "the lane": partial(lane.exchange, payload, count, deadline),
         "the client, with a ready operation": partial(client.run, operation),
-        f"`{verb}`": partial(getattr(backend, verb), *arguments, **more),
+        f"`{method}`": partial(getattr(backend, method), *arguments, **more),
     }
 
 
-def _measure(verb: Verb, rounds: int, calls: int) -> Case:
-    record = Record(verb.name, list(verb.steps))
-    for turn in track(verb.name, turns(record.contenders, rounds, _WARM_UP_ROUNDS)):
-        record.add(turn, time_calls(list(repeat(verb.steps[turn.contender], calls))))
+def _measure(method: Method, rounds: int, calls: int) -> Case:
+    record = Record(method.name, list(method.steps))
+    for turn in track(method.name, turns(record.contenders, rounds, _WARM_UP_ROUNDS)):
+        record.add(turn, time_calls(list(repeat(method.steps[turn.contender], calls))))
     return record.sum_up()
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the suite: servers, backends in both colours, the leak checker after each test."""
+"""Fixtures of the suite: servers, backends in both modes, the leak checker after each test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from redis_state import RedisStateBackend
 from tests import matrix
 from tests.support import rights, topologies
 from tests.support.leaks import check_leaks
-from tests.support.verbs import COLOURS, Verbs
+from tests.support.methods import MODES, Methods
 from tests.support.waiting import PATIENT
 
 # They have environments of their own: see `make airflow` and `make pictures`.
@@ -157,6 +157,6 @@ def backend(make_backend: Callable[..., RedisStateBackend]) -> RedisStateBackend
     return make_backend()
 
 
-@pytest.fixture(params=COLOURS)
-def verbs(request: pytest.FixtureRequest, backend: RedisStateBackend) -> Verbs:
-    return Verbs(backend, request.param)
+@pytest.fixture(params=MODES)
+def methods(request: pytest.FixtureRequest, backend: RedisStateBackend) -> Methods:
+    return Methods(backend, request.param)

@@ -77,7 +77,7 @@ def is_left_out(path: Path, params: Mapping[str, Any]) -> bool:
     """Tell whether a test, in one of its variants, is for other lanes than this one."""
     folder, *_, name = path.relative_to(HERE).parts
     if folder == "contract" and HOW_MANY_TOPOLOGIES == "some":
-        return params.get("verbs_maker") in TOPOLOGIES and name not in TELLING
+        return params.get("methods_maker") in TOPOLOGIES and name not in TELLING
     if folder == "client" and not ALL_SERVERS and {"server_name", "fast_lane"} <= params.keys():
         # In pairs: the older server with the pool, the newer one with the fast lane.
         is_older = params["server_name"] == HASH_FORM

@@ -1,4 +1,4 @@
-"""Each verb, on one thread."""
+"""Each method, on one thread."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _KEYS_OF_AN_INSTANCE = workload.KEYS[:5]
 
 
 @dataclass(frozen=True)
-class Verb:
-    """A verb to measure; ``calls`` writes what they need, and returns as many as are wanted."""
+class Method:
+    """A method to measure; ``calls`` writes what they need, and returns as many as are wanted."""
 
     name: str
     calls: Callable[[Store, int], list[Call]]
@@ -52,9 +52,9 @@ class Verb:
 
 
 def measure(bench: Bench) -> Chapter:
-    """Measure all verbs."""
+    """Measure all methods."""
     with open_stores(bench.target, (*_ALL, WIRE), bench.airflow_stores) as stores:
-        cases = tuple(_measure_verb(verb, stores, bench) for verb in _verbs())
+        cases = tuple(_measure_method(method, stores, bench) for method in _methods())
     sentence = (
         "The time of one call while nothing else runs. An instance has 10 keys, or 5 where it is "
         "cleared."
@@ -62,26 +62,26 @@ def measure(bench: Bench) -> Chapter:
     return Chapter("one_thread", "One thread", sentence, "seconds", cases)
 
 
-def _measure_verb(verb: Verb, stores: dict[str, Store], bench: Bench) -> Case:
+def _measure_method(method: Method, stores: dict[str, Store], bench: Bench) -> Case:
     effort = bench.effort
-    contenders = [name for name in stores if name != WIRE or verb.on_the_wire]
-    record = Record(verb.name, contenders)
-    for turn in track(verb.name, turns(contenders, effort.rounds, effort.warm_up_rounds)):
+    contenders = [name for name in stores if name != WIRE or method.on_the_wire]
+    record = Record(method.name, contenders)
+    for turn in track(method.name, turns(contenders, effort.rounds, effort.warm_up_rounds)):
         count = share(turn.contender, effort.calls_per_round)
-        record.add(turn, time_calls(verb.calls(stores[turn.contender], count)))
+        record.add(turn, time_calls(method.calls(stores[turn.contender], count)))
     return record.sum_up()
 
 
-def _verbs() -> Iterator[Verb]:
+def _methods() -> Iterator[Method]:
     sizes = {size: workload.value(count) for size, count in workload.SIZES.items()}
     for size, value in sizes.items():
-        yield Verb(f"get, {size}", partial(_get, value), on_the_wire=size != "64 KiB")
-    yield Verb("set permanent, 20 B", partial(_set, _SMALL, None))
+        yield Method(f"get, {size}", partial(_get, value), on_the_wire=size != "64 KiB")
+    yield Method("set permanent, 20 B", partial(_set, _SMALL, None))
     expires_at = workload.deadline()
     for size, value in sizes.items():
-        yield Verb(f"set with expiry, {size}", partial(_set, value, expires_at))
-    yield Verb("delete, 20 B", _delete)
-    yield Verb("clear, 5 keys of 20 B", _clear)
+        yield Method(f"set with expiry, {size}", partial(_set, value, expires_at))
+    yield Method("delete, 20 B", _delete)
+    yield Method("clear, 5 keys of 20 B", _clear)
 
 
 def _get(value: str, store: Store, count: int) -> list[Call]:

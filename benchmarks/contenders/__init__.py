@@ -1,4 +1,4 @@
-"""The contenders' names, and the verbs that all of them have."""
+"""The contenders' names, and the methods that all of them have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ON_DISK = {METASTORE_SQLITE, METASTORE_POSTGRESQL, OBJECT_STORAGE}
 
 
 class Store(Protocol):
-    """The verbs that are measured; `redis_state.RedisStateBackend` has them."""
+    """The methods that are measured; `redis_state.RedisStateBackend` has them."""
 
     def get(self, scope: TaskScope, key: str) -> object:
         """Read one value."""
@@ -41,7 +41,7 @@ class Store(Protocol):
 
 
 class AsyncStore(Protocol):
-    """The verbs that are measured on an event loop."""
+    """The methods that are measured on an event loop."""
 
     async def aget(self, scope: TaskScope, key: str) -> object:
         """Read one value."""

@@ -56,10 +56,12 @@ class Metastore:
         """Close all connections."""
         self._engine.dispose()
 
-    def _do(self, verb: Callable[..., Any], scope: TaskScope, *arguments: Any, **more: Any) -> Any:
+    def _do(
+        self, method: Callable[..., Any], scope: TaskScope, *arguments: Any, **more: Any
+    ) -> Any:
         place = AirflowScope(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
         with self._sessions.begin() as session:
-            return verb(place, *arguments, session=session, **more)
+            return method(place, *arguments, session=session, **more)
 
 
 def add_run(url: str) -> None:

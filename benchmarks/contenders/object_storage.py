@@ -1,7 +1,7 @@
 """The state store of Airflow's common.io provider, on a local folder.
 
 It is the worker-side backend that comes with Airflow: `[workers] state_store_backend`, which keeps
-a file for each value. Only its own verbs are measured, without the request to the API server that
+a file for each value. Only its own methods are measured, without the request to the API server that
 Airflow adds to each of them to keep the file's name there. It knows no expiry.
 """
 

@@ -1,7 +1,7 @@
-"""The commands of the verbs by hand, with redis-py's ordinary clients.
+"""The commands of the methods by hand, with redis-py's ordinary clients.
 
 By hand means plain hashes with a field per state key: no envelope with times, no checks, and bytes
-where our backend returns text. It is the least that anyone could send for the same verb.
+where our backend returns text. It is the least that anyone could send for the same method.
 """
 
 from __future__ import annotations
@@ -95,5 +95,5 @@ def _hsetex(name: str, key: str, value: str, expires_at: datetime) -> tuple[str 
 
 
 async def _awaited(reply: Awaitable[Any] | Any) -> object:
-    # redis-py types the methods of both colours alike, as maybe awaitable.
+    # redis-py types the methods of both modes alike, as maybe awaitable.
     return await reply

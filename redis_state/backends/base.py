@@ -1,4 +1,4 @@
-"""The methods, sync and async: what each does is an operation, which is run, counted and answered.
+"""The methods, sync and async: what each does is an operation, which is run and counted.
 
 The two sides differ in the operations that they build.
 """

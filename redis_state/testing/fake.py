@@ -28,7 +28,7 @@ class _FakeBackend(RedisStateBackend):
     def __init__(self, capabilities: Capabilities, **options: Any) -> None:
         super().__init__(**options)
         fake = _FakeClient(capabilities)
-        self._client = fake  # type: ignore[assignment]  # it has the verbs' part of one
+        self._client = fake  # type: ignore[assignment]  # it has the methods' part of one
         self._loop_clients = _FakeLoopClients(fake)  # type: ignore[assignment]  # the same
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""The calls of a soak: all verbs, on mapped tasks, a task that is not mapped, and assets."""
+"""The calls of a soak: all methods, on mapped tasks, a task that is not mapped, and assets."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def families(writers: int) -> list[Family]:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a verb, with the keys that it changes or reads."""
+    """One call of a method, with the keys that it changes or reads."""
 
-    verb: str
+    method: str
     arguments: tuple[Any, ...]
     options: dict[str, Any]
     changes: dict[str, str | None]
@@ -88,20 +88,20 @@ def change(family: Family, chance: random.Random) -> Call:
 def reads(family: Family, chance: random.Random, count: int) -> Iterator[Call]:
     for _ in range(count):
         where, scope = chance.choice(list(family.scopes.items()))
-        verb = chance.choice(("get", "get", "get_many", "entries"))
-        keys = (chance.choice(KEYS),) if verb == "get" else KEYS
+        method = chance.choice(("get", "get", "get_many", "entries"))
+        keys = (chance.choice(KEYS),) if method == "get" else KEYS
         arguments = {"get": (scope, keys[0]), "get_many": (scope, keys), "entries": (scope,)}
         names = tuple(f"{where}/{key}" for key in keys)
-        yield Call(verb, arguments[verb], {}, {}, names)
+        yield Call(method, arguments[method], {}, {}, names)
 
 
 def seen(call: Call, answer: Any) -> dict[str, str | None]:
     """Return what a reading call has shown of each key that it asked for."""
-    if call.verb == "get":
+    if call.method == "get":
         return {call.reads[0]: answer}
-    if call.verb == "get_many":
+    if call.method == "get_many":
         return {name: answer.get(name.rpartition("/")[2]) for name in call.reads}
-    if call.verb == "entries":
+    if call.method == "entries":
         held = {key: entry.value for key, entry in answer.items()}
         return {name: held.get(name.rpartition("/")[2]) for name in call.reads}
     return {}

@@ -1,4 +1,4 @@
-"""Writers and readers in threads and in tasks, that use all verbs on many tasks and assets."""
+"""Writers and readers in threads and in tasks, that use all methods on many tasks and assets."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ class Load:
         if not failure:
             for name, value in seen(call, answer[0]).items():
                 self.registers.read(name, value, begun, ended)
-        self._count(call.verb, ended - begun, failure)
+        self._count(call.method, ended - begun, failure)
 
-    def _count(self, verb: str, took: float, failure: str) -> None:
+    def _count(self, method: str, took: float, failure: str) -> None:
         with self._lock:
-            self.figures.operations[verb] += 1
-            self.figures.slowest = max(self.figures.slowest, (took, verb))
+            self.figures.operations[method] += 1
+            self.figures.slowest = max(self.figures.slowest, (took, method))
             if failure:
                 self.figures.errors[failure] += 1
 
@@ -145,7 +145,7 @@ class Load:
     def _run(self, calls: Iterator[Call]) -> None:
         for call in calls:
             with self._noted(call) as answer:
-                answer.append(getattr(self.backend, call.verb)(*call.arguments, **call.options))
+                answer.append(getattr(self.backend, call.method)(*call.arguments, **call.options))
             time.sleep(_PAUSE)
 
     async def _run_tasks(self, own: list[Family]) -> None:
@@ -158,7 +158,7 @@ class Load:
 
     async def _run_task(self, calls: Iterator[Call]) -> None:
         for call in calls:
-            verb = getattr(self.backend, f"a{call.verb}")
+            method = getattr(self.backend, f"a{call.method}")
             with self._noted(call) as answer:
-                answer.append(await verb(*call.arguments, **call.options))
+                answer.append(await method(*call.arguments, **call.options))
             await asyncio.sleep(_PAUSE)

@@ -53,8 +53,8 @@ from tests.support.budgets import budgets_end
 from tests.support.clusters import Cluster
 from tests.support.freezing import freeze
 from tests.support.inside import async_node_of, node_of
+from tests.support.methods import MODES
 from tests.support.proxy import Proxy
-from tests.support.verbs import COLOURS
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
@@ -412,8 +412,8 @@ def test_on_a_loop_the_first_answer_lets_all_go_on(breaker: Breaker, clock: Cloc
 # On real servers
 
 
-@pytest.fixture(params=COLOURS)
-def colour(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
@@ -425,7 +425,7 @@ def running() -> Iterator[EmbeddedServer]:
 
 async def outcomes(
     backend: RedisStateBackend,
-    colour: str,
+    mode: str,
     calls: int = CALLS,
     scope: TaskScope = TASK,
     ended: list[Any] | None = None,
@@ -439,7 +439,7 @@ async def outcomes(
         except UnavailableError as error:
             ended.append(error)
 
-    if colour == "async":
+    if mode == "async":
         await asyncio.gather(*[read(lambda: backend.aget(scope, "key")) for _ in range(calls)])
         return ended
     loop = asyncio.get_running_loop()
@@ -453,11 +453,11 @@ async def outcomes(
 
 
 async def all_but_a_few_end(
-    backend: RedisStateBackend, colour: str, *, few: int = MOST, scope: TaskScope = TASK
+    backend: RedisStateBackend, mode: str, *, few: int = MOST, scope: TaskScope = TASK
 ) -> asyncio.Task[list[Any]]:
     """Begin a crowd of reads, and return when all have ended but the few that go on trying."""
     ended: list[Any] = []
-    crowd = asyncio.create_task(outcomes(backend, colour, CALLS, scope, ended))
+    crowd = asyncio.create_task(outcomes(backend, mode, CALLS, scope, ended))
     await reached(lambda: len(ended) >= CALLS - few)
     assert not crowd.done()
     for error in ended:
@@ -467,16 +467,16 @@ async def all_but_a_few_end(
 
 
 async def all_succeed(
-    backend: RedisStateBackend, colour: str, calls: int = CALLS, scope: TaskScope = TASK
+    backend: RedisStateBackend, mode: str, calls: int = CALLS, scope: TaskScope = TASK
 ) -> None:
     """Call until all succeed: a busy machine may be slow to open the connections of a crowd."""
     async with asyncio.timeout(PATIENCE):
-        while await outcomes(backend, colour, calls, scope) != [None] * calls:
+        while await outcomes(backend, mode, calls, scope) != [None] * calls:
             continue
 
 
-async def breaker_of(backend: RedisStateBackend, colour: str) -> Breaker:
-    return (async_node_of if colour == "async" else node_of)(backend).breaker
+async def breaker_of(backend: RedisStateBackend, mode: str) -> Breaker:
+    return (async_node_of if mode == "async" else node_of)(backend).breaker
 
 
 async def close(backend: RedisStateBackend) -> None:
@@ -490,33 +490,33 @@ def timed_out(ended: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
 async def test_a_few_calls_wait_for_a_silent_server_and_the_others_end_before_them(
-    running: EmbeddedServer, colour: str, fast_lane: bool, warm: bool
+    running: EmbeddedServer, mode: str, fast_lane: bool, warm: bool
 ) -> None:
     backend = RedisStateBackend(url=running.url, fast_lane=fast_lane, **LASTING)
     if warm:
-        await all_succeed(backend, colour)
+        await all_succeed(backend, mode)
     freeze(running)
-    crowd = await all_but_a_few_end(backend, colour)
+    crowd = await all_but_a_few_end(backend, mode)
     running.resume()
     ended = await crowd
     assert ended[-MOST:] == [None] * MOST
     for error in ended[:-MOST]:
         assert running.url.removeprefix("unix://") in str(error)
-    assert not (await breaker_of(backend, colour)).is_open
-    await all_succeed(backend, colour)
+    assert not (await breaker_of(backend, mode)).is_open
+    await all_succeed(backend, mode)
     await close(backend)
 
 
 async def test_of_calls_that_find_the_server_failing_no_more_than_a_few_wait(
-    running: EmbeddedServer, colour: str, fast_lane: bool
+    running: EmbeddedServer, mode: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(
         url=running.url, fast_lane=fast_lane, breaker_after=0.05, budget=PATIENCE
     )
     freeze(running)
-    first = await failing(backend, colour)
-    crowd = await all_but_a_few_end(backend, colour, few=MOST - 1)
-    assert (await breaker_of(backend, colour))._turns.held == MOST
+    first = await failing(backend, mode)
+    crowd = await all_but_a_few_end(backend, mode, few=MOST - 1)
+    assert (await breaker_of(backend, mode))._turns.held == MOST
     running.resume()
     ended = await crowd
     assert await first == [None]
@@ -524,39 +524,39 @@ async def test_of_calls_that_find_the_server_failing_no_more_than_a_few_wait(
     await close(backend)
 
 
-async def failing(backend: RedisStateBackend, colour: str) -> asyncio.Task[list[Any]]:
+async def failing(backend: RedisStateBackend, mode: str) -> asyncio.Task[list[Any]]:
     """Begin a call that waits for a frozen server, and return when the breaker is open."""
-    first = asyncio.create_task(outcomes(backend, colour, 1))
-    breaker = await breaker_of(backend, colour)
+    first = asyncio.create_task(outcomes(backend, mode, 1))
+    breaker = await breaker_of(backend, mode)
     await reached(lambda: breaker.is_open and breaker._turns.held == 1)
     return first
 
 
 async def test_it_is_the_same_with_a_server_that_refuses_connections(
-    running: EmbeddedServer, colour: str, fast_lane: bool
+    running: EmbeddedServer, mode: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(url=running.tcp_url, fast_lane=fast_lane, **LASTING)
     running.kill()
-    crowd = await all_but_a_few_end(backend, colour)
+    crowd = await all_but_a_few_end(backend, mode)
     running.start()
     assert (await crowd)[-MOST:] == [None] * MOST
-    await all_succeed(backend, colour)
+    await all_succeed(backend, mode)
     await close(backend)
 
 
 async def test_a_lone_caller_never_fails_fast(
-    running: EmbeddedServer, colour: str, fast_lane: bool
+    running: EmbeddedServer, mode: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(
         url=running.url, fast_lane=fast_lane, breaker_after=0.05, timeout=0.1, budget=PATIENCE
     )
-    breaker = await breaker_of(backend, colour)
+    breaker = await breaker_of(backend, mode)
     freeze(running)
     for _ in range(2):
         with budgets_end(lambda: breaker.is_open):
-            assert len(timed_out(await outcomes(backend, colour, 1))) == 1
+            assert len(timed_out(await outcomes(backend, mode, 1))) == 1
     running.resume()
-    await all_succeed(backend, colour, 1)
+    await all_succeed(backend, mode, 1)
     await close(backend)
 
 
@@ -626,14 +626,14 @@ async def test_it_is_the_same_where_no_sentinel_answers() -> None:
 
 
 async def test_a_lone_caller_lives_to_see_the_server_come_back(
-    running: EmbeddedServer, colour: str, fast_lane: bool
+    running: EmbeddedServer, mode: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(
         url=running.url, fast_lane=fast_lane, breaker_after=0.05, budget=PATIENCE
     )
-    breaker = await breaker_of(backend, colour)
+    breaker = await breaker_of(backend, mode)
     freeze(running)
-    call = asyncio.create_task(outcomes(backend, colour, 1))
+    call = asyncio.create_task(outcomes(backend, mode, 1))
     await reached(lambda: breaker.is_open)
     running.resume()
     assert await call == [None]
@@ -642,7 +642,7 @@ async def test_a_lone_caller_lives_to_see_the_server_come_back(
 
 
 async def test_connections_that_died_silently_turn_nobody_away(
-    running: EmbeddedServer, colour: str, fast_lane: bool, monkeypatch: pytest.MonkeyPatch
+    running: EmbeddedServer, mode: str, fast_lane: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A busy machine may take a while for a new connection; a second dead one takes all the rest.
     monkeypatch.setattr(module, "_GRACE", 25.0)
@@ -651,21 +651,21 @@ async def test_connections_that_died_silently_turn_nobody_away(
         backend = RedisStateBackend(url=proxy.url, fast_lane=fast_lane, **long)
         # A large value takes a connection of the pool, which idles beside the lane from then on.
         large = "x" * 70_000
-        if colour == "async":
+        if mode == "async":
             await asyncio.gather(*[backend.aset(TASK, str(n), large) for n in range(CALLS)])
         else:
             with ThreadPoolExecutor(CALLS) as threads:
                 list(threads.map(lambda n: backend.set(TASK, str(n), large), range(CALLS)))
-        await all_succeed(backend, colour)
+        await all_succeed(backend, mode)
         freeze(running)
         proxy.retarget(healthy.port)
-        assert await outcomes(backend, colour) == [None] * CALLS
-        assert not (await breaker_of(backend, colour)).is_open
+        assert await outcomes(backend, mode) == [None] * CALLS
+        assert not (await breaker_of(backend, mode)).is_open
         await close(backend)
 
 
 async def test_switched_off_each_call_waits_out_its_budget(
-    running: EmbeddedServer, colour: str, fast_lane: bool
+    running: EmbeddedServer, mode: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(
         url=running.url,
@@ -676,8 +676,8 @@ async def test_switched_off_each_call_waits_out_its_budget(
         budget=0.8,
     )
     freeze(running)
-    assert len(timed_out(await outcomes(backend, colour))) == CALLS
-    assert not (await breaker_of(backend, colour)).is_open
+    assert len(timed_out(await outcomes(backend, mode))) == CALLS
+    assert not (await breaker_of(backend, mode)).is_open
     await close(backend)
 
 
@@ -761,26 +761,26 @@ def scope_on(cluster: Cluster, master: Any) -> TaskScope:
 
 
 async def test_a_node_of_a_cluster_that_hangs_leaves_the_slots_of_the_others_alone(
-    cluster: Cluster, colour: str, fast_lane: bool
+    cluster: Cluster, mode: str, fast_lane: bool
 ) -> None:
     backend = RedisStateBackend(url=cluster.url, fast_lane=fast_lane, **LASTING)
     hung, *others = cluster.masters
     there, elsewhere = scope_on(cluster, hung), [scope_on(cluster, other) for other in others]
     for scope in (there, *elsewhere):
-        await all_succeed(backend, colour, scope=scope)
+        await all_succeed(backend, mode, scope=scope)
     freeze(hung)
     try:
-        ending = asyncio.create_task(all_but_a_few_end(backend, colour, scope=there))
+        ending = asyncio.create_task(all_but_a_few_end(backend, mode, scope=there))
         while not ending.done():
             for scope in elsewhere:
-                assert await outcomes(backend, colour, 1, scope) == [None]
+                assert await outcomes(backend, mode, 1, scope) == [None]
         crowd = await ending
     finally:
         hung.resume()
     assert (await crowd)[-MOST:] == [None] * MOST
     for scope in (there, *elsewhere):
-        assert await outcomes(backend, colour, 1, scope) == [None]
-        await all_succeed(backend, colour, scope=scope)
+        assert await outcomes(backend, mode, 1, scope) == [None]
+        await all_succeed(backend, mode, scope=scope)
     await close(backend)
 
 

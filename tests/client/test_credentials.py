@@ -26,15 +26,15 @@ from tests.client.providers import SECRET, Told
 from tests.client.token_service import RIGHTS, token_service
 from tests.client.waiting import PATIENCE, reached
 from tests.support.budgets import few_attempts
-from tests.support.verbs import COLOURS, Verbs
+from tests.support.methods import MODES, Methods
 
 TASK = TaskScope("dag", "run", "task")
 HERE = "tests.client.providers"
 USER = "rotating-user"
 
 
-@pytest.fixture(params=COLOURS)
-def colour(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
@@ -54,12 +54,12 @@ def user(raw: redis.Redis) -> Iterator[str]:
     raw.execute_command("ACL", "DELUSER", USER)
 
 
-Make = Callable[..., Verbs]
+Make = Callable[..., Methods]
 
 
 @pytest.fixture
-def verbs_with(make_backend: Callable[..., RedisStateBackend], colour: str) -> Make:
-    return lambda **options: Verbs(make_backend(**options), colour)
+def methods_with(make_backend: Callable[..., RedisStateBackend], mode: str) -> Make:
+    return lambda **options: Methods(make_backend(**options), mode)
 
 
 def logins(raw: redis.Redis) -> int:
@@ -84,31 +84,31 @@ def everything_of(error: BaseException | None) -> str:
 @pytest.mark.parametrize("name", ["Told", "ToldOfLoops", "INSTANCE", "function"])
 @pytest.mark.parametrize("separator", [".", ":"])
 async def test_a_provider_says_who_logs_in(
-    name: str, separator: str, user: str, verbs_with: Make, raw: redis.Redis
+    name: str, separator: str, user: str, methods_with: Make, raw: redis.Redis
 ) -> None:
-    verbs = verbs_with(credential_provider=f"{HERE}{separator}{name}")
-    await verbs.set(TASK, "key", "1")
-    assert await verbs.get(TASK, "key") == "1"
+    methods = methods_with(credential_provider=f"{HERE}{separator}{name}")
+    await methods.set(TASK, "key", "1")
+    assert await methods.get(TASK, "key") == "1"
     assert connections(raw, user)
-    await verbs.backend.aclose()
+    await methods.backend.aclose()
 
 
 async def test_a_provider_may_give_the_password_of_the_default_user(
-    verbs_with: Make, told: type[Told], raw: redis.Redis
+    methods_with: Make, told: type[Told], raw: redis.Redis
 ) -> None:
     told.answer = (SECRET,)
     raw.execute_command("ACL", "SETUSER", "default", f">{SECRET}")
     try:
-        assert await verbs_with(credential_provider=f"{HERE}.Told").get(TASK, "key") is None
+        assert await methods_with(credential_provider=f"{HERE}.Told").get(TASK, "key") is None
     finally:
         raw.execute_command("ACL", "SETUSER", "default", "nopass")
 
 
 async def test_one_provider_serves_all_connections_and_backends(
-    user: str, verbs_with: Make, told: type[Told]
+    user: str, methods_with: Make, told: type[Told]
 ) -> None:
     for _ in range(3):
-        await verbs_with(credential_provider=f"{HERE}.Told").get(TASK, "key")
+        await methods_with(credential_provider=f"{HERE}.Told").get(TASK, "key")
     assert told.made == 1
 
 
@@ -136,11 +136,11 @@ async def test_a_loop_waits_for_no_provider_but_one_made_for_loops(
     ],
 )
 async def test_a_provider_that_cannot_be_had_is_told_at_first_use(
-    path: str, says: str, verbs_with: Make
+    path: str, says: str, methods_with: Make
 ) -> None:
-    verbs = verbs_with(credential_provider=path)
+    methods = methods_with(credential_provider=path)
     with pytest.raises(MisconfiguredError) as caught:
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     assert str(caught.value).startswith("[redis_state] credential_provider: ")
     assert says in str(caught.value)
     assert SECRET not in everything_of(caught.value)
@@ -148,35 +148,35 @@ async def test_a_provider_that_cannot_be_had_is_told_at_first_use(
 
 @pytest.mark.parametrize("name", ["Told", "ToldOfLoops"])
 async def test_a_provider_that_fails_is_told_without_its_message(
-    name: str, user: str, verbs_with: Make, told: type[Told], caplog: pytest.LogCaptureFixture
+    name: str, user: str, methods_with: Make, told: type[Told], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told.fails = LookupError(f"the vault said {SECRET}")
-    verbs = verbs_with(credential_provider=f"{HERE}.{name}")
+    methods = methods_with(credential_provider=f"{HERE}.{name}")
     with few_attempts(), pytest.raises(UnavailableError) as caught:
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     assert f"the credential provider {HERE}.{name} failed (LookupError)" in str(caught.value)
-    assert SECRET not in everything_of(caught.value) + caplog.text + repr(vars(verbs.backend))
+    assert SECRET not in everything_of(caught.value) + caplog.text + repr(vars(methods.backend))
 
 
 async def test_a_provider_that_has_recovered_is_asked_again(
-    user: str, verbs_with: Make, told: type[Told]
+    user: str, methods_with: Make, told: type[Told]
 ) -> None:
-    verbs = verbs_with(credential_provider=f"{HERE}.Told")
+    methods = methods_with(credential_provider=f"{HERE}.Told")
     told.fails = OSError("no network")
     with few_attempts(), pytest.raises(UnavailableError):
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     told.fails = None
-    assert await verbs.get(TASK, "key") is None
+    assert await methods.get(TASK, "key") is None
 
 
 @pytest.mark.parametrize("answer", [None, (), "password", (1, 2), ("a", "b", "c"), [USER, SECRET]])
 async def test_a_provider_that_says_something_else_is_told_what_to_say(
-    answer: object, user: str, verbs_with: Make, told: type[Told]
+    answer: object, user: str, methods_with: Make, told: type[Told]
 ) -> None:
     told.answer = answer
     with pytest.raises(MisconfiguredError, match=r"something else than \(password,\) or \(user"):
-        await verbs_with(credential_provider=f"{HERE}.Told").get(TASK, "key")
+        await methods_with(credential_provider=f"{HERE}.Told").get(TASK, "key")
 
 
 @pytest.mark.parametrize("shown", [repr, str])
@@ -190,26 +190,26 @@ def test_no_repr_shows_a_password(shown: Callable[[object], str], told: type[Tol
 
 
 async def test_a_wrong_password_shows_nowhere(
-    user: str, verbs_with: Make, caplog: pytest.LogCaptureFixture
+    user: str, methods_with: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    verbs = verbs_with(username=user, password=f"not-{SECRET}")
+    methods = methods_with(username=user, password=f"not-{SECRET}")
     with pytest.raises(MisconfiguredError) as caught:
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     assert "WRONGPASS" in str(caught.value)
-    assert SECRET not in everything_of(caught.value) + caplog.text + repr(vars(verbs.backend))
+    assert SECRET not in everything_of(caught.value) + caplog.text + repr(vars(methods.backend))
 
 
 async def test_a_user_without_a_password_logs_in(
-    user: str, verbs_with: Make, raw: redis.Redis
+    user: str, methods_with: Make, raw: redis.Redis
 ) -> None:
     raw.execute_command("ACL", "SETUSER", user, "nopass")
-    await verbs_with(username=user).get(TASK, "key")
+    await methods_with(username=user).get(TASK, "key")
     assert connections(raw, user)
 
 
 async def keep_calling(
-    verbs: Verbs, enough: Callable[[], bool], callers: int = 4
+    methods: Methods, enough: Callable[[], bool], callers: int = 4
 ) -> tuple[int, list[Any]]:
     """Set and get until it is enough from several callers, and tell how often, and what failed."""
     ends, failed, made = time.monotonic() + 2 * PATIENCE, list[StateStoreError](), 0
@@ -218,8 +218,8 @@ async def keep_calling(
         nonlocal made
         while (made <= 20 or not enough()) and time.monotonic() < ends:
             try:
-                await verbs.set(TASK, key, f'"{made}"')
-                assert await verbs.get(TASK, key) is not None
+                await methods.set(TASK, key, f'"{made}"')
+                assert await methods.get(TASK, key) is not None
             except StateStoreError as error:
                 failed.append(error)
             made += 1
@@ -229,23 +229,23 @@ async def keep_calling(
         asyncio.run(call(key))
 
     keys = [f"key-{number}" for number in range(callers)]
-    if verbs._is_async:
+    if methods._is_async:
         await asyncio.gather(*map(call, keys))
     else:
         await asyncio.gather(*[asyncio.to_thread(in_a_thread, key) for key in keys])
-    await verbs.clear(TASK)
-    await verbs.backend.aclose()
+    await methods.clear(TASK)
+    await methods.backend.aclose()
     return made, failed
 
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlap", "at-once"])
 async def test_no_call_fails_while_the_password_changes_every_second(
-    overlap: bool, raw: redis.Redis, verbs_with: Make, monkeypatch: pytest.MonkeyPatch
+    overlap: bool, raw: redis.Redis, methods_with: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with token_service(raw, period=1.0, overlap=overlap) as (service, url):
         monkeypatch.setenv("TOKEN_URL", url)
         monkeypatch.setenv("REDIS_USER", service.user)
-        verbs = verbs_with(
+        methods = methods_with(
             credential_provider="examples.rotating_credentials.provider",
             credentials_lifetime=0.4,
             budget=30.0,
@@ -255,7 +255,7 @@ async def test_no_call_fails_while_the_password_changes_every_second(
         def enough() -> bool:
             return len(service.tokens) > 3 and logins(raw) - before >= 4 and service.fetched > 1
 
-        calling = asyncio.ensure_future(keep_calling(verbs, enough))
+        calling = asyncio.ensure_future(keep_calling(methods, enough))
         while not calling.done():
             await asyncio.sleep(0.7)
             for client in await asyncio.to_thread(connections, raw, service.user):
@@ -269,82 +269,82 @@ async def test_no_call_fails_while_the_password_changes_every_second(
 
 
 async def test_a_living_connection_logs_in_again_with_fresh_credentials(
-    user: str, raw: redis.Redis, verbs_with: Make, told: type[Told]
+    user: str, raw: redis.Redis, methods_with: Make, told: type[Told]
 ) -> None:
-    verbs = verbs_with(credential_provider=f"{HERE}.Told", credentials_lifetime=0.05)
-    await verbs.get(TASK, "key")
+    methods = methods_with(credential_provider=f"{HERE}.Told", credentials_lifetime=0.05)
+    await methods.get(TASK, "key")
     connected, told.answer = connections(raw, user), (USER, "the next one")
     raw.execute_command("ACL", "SETUSER", user, "resetpass", ">the next one")
     before = logins(raw)
 
     async def until_it_has() -> None:
         while logins(raw) == before:
-            await verbs.get(TASK, "key")
+            await methods.get(TASK, "key")
 
     await asyncio.wait_for(until_it_has(), PATIENCE)
     assert connections(raw, user) == connected
-    await verbs.backend.aclose()
+    await methods.backend.aclose()
 
 
 async def test_a_connection_without_a_lifetime_keeps_what_it_logged_in_with(
-    user: str, raw: redis.Redis, verbs_with: Make
+    user: str, raw: redis.Redis, methods_with: Make
 ) -> None:
-    verbs = verbs_with(credential_provider=f"{HERE}.Told")
-    await verbs.get(TASK, "key")
+    methods = methods_with(credential_provider=f"{HERE}.Told")
+    await methods.get(TASK, "key")
     before = logins(raw)
     for _ in range(20):
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     assert logins(raw) == before
-    await verbs.backend.aclose()
+    await methods.backend.aclose()
 
 
 async def test_a_living_connection_outlasts_a_provider_that_fails_for_a_while(
-    user: str, verbs_with: Make, told: type[Told], caplog: pytest.LogCaptureFixture
+    user: str, methods_with: Make, told: type[Told], caplog: pytest.LogCaptureFixture
 ) -> None:
-    verbs = verbs_with(credential_provider=f"{HERE}.Told", credentials_lifetime=0.05)
-    await verbs.get(TASK, "key")
+    methods = methods_with(credential_provider=f"{HERE}.Told", credentials_lifetime=0.05)
+    await methods.get(TASK, "key")
     told.fails = LookupError(SECRET)
     await asyncio.sleep(0.1)
-    assert await verbs.get(TASK, "key") is None
+    assert await methods.get(TASK, "key") is None
     assert "failed (LookupError)" in caplog.text
     assert SECRET not in caplog.text
-    await verbs.backend.aclose()
+    await methods.backend.aclose()
 
 
 async def test_a_user_that_is_made_again_within_the_budget_loses_no_call(
-    user: str, raw: redis.Redis, verbs_with: Make
+    user: str, raw: redis.Redis, methods_with: Make
 ) -> None:
-    verbs = verbs_with(credential_provider=f"{HERE}.Told", budget=20.0)
-    await verbs.get(TASK, "key")
+    methods = methods_with(credential_provider=f"{HERE}.Told", budget=20.0)
+    await methods.get(TASK, "key")
     raw.execute_command("ACL", "DELUSER", user)
     refused = logins(raw)
-    if verbs._is_async:
-        call = asyncio.ensure_future(verbs.get(TASK, "key"))
+    if methods._is_async:
+        call = asyncio.ensure_future(methods.get(TASK, "key"))
     else:
-        thread = asyncio.to_thread(verbs.backend.get, TASK, "key")
+        thread = asyncio.to_thread(methods.backend.get, TASK, "key")
         call = asyncio.ensure_future(thread)
     await reached(lambda: logins(raw) > refused)
     raw.execute_command("ACL", "SETUSER", user, "reset", *RIGHTS, f">{SECRET}")
     assert await call is None
-    await verbs.backend.aclose()
+    await methods.backend.aclose()
 
 
 async def test_a_user_that_is_gone_is_an_error_until_it_is_back(
-    user: str, raw: redis.Redis, verbs_with: Make
+    user: str, raw: redis.Redis, methods_with: Make
 ) -> None:
     for options in (
         {"username": user, "password": SECRET},
         {"credential_provider": f"{HERE}.Told", "budget": 2.0},
     ):
-        verbs = verbs_with(**options)
-        await verbs.get(TASK, "key")
+        methods = methods_with(**options)
+        await methods.get(TASK, "key")
         raw.execute_command("ACL", "DELUSER", user)
         with pytest.raises(MisconfiguredError, match="WRONGPASS") as caught:
-            await verbs.get(TASK, "key")
+            await methods.get(TASK, "key")
         assert SECRET not in everything_of(caught.value)
         raw.execute_command("ACL", "SETUSER", user, "reset", *RIGHTS, f">{SECRET}")
-        assert await verbs.get(TASK, "key") is None
-        await verbs.backend.aclose()
+        assert await methods.get(TASK, "key") is None
+        await methods.backend.aclose()
 
 
 class Source:

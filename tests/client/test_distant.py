@@ -25,9 +25,9 @@ from tests.client.waiting import PATIENCE, wait_for
 from tests.matrix import FIELD_FORM
 from tests.support import peers
 from tests.support.inside import async_node_of, node_of
+from tests.support.methods import MODES
 from tests.support.peers import Parrot
 from tests.support.servers import Servers
-from tests.support.verbs import COLOURS
 
 TASK = TaskScope("dag", "run", "task")
 # Between two pieces of a slow reply; and how much longer the server may say nothing, so that a
@@ -43,8 +43,8 @@ def fast_lane() -> bool:
     return True
 
 
-@pytest.fixture(params=COLOURS)
-def colour(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
@@ -82,26 +82,26 @@ class _Slowed:
         self._parrot.send(self._connection, data)
 
 
-def lane_of(backend: RedisStateBackend, colour: str) -> Any:
-    return (async_node_of if colour == "async" else node_of)(backend)._lane
+def lane_of(backend: RedisStateBackend, mode: str) -> Any:
+    return (async_node_of if mode == "async" else node_of)(backend)._lane
 
 
-def breaker_of(backend: RedisStateBackend, colour: str) -> Breaker:
-    return (async_node_of if colour == "async" else node_of)(backend).breaker
+def breaker_of(backend: RedisStateBackend, mode: str) -> Breaker:
+    return (async_node_of if mode == "async" else node_of)(backend).breaker
 
 
-async def test_a_slow_reply_breaks_neither_the_lane_nor_the_breaker(colour: str) -> None:
+async def test_a_slow_reply_breaks_neither_the_lane_nor_the_breaker(mode: str) -> None:
     peer = SlowParrot(lasts=1.25 * SILENCE["timeout"])
     with peers.listener(peer) as port:
         backend = RedisStateBackend(url=f"redis://127.0.0.1:{port}", **SILENCE)
-        crowd = Crowd(backend, colour)
+        crowd = Crowd(backend, mode)
         assert await crowd.run("get", [(TASK, "first")]) == ["first"]
-        lane = lane_of(backend, colour)
+        lane = lane_of(backend, mode)
         peer.is_slow.set()
         name = "large" * 100
         assert await crowd.run("get", [(TASK, name)]) == [name]
-        assert lane_of(backend, colour) is lane
-        assert not breaker_of(backend, colour).is_failing
+        assert lane_of(backend, mode) is lane
+        assert not breaker_of(backend, mode).is_failing
         assert peer.connections == 1
         await crowd.close()
 
@@ -126,7 +126,7 @@ async def test_what_waits_behind_a_slow_reply_goes_to_the_pool_and_breaks_nothin
         backend.close()
 
 
-async def test_a_sentinel_that_is_far_away_is_waited_for(colour: str) -> None:
+async def test_a_sentinel_that_is_far_away_is_waited_for(mode: str) -> None:
     master = peers.answer(b"*2\r\n$9\r\n127.0.0.1\r\n$4\r\n1234\r\n")
     with peers.listener(master) as near, delayed_wire(near, 0.12) as port:
         settings = Settings(url=SecretStr(f"redis+sentinel://127.0.0.1:{port}/service"))
@@ -135,7 +135,7 @@ async def test_a_sentinel_that_is_far_away_is_waited_for(colour: str) -> None:
         async def locate() -> Server | None:
             # A busy machine may be silent for longer than a sentinel may.
             with contextlib.suppress(SilenceError):
-                if colour == "async":
+                if mode == "async":
                     return await AsyncSentinels(settings).locate(ends)
                 return SyncSentinels(settings).locate(ends)
             return None
@@ -147,20 +147,20 @@ async def test_a_sentinel_that_is_far_away_is_waited_for(colour: str) -> None:
 
 @pytest.mark.parametrize(("callers", "calls"), [(200, 2)])
 async def test_large_values_of_many_callers_reach_a_server_that_is_far_away(
-    servers: Servers, colour: str, callers: int, calls: int
+    servers: Servers, mode: str, callers: int, calls: int
 ) -> None:
     with delayed_wire(servers[FIELD_FORM].port, 0.05) as port:
         # One after the other, the calls would take longer than the server may say nothing.
         silence = SILENCE | {"timeout": 10.0, "connect_timeout": 10.0, "breaker_after": 10.0}
         backend = RedisStateBackend(
-            url=f"redis://127.0.0.1:{port}", namespace=f"distant-{colour}", **silence
+            url=f"redis://127.0.0.1:{port}", namespace=f"distant-{mode}", **silence
         )
-        crowd, value = Crowd(backend, colour), "x" * 60_000
+        crowd, value = Crowd(backend, mode), "x" * 60_000
         scopes = [TaskScope("dag", "run", "task", number) for number in range(callers)]
         for turn in range(calls):
             writes = [(scope, "key", f"{turn}{value}") for scope in scopes]
             assert await crowd.run("set", writes) == [None] * callers
-        assert not breaker_of(backend, colour).is_failing
+        assert not breaker_of(backend, mode).is_failing
         found = await crowd.run("get", [(scope, "key") for scope in scopes])
         assert found == [f"{calls - 1}{value}"] * callers
         await crowd.run("clear", [(TASK,)])

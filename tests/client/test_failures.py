@@ -1,4 +1,4 @@
-"""When the server fails: one typed error within the budget, in both colours."""
+"""When the server fails: one typed error within the budget, in both modes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.matrix import FIELD_FORM, HASH_FORM
 from tests.support import peers
 from tests.support.budgets import few_attempts
 from tests.support.freezing import freeze
+from tests.support.methods import MODES, Methods
 from tests.support.servers import raw_client, server
-from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
@@ -34,14 +34,14 @@ SECRET = "hunter2-very-secret"
 
 pytestmark = pytest.mark.timeout(30)
 
-Make = Callable[..., Verbs]
+Make = Callable[..., Methods]
 
 
-@pytest.fixture(params=COLOURS)
-def verbs_at(request: pytest.FixtureRequest, fast_lane: bool) -> Make:
-    def make(url: str, **options: Any) -> Verbs:
+@pytest.fixture(params=MODES)
+def methods_at(request: pytest.FixtureRequest, fast_lane: bool) -> Make:
+    def make(url: str, **options: Any) -> Methods:
         defaults = PATIENT | {"fast_lane": fast_lane}
-        return Verbs(RedisStateBackend(url=url, **(defaults | options)), request.param)
+        return Methods(RedisStateBackend(url=url, **(defaults | options)), request.param)
 
     return make
 
@@ -50,66 +50,70 @@ def url_of(port: int) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
-async def fails(verbs: Verbs, error: type[Exception], says: str) -> BaseException:
+async def fails(methods: Methods, error: type[Exception], says: str) -> BaseException:
     """Try a read and a write; both must fail so, or pytest's own timeout ends the test."""
-    for attempt in (lambda: verbs.get(TASK, "key"), lambda: verbs.set(TASK, "key", "1")):
+    for attempt in (lambda: methods.get(TASK, "key"), lambda: methods.set(TASK, "key", "1")):
         with few_attempts(), pytest.raises(error, match=says) as caught:
             await attempt()
         assert not isinstance(caught.value, RedisError)
-    await verbs.backend.aclose()
-    verbs.backend.close()
+    await methods.backend.aclose()
+    methods.backend.close()
     return caught.value
 
 
-async def test_a_refused_port_is_unavailable_and_named(verbs_at: Make) -> None:
+async def test_a_refused_port_is_unavailable_and_named(methods_at: Make) -> None:
     error = await fails(
-        verbs_at(url_of(1)), UnavailableError, r"127\.0\.0\.1:1/0 could not be used"
+        methods_at(url_of(1)), UnavailableError, r"127\.0\.0\.1:1/0 could not be used"
     )
     assert not isinstance(error, OperationTimeoutError)
     assert error.__cause__ is not None
 
 
-async def test_a_missing_socket_is_unavailable_and_named(verbs_at: Make) -> None:
-    await fails(verbs_at("unix:///no/such/socket"), UnavailableError, "/no/such/socket")
+async def test_a_missing_socket_is_unavailable_and_named(methods_at: Make) -> None:
+    await fails(methods_at("unix:///no/such/socket"), UnavailableError, "/no/such/socket")
 
 
-async def test_a_host_that_does_not_resolve_is_unavailable(verbs_at: Make) -> None:
-    await fails(verbs_at("redis://no-such-host.invalid"), UnavailableError, "no-such-host.invalid")
+async def test_a_host_that_does_not_resolve_is_unavailable(methods_at: Make) -> None:
+    await fails(
+        methods_at("redis://no-such-host.invalid"), UnavailableError, "no-such-host.invalid"
+    )
 
 
-async def test_a_mute_server_is_a_timeout_and_named(verbs_at: Make) -> None:
+async def test_a_mute_server_is_a_timeout_and_named(methods_at: Make) -> None:
     with peers.listener(peers.mute) as port:
-        verbs = verbs_at(url_of(port), **HASTY)
-        error = await fails(verbs, OperationTimeoutError, "did not answer within")
+        methods = methods_at(url_of(port), **HASTY)
+        error = await fails(methods, OperationTimeoutError, "did not answer within")
     assert isinstance(error, TimeoutError)
 
 
-async def test_a_trickling_server_does_not_stretch_the_budget(verbs_at: Make) -> None:
+async def test_a_trickling_server_does_not_stretch_the_budget(methods_at: Make) -> None:
     with peers.listener(peers.trickle) as port:
-        verbs = verbs_at(url_of(port), **HASTY)
-        await fails(verbs, OperationTimeoutError, "did not answer within")
+        methods = methods_at(url_of(port), **HASTY)
+        await fails(methods, OperationTimeoutError, "did not answer within")
 
 
-async def test_a_server_that_trickles_while_logging_in_does_not_either(verbs_at: Make) -> None:
+async def test_a_server_that_trickles_while_logging_in_does_not_either(methods_at: Make) -> None:
     with peers.listener(peers.trickle) as port:
-        verbs = verbs_at(url_of(port), password=SECRET, **HASTY)
-        await fails(verbs, OperationTimeoutError, "did not answer within")
+        methods = methods_at(url_of(port), password=SECRET, **HASTY)
+        await fails(methods, OperationTimeoutError, "did not answer within")
 
 
-async def test_a_server_that_hangs_up_is_unavailable(verbs_at: Make) -> None:
+async def test_a_server_that_hangs_up_is_unavailable(methods_at: Make) -> None:
     with peers.listener(peers.hang_up) as port:
-        await fails(verbs_at(url_of(port)), UnavailableError, "could not be used within the budget")
+        await fails(
+            methods_at(url_of(port)), UnavailableError, "could not be used within the budget"
+        )
 
 
-async def test_a_server_that_hangs_up_after_the_login_is_unavailable(verbs_at: Make) -> None:
+async def test_a_server_that_hangs_up_after_the_login_is_unavailable(methods_at: Make) -> None:
     with server(FIELD_FORM) as running, peers.cutting_proxy(running.port, 2) as port:
-        error = await fails(verbs_at(url_of(port)), UnavailableError, "could not be used")
+        error = await fails(methods_at(url_of(port)), UnavailableError, "could not be used")
     assert not isinstance(error, OperationTimeoutError)
 
 
-async def test_a_server_that_speaks_something_else_is_unavailable(verbs_at: Make) -> None:
+async def test_a_server_that_speaks_something_else_is_unavailable(methods_at: Make) -> None:
     with peers.listener(peers.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
-        await fails(verbs_at(url_of(port)), UnavailableError, "could not be used")
+        await fails(methods_at(url_of(port)), UnavailableError, "could not be used")
 
 
 @pytest.mark.parametrize(
@@ -128,193 +132,193 @@ async def test_a_server_that_speaks_something_else_is_unavailable(verbs_at: Make
     ],
 )
 async def test_what_the_server_refuses_is_told_with_a_remedy(
-    verbs_at: Make, reply: str, error: type[Exception], says: str
+    methods_at: Make, reply: str, error: type[Exception], says: str
 ) -> None:
     with peers.listener(peers.answer(f"-{reply}\r\n".encode())) as port:
-        await fails_once(verbs_at(url_of(port)), error, says)
+        await fails_once(methods_at(url_of(port)), error, says)
 
 
-async def fails_once(verbs: Verbs, error: type[Exception], says: str) -> None:
+async def fails_once(methods: Methods, error: type[Exception], says: str) -> None:
     with few_attempts(), pytest.raises(error, match=says) as caught:
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     assert caught.value.__cause__ is not None
-    await verbs.backend.aclose()
-    verbs.backend.close()
+    await methods.backend.aclose()
+    methods.backend.close()
 
 
-async def test_a_user_who_may_not_ask_is_served_in_the_form_that_all_have(verbs_at: Make) -> None:
+async def test_a_user_who_may_not_ask_is_served_in_the_form_that_all_have(methods_at: Make) -> None:
     with server(FIELD_FORM) as running:
         raw = raw_client(running)
         raw.execute_command(
             "ACL", "SETUSER", "airflow", "on", f">{SECRET}", "~airflow:*", "+@all", "-command"
         )
-        verbs = verbs_at(running.url, username="airflow", password=SECRET)
-        await verbs.set(TASK, "key", "1")
-        assert await verbs.get(TASK, "key") == "1"
+        methods = methods_at(running.url, username="airflow", password=SECRET)
+        await methods.set(TASK, "key", "1")
+        assert await methods.get(TASK, "key") == "1"
         assert raw.hkeys("airflow:t:{dag/run/task}:-1") == [b"key"]
-        await close(verbs, raw)
+        await close(methods, raw)
 
 
-async def test_credentials_open_the_door_and_wrong_ones_are_told_so(verbs_at: Make) -> None:
+async def test_credentials_open_the_door_and_wrong_ones_are_told_so(methods_at: Make) -> None:
     with server(FIELD_FORM, "--requirepass", SECRET) as running:
-        right = verbs_at(running.url, password=SECRET)
+        right = methods_at(running.url, password=SECRET)
         await right.set(TASK, "key", "1")
         assert await right.get(TASK, "key") == "1"
         await close(right)
-        without = verbs_at(running.url)
+        without = methods_at(running.url)
         with pytest.raises(MisconfiguredError, match="asks for a password"):
             await without.get(TASK, "key")
         await close(without)
-        wrong = verbs_at(running.tcp_url, username="airflow", password=f"not {SECRET}")
+        wrong = methods_at(running.tcp_url, username="airflow", password=f"not {SECRET}")
         with pytest.raises(MisconfiguredError, match="refused the user or password") as caught:
             await wrong.get(TASK, "key")
         assert SECRET not in chain(caught.value)
 
 
-async def test_a_password_that_no_one_asked_for_is_told_so(verbs_at: Make) -> None:
+async def test_a_password_that_no_one_asked_for_is_told_so(methods_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.url, password=SECRET)
+        methods = methods_at(running.url, password=SECRET)
         with pytest.raises(MisconfiguredError, match="asks for no password") as caught:
-            await verbs.get(TASK, "key")
+            await methods.get(TASK, "key")
         assert SECRET not in chain(caught.value)
 
 
-async def test_a_database_beyond_the_last_is_told(verbs_at: Make) -> None:
+async def test_a_database_beyond_the_last_is_told(methods_at: Make) -> None:
     with (
         server(FIELD_FORM) as running,
         pytest.raises(MisconfiguredError, match="no database of that number"),
     ):
-        await verbs_at(f"redis://127.0.0.1:{running.port}/99").get(TASK, "key")
+        await methods_at(f"redis://127.0.0.1:{running.port}/99").get(TASK, "key")
 
 
 async def test_a_replica_s_refusal_is_tried_again_until_the_budget_ends(
-    verbs_at: Make, server_name: str
+    methods_at: Make, server_name: str
 ) -> None:
     with server(server_name, "--replicaof", "127.0.0.1", "1") as replica:
-        verbs = verbs_at(replica.url)
+        methods = methods_at(replica.url)
         refused = pytest.raises(UnavailableError, match="within the budget.*(READONLY|MASTERDOWN)")
         with few_attempts(), refused:
-            await verbs.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
-        await close(verbs)
+            await methods.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
+        await close(methods)
 
 
-async def test_a_full_server_is_told_with_a_remedy(verbs_at: Make, server_name: str) -> None:
+async def test_a_full_server_is_told_with_a_remedy(methods_at: Make, server_name: str) -> None:
     with server(server_name, "--maxmemory", "1") as full:
-        verbs = verbs_at(full.url)
+        methods = methods_at(full.url)
         with pytest.raises(UnavailableError, match="at its maxmemory"):
-            await verbs.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
-        assert await verbs.get(TASK, "key") is None
-        await close(verbs)
+            await methods.set(TASK, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
+        assert await methods.get(TASK, "key") is None
+        await close(methods)
 
 
 async def test_a_foreign_value_is_an_error_that_names_the_key(
-    verbs: Verbs, raw: redis.Redis, namespace: str
+    methods: Methods, raw: redis.Redis, namespace: str
 ) -> None:
     page = f"{namespace}:t:{{dag/run/task}}:-1"
     raw.hset(page, "key", "not ours, not ours, not ours")
     with pytest.raises(CorruptValueError, match=r"'key' of '.*\{dag/run/task\}:-1' holds bytes"):
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     with pytest.raises(CorruptValueError, match="'key'"):
-        await verbs.entries(TASK)
-    await verbs.set(TASK, "other", "1")
-    assert await verbs.get(TASK, "other") == "1"
+        await methods.entries(TASK)
+    await methods.set(TASK, "other", "1")
+    assert await methods.get(TASK, "other") == "1"
     raw.unlink(page)
 
 
 async def test_a_key_of_another_type_is_an_error_with_a_remedy(
-    verbs: Verbs, raw: redis.Redis, namespace: str
+    methods: Methods, raw: redis.Redis, namespace: str
 ) -> None:
     page = f"{namespace}:t:{{dag/run/task}}:-1"
     raw.set(page, "a string")
     with pytest.raises(CorruptValueError, match="a namespace of its own"):
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     with pytest.raises(CorruptValueError, match="a namespace of its own"):
-        await verbs.set(TASK, "key", "1")
+        await methods.set(TASK, "key", "1")
     assert raw.get(page) == b"a string"
     raw.unlink(page)
 
 
 async def test_an_error_of_a_value_keeps_its_connection(
-    verbs: Verbs, raw: redis.Redis, namespace: str
+    methods: Methods, raw: redis.Redis, namespace: str
 ) -> None:
     page = f"{namespace}:t:{{dag/run/task}}:-1"
     raw.hset(page, "key", "not ours, not ours, not ours")
-    await verbs.set(TASK, "other", "1")
+    await methods.set(TASK, "other", "1")
     before = connections_received(raw)
     for _ in range(5):
         with pytest.raises(CorruptValueError):
-            await verbs.get(TASK, "key")
+            await methods.get(TASK, "key")
     assert connections_received(raw) == before
     raw.unlink(page)
 
 
-async def test_a_restarted_server_is_found_again(verbs_at: Make) -> None:
+async def test_a_restarted_server_is_found_again(methods_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.tcp_url)
-        await verbs.set(TASK, "key", "1")
+        methods = methods_at(running.tcp_url)
+        await methods.set(TASK, "key", "1")
         running.kill()
         running.start()
-        assert await verbs.get(TASK, "key") is None
-        await verbs.set(TASK, "key", "2")
-        assert await verbs.get(TASK, "key") == "2"
-        await close(verbs)
+        assert await methods.get(TASK, "key") is None
+        await methods.set(TASK, "key", "2")
+        assert await methods.get(TASK, "key") == "2"
+        await close(methods)
 
 
 async def test_connections_that_the_server_closed_cost_no_call(
-    verbs: Verbs, raw: redis.Redis
+    methods: Methods, raw: redis.Redis
 ) -> None:
     for turn in range(5):
-        await verbs.set(TASK, "key", str(turn))
+        await methods.set(TASK, "key", str(turn))
         raw.execute_command("CLIENT KILL TYPE normal SKIPME yes")
-        assert await verbs.get(TASK, "key") == str(turn)
+        assert await methods.get(TASK, "key") == str(turn)
 
 
-async def test_a_frozen_server_is_a_timeout_and_usable_when_it_wakes(verbs_at: Make) -> None:
+async def test_a_frozen_server_is_a_timeout_and_usable_when_it_wakes(methods_at: Make) -> None:
     with server(FIELD_FORM) as running:
-        verbs = verbs_at(running.url, timeout=0.5)
-        await verbs.set(TASK, "key", "1")
+        methods = methods_at(running.url, timeout=0.5)
+        await methods.set(TASK, "key", "1")
         freeze(running)
         with few_attempts(), pytest.raises(OperationTimeoutError):
-            await verbs.get(TASK, "key")
+            await methods.get(TASK, "key")
         running.resume()
-        assert await verbs.get(TASK, "key") == "1"
-        await close(verbs)
+        assert await methods.get(TASK, "key") == "1"
+        await close(methods)
 
 
 async def test_what_the_server_can_do_is_asked_of_each_connection(
-    verbs: Verbs, raw: redis.Redis
+    methods: Methods, raw: redis.Redis
 ) -> None:
-    await verbs.set(TASK, "key", "1")
+    await methods.set(TASK, "key", "1")
     for _ in range(3):
         asked, opened = calls_of(raw, "command"), connections_received(raw)
         raw.execute_command("CLIENT KILL TYPE normal SKIPME yes")
         for _ in range(3):
-            assert await verbs.get(TASK, "key") == "1"
+            assert await methods.get(TASK, "key") == "1"
         assert connections_received(raw) > opened
         assert calls_of(raw, "command") - asked == connections_received(raw) - opened
 
 
 @pytest.mark.skipif(HASH_FORM is None, reason="the older servers are for Linux on x86-64 only")
-async def test_an_upgraded_server_is_noticed(verbs_at: Make) -> None:
+async def test_an_upgraded_server_is_noticed(methods_at: Make) -> None:
     assert HASH_FORM is not None
     deadline = datetime.now(UTC) + timedelta(hours=1)
     with server(HASH_FORM) as old:
-        verbs = verbs_at(old.tcp_url)
-        await verbs.set(TASK, "key", "1", expires_at=deadline)
+        methods = methods_at(old.tcp_url)
+        await methods.set(TASK, "key", "1", expires_at=deadline)
         port = old.port
     new = server(FIELD_FORM)
     new.port = port
     with new:
-        await verbs.set(TASK, "key", "1", expires_at=deadline)
+        await methods.set(TASK, "key", "1", expires_at=deadline)
         raw = raw_client(new)
         (ttl,) = raw.execute_command("HPTTL", "airflow:t:{dag/run/task}:-1", "FIELDS", 1, "key")
         assert ttl > 0
-        await close(verbs, raw)
+        await close(methods, raw)
 
 
-async def close(verbs: Verbs, *clients: redis.Redis) -> None:
-    await verbs.backend.aclose()
-    verbs.backend.close()
+async def close(methods: Methods, *clients: redis.Redis) -> None:
+    await methods.backend.aclose()
+    methods.backend.close()
     for client in clients:
         client.close()
 

@@ -1,4 +1,4 @@
-"""What a health check finds on real servers, in both colours."""
+"""What a health check finds on real servers, in both modes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tests.support import peers
 from tests.support import servers as known
 from tests.support.clusters import Cluster
 from tests.support.freezing import freeze
+from tests.support.methods import MODES
 from tests.support.replicated import SERVICE, SentinelTrio
 from tests.support.rights import documented
 from tests.support.topologies import Deployments
-from tests.support.verbs import COLOURS
 from tests.support.waiting import PATIENT
 
 PASSWORD = "a-password-that-is-told-to-nobody"
@@ -41,7 +41,7 @@ Look = Callable[..., Awaitable[Health]]
 Start = Callable[..., EmbeddedServer]
 
 
-@pytest.fixture(params=COLOURS)
+@pytest.fixture(params=MODES)
 def look(request: pytest.FixtureRequest) -> Look:
     async def look(url: str, kind: Any = RedisStateBackend, **options: Any) -> Health:
         backend = kind(**({"url": url, "namespace": "here"} | PATIENT | options))

@@ -1,4 +1,4 @@
-"""Calls made at the same time: together on the lane or each by itself, in both colours."""
+"""Calls made at the same time: together on the lane or each by itself, in both modes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.client.crowds import Crowd
 from tests.client.waiting import reached
 from tests.matrix import FIELD_FORM
 from tests.support import peers
+from tests.support.methods import MODES
 from tests.support.servers import Servers
-from tests.support.verbs import COLOURS
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
-# A map index makes the verbs take scripts, on servers of each form.
+# A map index makes the methods take scripts, on servers of each form.
 MAPPED = TaskScope("dag", "run", "task", 5)
 PUSH = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nx\r\n"
 NAMES = [str(number) for number in range(30)]
@@ -29,24 +29,24 @@ pytestmark = pytest.mark.timeout(60)
 Make = Callable[..., Crowd]
 
 
-@pytest.fixture(params=COLOURS)
-def colour(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def crowd_at(colour: str, fast_lane: bool) -> Make:
+def crowd_at(mode: str, fast_lane: bool) -> Make:
     def make(port: int, **options: Any) -> Crowd:
         url = f"redis://127.0.0.1:{port}"
-        return Crowd(RedisStateBackend(url=url, fast_lane=fast_lane, **PATIENT | options), colour)
+        return Crowd(RedisStateBackend(url=url, fast_lane=fast_lane, **PATIENT | options), mode)
 
     return make
 
 
 async def test_each_of_many_calls_gets_the_reply_of_its_own_commands(
-    backend: RedisStateBackend, colour: str
+    backend: RedisStateBackend, mode: str
 ) -> None:
-    crowd = Crowd(backend, colour)
+    crowd = Crowd(backend, mode)
     scopes = [TaskScope("dag", "run", "task", number) for number in range(-1, 30)]
     for turn in range(10):
         values = [{name: f"{scope.map_index} {turn} {name}" for name in "abc"} for scope in scopes]
@@ -129,10 +129,10 @@ async def test_calls_that_are_under_way_when_the_backend_is_closed_succeed(crowd
 
 
 async def test_a_value_of_twenty_megabytes_comes_back_beside_small_ones(
-    make_backend: Callable[..., RedisStateBackend], colour: str
+    make_backend: Callable[..., RedisStateBackend], mode: str
 ) -> None:
     backend = make_backend(max_value_bytes=30_000_000, budget=30.0, timeout=30.0)
-    crowd, large = Crowd(backend, colour), "x" * 20_000_000
+    crowd, large = Crowd(backend, mode), "x" * 20_000_000
     writes = [(TASK, "large", large), *((TASK, name, name) for name in NAMES)]
     assert await crowd.run("set", writes) == [None] * len(writes)
     outcomes = await crowd.run("get", [(TASK, "large"), *READS, (TASK, "large")])
@@ -142,12 +142,12 @@ async def test_a_value_of_twenty_megabytes_comes_back_beside_small_ones(
 
 
 async def test_scripts_that_the_server_lost_are_sent_again_for_all(
-    backend: RedisStateBackend, colour: str, raw: redis.Redis
+    backend: RedisStateBackend, mode: str, raw: redis.Redis
 ) -> None:
-    crowd = Crowd(backend, colour)
-    for verb, more in (("set", ("1",)), ("delete", ()), ("clear", ())):
+    crowd = Crowd(backend, mode)
+    for method, more in (("set", ("1",)), ("delete", ()), ("clear", ())):
         raw.script_flush()
-        arguments = (MAPPED,) if verb == "clear" else (MAPPED, "key", *more)
-        assert await crowd.run(verb, [arguments] * 20) == [None] * 20
-        assert await crowd.run("get", [(MAPPED, "key")]) == ["1" if verb == "set" else None]
+        arguments = (MAPPED,) if method == "clear" else (MAPPED, "key", *more)
+        assert await crowd.run(method, [arguments] * 20) == [None] * 20
+        assert await crowd.run("get", [(MAPPED, "key")]) == ["1" if method == "set" else None]
     await crowd.close()

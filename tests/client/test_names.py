@@ -22,7 +22,7 @@ from tests.client.waiting import reached, wait_for
 from tests.matrix import FIELD_FORM
 from tests.support import servers
 from tests.support.budgets import few_attempts
-from tests.support.verbs import COLOURS, Verbs
+from tests.support.methods import MODES, Methods
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
@@ -32,7 +32,7 @@ BUDGET = 0.6
 HANGS = 20.0
 WELL_BEFORE = 12.0
 
-Make: TypeAlias = Callable[..., Verbs]
+Make: TypeAlias = Callable[..., Methods]
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -70,10 +70,10 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     wait_for(lambda: not lookups._lookups._under_way)
 
 
-@pytest.fixture(params=COLOURS)
-def verbs_at(request: pytest.FixtureRequest) -> Make:
-    def make(url: str, **options: Any) -> Verbs:
-        return Verbs(RedisStateBackend(url=url, **({"budget": BUDGET} | options)), request.param)
+@pytest.fixture(params=MODES)
+def methods_at(request: pytest.FixtureRequest) -> Make:
+    def make(url: str, **options: Any) -> Methods:
+        return Methods(RedisStateBackend(url=url, **({"budget": BUDGET} | options)), request.param)
 
     return make
 
@@ -84,9 +84,9 @@ def running() -> Iterator[EmbeddedServer]:
         yield running
 
 
-async def close(verbs: Verbs) -> None:
-    await verbs.backend.aclose()
-    verbs.backend.close()
+async def close(methods: Methods) -> None:
+    await methods.backend.aclose()
+    methods.backend.close()
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ async def close(verbs: Verbs) -> None:
     ids=["one server", "sentinels", "cluster"],
 )
 async def test_a_resolver_that_hangs_does_not_outlast_the_budget(
-    verbs_at: Make, resolver: Resolver, url: str
+    methods_at: Make, resolver: Resolver, url: str
 ) -> None:
-    verbs, begun = verbs_at(url, **PATIENT | {"connect_timeout": 0.1}), time.monotonic()
+    methods, begun = methods_at(url, **PATIENT | {"connect_timeout": 0.1}), time.monotonic()
     in_time = pytest.raises(UnavailableError, match=r"\.invalid was not looked up in time")
     with few_attempts(), in_time:
-        await verbs.get(TASK, "key")
-    health = await verbs._call("health")
+        await methods.get(TASK, "key")
+    health = await methods._call("health")
     assert health.verdict == "failure"
-    await close(verbs)
-    hasty = verbs_at(url)
+    await close(methods)
+    hasty = methods_at(url)
     with pytest.raises(UnavailableError):
         await hasty.get(TASK, "key")
     await close(hasty)
@@ -207,19 +207,19 @@ def test_a_signal_s_handler_may_look_up_while_a_lookup_begins(resolver: Resolver
     assert meanwhile.addresses()
 
 
-async def test_a_name_that_nobody_knows_is_named(verbs_at: Make, resolver: Resolver) -> None:
+async def test_a_name_that_nobody_knows_is_named(methods_at: Make, resolver: Resolver) -> None:
     resolver.let.set()
-    verbs = verbs_at(f"redis://{NAME}:6379")
+    methods = methods_at(f"redis://{NAME}:6379")
     with pytest.raises(UnavailableError, match=rf"{NAME} could not be looked up: Temporary fail"):
-        await verbs.get(TASK, "key")
-    await close(verbs)
+        await methods.get(TASK, "key")
+    await close(methods)
 
 
-async def test_a_name_that_can_be_none_is_named(verbs_at: Make) -> None:
-    verbs = verbs_at("redis://two..dots.invalid:6379")
+async def test_a_name_that_can_be_none_is_named(methods_at: Make) -> None:
+    methods = methods_at("redis://two..dots.invalid:6379")
     with pytest.raises(UnavailableError, match=r"two\.\.dots\.invalid could not be looked up"):
-        await verbs.get(TASK, "key")
-    await close(verbs)
+        await methods.get(TASK, "key")
+    await close(methods)
 
 
 @pytest.fixture
@@ -240,43 +240,43 @@ def silent(running: EmbeddedServer) -> Iterator[list[str]]:
 
 
 async def test_silent_addresses_of_a_name_are_passed_over(
-    verbs_at: Make, resolver: Resolver, running: EmbeddedServer, silent: list[str]
+    methods_at: Make, resolver: Resolver, running: EmbeddedServer, silent: list[str]
 ) -> None:
     resolver.addresses[NAME] = [*silent, "127.0.0.1"]
-    verbs = verbs_at(f"redis://{NAME}:{running.port}", **PATIENT)
-    await verbs.set(TASK, "key", "1")
-    assert await verbs.get(TASK, "key") == "1"
-    await close(verbs)
+    methods = methods_at(f"redis://{NAME}:{running.port}", **PATIENT)
+    await methods.set(TASK, "key", "1")
+    assert await methods.get(TASK, "key") == "1"
+    await close(methods)
 
 
 async def test_addresses_that_refuse_are_passed_over(
-    verbs_at: Make, resolver: Resolver, running: EmbeddedServer
+    methods_at: Make, resolver: Resolver, running: EmbeddedServer
 ) -> None:
     resolver.addresses[NAME] = ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
-    verbs = verbs_at(f"redis://{NAME}:{running.port}", **PATIENT)
-    await verbs.set(TASK, "key", "1")
-    assert await verbs.get(TASK, "key") == "1"
+    methods = methods_at(f"redis://{NAME}:{running.port}", **PATIENT)
+    await methods.set(TASK, "key", "1")
+    assert await methods.get(TASK, "key") == "1"
     resolver.addresses[NAME].pop()
-    await close(verbs)
+    await close(methods)
     with few_attempts(), pytest.raises(UnavailableError, match="rror 111"):
-        await verbs_at(f"redis://{NAME}:{running.port}", **PATIENT).get(TASK, "key")
+        await methods_at(f"redis://{NAME}:{running.port}", **PATIENT).get(TASK, "key")
 
 
 async def test_silent_addresses_alone_do_not_outlast_the_budget(
-    verbs_at: Make, resolver: Resolver, running: EmbeddedServer, silent: list[str]
+    methods_at: Make, resolver: Resolver, running: EmbeddedServer, silent: list[str]
 ) -> None:
     resolver.addresses[NAME] = silent
-    verbs, begun = (
-        verbs_at(
+    methods, begun = (
+        methods_at(
             f"redis://{NAME}:{running.port}", budget=2.0, breaker_after=0, connect_timeout=2.0
         ),
         time.monotonic(),
     )
     with pytest.raises(UnavailableError, match="did not answer within the budget"):
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     # One after the other, each with the time of all, they would take eight times as long.
     assert time.monotonic() - begun < 4 * 2.0
-    await close(verbs)
+    await close(methods)
 
 
 def test_the_child_of_a_fork_looks_up_by_itself(

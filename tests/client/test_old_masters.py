@@ -15,8 +15,8 @@ from redis_state.client.policy import sentinels
 from redis_state.testing import EmbeddedServer
 from tests.matrix import FIELD_FORM
 from tests.support import peers
+from tests.support.methods import MODES, Methods
 from tests.support.servers import server
-from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
@@ -47,18 +47,20 @@ def sentinel() -> Iterator[Sentinel]:
         yield Sentinel([stack.enter_context(server(FIELD_FORM)) for _ in range(2)])
 
 
-@pytest.fixture(params=COLOURS)
-def verbs(request: pytest.FixtureRequest, sentinel: Sentinel, fast_lane: bool) -> Iterator[Verbs]:
+@pytest.fixture(params=MODES)
+def methods(
+    request: pytest.FixtureRequest, sentinel: Sentinel, fast_lane: bool
+) -> Iterator[Methods]:
     with peers.listener(sentinel) as port:
         url = f"redis+sentinel://127.0.0.1:{port}/service/0"
         backend = RedisStateBackend(url=url, namespace="old", fast_lane=fast_lane, **PATIENT)
-        yield Verbs(backend, request.param)
+        yield Methods(backend, request.param)
         backend.close()
 
 
-async def close(verbs: Verbs) -> None:
-    if verbs._is_async:
-        await verbs.backend.aclose()
+async def close(methods: Methods) -> None:
+    if methods._is_async:
+        await methods.backend.aclose()
 
 
 @pytest.fixture
@@ -67,47 +69,47 @@ def asks_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_calls_turn_to_a_new_master_while_the_old_one_still_answers(
-    verbs: Verbs, sentinel: Sentinel, asks_each_time: None
+    methods: Methods, sentinel: Sentinel, asks_each_time: None
 ) -> None:
-    await verbs.set(TASK, "key", "1")
+    await methods.set(TASK, "key", "1")
     sentinel.named = sentinel.masters[1]
-    await verbs.set(TASK, "key", "2")
-    assert await verbs.get(TASK, "key") == "2"
+    await methods.set(TASK, "key", "2")
+    assert await methods.get(TASK, "key") == "2"
     assert holds(sentinel.masters[0]) == {"key": "1"}
     assert holds(sentinel.masters[1]) == {"key": "2"}
-    await close(verbs)
+    await close(methods)
 
 
 async def test_nobody_goes_back_to_a_connection_of_the_old_master(
-    verbs: Verbs, sentinel: Sentinel, asks_each_time: None
+    methods: Methods, sentinel: Sentinel, asks_each_time: None
 ) -> None:
     scopes = [TaskScope("dag", "run", f"task {number}") for number in range(20)]
-    await asyncio.gather(*(verbs.set(scope, "key", "1") for scope in scopes))
+    await asyncio.gather(*(methods.set(scope, "key", "1") for scope in scopes))
     sentinel.named = sentinel.masters[1]
-    await asyncio.gather(*(verbs.set(scope, "key", "2") for scope in scopes))
-    await asyncio.gather(*(verbs.set(scope, "key", "3") for scope in scopes))
+    await asyncio.gather(*(methods.set(scope, "key", "2") for scope in scopes))
+    await asyncio.gather(*(methods.set(scope, "key", "3") for scope in scopes))
     assert [holds(sentinel.masters[1], scope) for scope in scopes] == [{"key": "3"}] * 20
-    await close(verbs)
+    await close(methods)
 
 
 async def test_without_sentinels_the_master_that_is_known_goes_on(
-    verbs: Verbs, sentinel: Sentinel, asks_each_time: None
+    methods: Methods, sentinel: Sentinel, asks_each_time: None
 ) -> None:
-    await verbs.set(TASK, "key", "1")
+    await methods.set(TASK, "key", "1")
     sentinel.named = None
-    assert await verbs.get(TASK, "key") == "1"
-    await close(verbs)
+    assert await methods.get(TASK, "key") == "1"
+    await close(methods)
 
 
 async def test_between_two_looks_the_sentinels_are_left_alone(
-    verbs: Verbs, sentinel: Sentinel, monkeypatch: pytest.MonkeyPatch
+    methods: Methods, sentinel: Sentinel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sentinels, "NEWS", 3600.0)
-    await verbs.set(TASK, "key", "1")
+    await methods.set(TASK, "key", "1")
     sentinel.named = sentinel.masters[1]
-    await verbs.set(TASK, "key", "2")
+    await methods.set(TASK, "key", "2")
     assert holds(sentinel.masters[0]) == {"key": "2"}
-    await close(verbs)
+    await close(methods)
 
 
 def holds(master: EmbeddedServer, scope: TaskScope = TASK) -> dict[str, str]:

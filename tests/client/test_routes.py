@@ -34,10 +34,10 @@ from tests.support import peers, servers
 from tests.support.budgets import few_attempts
 from tests.support.clusters import Cluster
 from tests.support.freezing import frozen
+from tests.support.methods import MODES, Methods
 from tests.support.nodes import Node
 from tests.support.ports import Ports
 from tests.support.replicated import SERVICE, Replicated, SentinelTrio
-from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
@@ -50,30 +50,30 @@ NOWHERE = f"{HOST}:1"
 # So many slots that each master of a small cluster has some of their pages.
 TASKS = [TaskScope("dag", "run", f"task {number}") for number in range(12)]
 
-Make: TypeAlias = Callable[..., Verbs]
+Make: TypeAlias = Callable[..., Methods]
 Commands: TypeAlias = dict[bytes, Callable[[list[bytes]], bytes]]
 
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(params=COLOURS)
-def verbs_at(request: pytest.FixtureRequest, fast_lane: bool) -> Make:
-    def make(url: str, **options: Any) -> Verbs:
+@pytest.fixture(params=MODES)
+def methods_at(request: pytest.FixtureRequest, fast_lane: bool) -> Make:
+    def make(url: str, **options: Any) -> Methods:
         defaults = PATIENT | {"fast_lane": fast_lane}
-        return Verbs(RedisStateBackend(url=url, **(defaults | options)), request.param)
+        return Methods(RedisStateBackend(url=url, **(defaults | options)), request.param)
 
     return make
 
 
-async def close(verbs: Verbs) -> None:
-    await verbs.backend.aclose()
-    verbs.backend.close()
+async def close(methods: Methods) -> None:
+    await methods.backend.aclose()
+    methods.backend.close()
 
 
-async def fails(verbs: Verbs, error: type[Exception], says: str) -> BaseException:
+async def fails(methods: Methods, error: type[Exception], says: str) -> BaseException:
     with few_attempts(), pytest.raises(error, match=says) as caught:
-        await verbs.get(TASK, "key")
-    await close(verbs)
+        await methods.get(TASK, "key")
+    await close(methods)
     return caught.value
 
 
@@ -156,13 +156,13 @@ def test_a_page_lies_in_the_slot_that_the_server_says(cluster: Cluster) -> None:
 
 
 async def test_nodes_that_redirect_to_each_other_end_with_the_budget(
-    verbs_at: Make, script: Script, port: int
+    methods_at: Make, script: Script, port: int
 ) -> None:
     other = Script({b"COMMAND": always(ABLE), b"HGET": always(moved(port))})
     with peers.listener(other) as elsewhere:
         script.commands[b"HGET"] = always(moved(elsewhere))
         error = await fails(
-            verbs_at(f"redis+cluster://{HOST}:{port}"),
+            methods_at(f"redis+cluster://{HOST}:{port}"),
             UnavailableError,
             "could not be used within the budget.*MOVED",
         )
@@ -171,74 +171,74 @@ async def test_nodes_that_redirect_to_each_other_end_with_the_budget(
 
 
 async def test_a_node_that_asks_to_ask_itself_for_ever_ends_with_the_budget(
-    verbs_at: Make, script: Script, port: int
+    methods_at: Make, script: Script, port: int
 ) -> None:
     script.commands[b"HGET"] = always(moved(port, b"ASK"))
-    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
-    await fails(verbs, UnavailableError, "could not be used within the budget.*ASK")
+    methods = methods_at(f"redis+cluster://{HOST}:{port}")
+    await fails(methods, UnavailableError, "could not be used within the budget.*ASK")
     assert script.got.count(b"ASKING") > 1
 
 
 async def test_a_slot_that_moves_on_is_found_again_and_remembered(
-    verbs_at: Make, script: Script, port: int
+    methods_at: Make, script: Script, port: int
 ) -> None:
     other = Script({b"COMMAND": always(ABLE), b"HGET": always(NO_VALUE)})
     with peers.listener(other) as elsewhere:
         script.commands[b"HGET"] = always(moved(elsewhere))
-        verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
+        methods = methods_at(f"redis+cluster://{HOST}:{port}")
         for _ in range(3):
-            assert await verbs.get(TASK, "key") is None
-        await close(verbs)
+            assert await methods.get(TASK, "key") is None
+        await close(methods)
     assert (script.got.count(b"HGET"), other.got.count(b"HGET")) == (1, 3)
 
 
 async def test_a_redirection_to_where_nobody_is_ends_with_the_budget(
-    verbs_at: Make, script: Script, port: int
+    methods_at: Make, script: Script, port: int
 ) -> None:
     script.commands[b"HGET"] = always(moved(1))
-    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
-    await fails(verbs, UnavailableError, "could not be used within the budget")
+    methods = methods_at(f"redis+cluster://{HOST}:{port}")
+    await fails(methods, UnavailableError, "could not be used within the budget")
 
 
 async def test_a_redirection_that_cannot_be_read_ends_with_the_budget(
-    verbs_at: Make, script: Script, port: int
+    methods_at: Make, script: Script, port: int
 ) -> None:
     script.commands[b"HGET"] = always(b"-MOVED to another place\r\n")
-    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
-    await fails(verbs, UnavailableError, "within the budget.*MOVED to another place")
+    methods = methods_at(f"redis+cluster://{HOST}:{port}")
+    await fails(methods, UnavailableError, "within the budget.*MOVED to another place")
 
 
 @pytest.mark.parametrize("host", [b"", b"?"])
 async def test_a_node_that_does_not_know_its_address_is_where_it_was_asked(
-    verbs_at: Make, script: Script, port: int, host: bytes
+    methods_at: Make, script: Script, port: int, host: bytes
 ) -> None:
     script.commands[b"CLUSTER"] = always(all_slots(port, host))
-    verbs = verbs_at(f"redis+cluster://{HOST}:{port}")
-    assert await verbs.get(TASK, "key") is None
-    await close(verbs)
+    methods = methods_at(f"redis+cluster://{HOST}:{port}")
+    assert await methods.get(TASK, "key") is None
+    await close(methods)
 
 
 async def test_a_url_of_one_server_that_meets_a_cluster_is_told_the_other_form(
-    verbs_at: Make, cluster: Cluster
+    methods_at: Make, cluster: Cluster
 ) -> None:
     stranger = next(node for node in cluster.masters if node is not cluster.owner(PAGE))
-    verbs = verbs_at(f"redis://{stranger.address}")
-    await fails(verbs, MisconfiguredError, r"node of a cluster \(MOVED.*write redis\+cluster://")
+    methods = methods_at(f"redis://{stranger.address}")
+    await fails(methods, MisconfiguredError, r"node of a cluster \(MOVED.*write redis\+cluster://")
 
 
 async def test_a_url_of_a_cluster_that_meets_one_server_is_told_the_other_form(
-    verbs_at: Make,
+    methods_at: Make,
 ) -> None:
     with servers.server(FIELD_FORM) as running:
-        verbs = verbs_at(f"redis+cluster://{HOST}:{running.port}")
-        await fails(verbs, MisconfiguredError, "is no node of a cluster: write redis://")
+        methods = methods_at(f"redis+cluster://{HOST}:{running.port}")
+        await fails(methods, MisconfiguredError, "is no node of a cluster: write redis://")
 
 
-async def test_a_cluster_that_serves_no_slot_is_unavailable(verbs_at: Make) -> None:
+async def test_a_cluster_that_serves_no_slot_is_unavailable(methods_at: Make) -> None:
     ports = Ports()
     with Node(FIELD_FORM, ports.take(), "--cluster-enabled", "yes") as alone:
-        verbs = verbs_at(f"redis+cluster://{alone.address}")
-        await fails(verbs, UnavailableError, "within the budget")
+        methods = methods_at(f"redis+cluster://{alone.address}")
+        await fails(methods, UnavailableError, "within the budget")
     ports.close()
 
 
@@ -256,63 +256,63 @@ def stranger() -> Iterator[tuple[str, Script]]:
         yield f"127.0.0.2:{port}", script
 
 
-def guarded(verbs_at: Make, url: str) -> Verbs:
-    return verbs_at(url, allowed_hosts=f"{HOST}/32", username="user", password="secret")
+def guarded(methods_at: Make, url: str) -> Methods:
+    return methods_at(url, allowed_hosts=f"{HOST}/32", username="user", password="secret")
 
 
 @pytest.mark.parametrize("kind", ["MOVED", "ASK"])
 async def test_a_redirection_to_a_stranger_is_not_followed(
-    verbs_at: Make, script: Script, port: int, stranger: tuple[str, Script], kind: str
+    methods_at: Make, script: Script, port: int, stranger: tuple[str, Script], kind: str
 ) -> None:
     address, theirs = stranger
     script.commands[b"HGET"] = always(f"-{kind} {slot_of(PAGE)} {address}\r\n".encode())
-    verbs = guarded(verbs_at, f"redis+cluster://localhost:{port}")
+    methods = guarded(methods_at, f"redis+cluster://localhost:{port}")
     for _ in range(2):
         with pytest.raises(MisconfiguredError, match=REFUSES):
-            await verbs.get(TASK, "key")
+            await methods.get(TASK, "key")
     assert b"AUTH" in script.got
     assert theirs.got == []
     script.commands[b"HGET"] = always(NO_VALUE)
-    assert await verbs.get(TASK, "key") is None
-    await close(verbs)
+    assert await methods.get(TASK, "key") is None
+    await close(methods)
 
 
 async def test_a_map_with_strangers_is_not_followed_and_asked_for_again(
-    verbs_at: Make, script: Script, port: int, stranger: tuple[str, Script]
+    methods_at: Make, script: Script, port: int, stranger: tuple[str, Script]
 ) -> None:
     address, theirs = stranger
     script.commands[b"CLUSTER"] = theirs.commands[b"CLUSTER"]
-    verbs = guarded(verbs_at, f"redis+cluster://{HOST}:{port}")
+    methods = guarded(methods_at, f"redis+cluster://{HOST}:{port}")
     with pytest.raises(MisconfiguredError, match=REFUSES):
-        await verbs.get(TASK, "key")
-    health = await verbs._call("health")
+        await methods.get(TASK, "key")
+    health = await methods._call("health")
     assert address in str(health)
     script.commands[b"CLUSTER"] = always(all_slots(port))
     await asyncio.sleep(0.11)
-    assert await verbs.get(TASK, "key") is None
+    assert await methods.get(TASK, "key") is None
     assert theirs.got == []
-    await close(verbs)
+    await close(methods)
 
 
 async def test_a_master_that_is_a_stranger_is_passed_over_and_told(
-    verbs_at: Make, script: Script, port: int, stranger: tuple[str, Script]
+    methods_at: Make, script: Script, port: int, stranger: tuple[str, Script]
 ) -> None:
     address, theirs = stranger
     _, number = address.split(":")
     script.commands[b"SENTINEL"] = always(
         b"*2\r\n$9\r\n127.0.0.2\r\n$%d\r\n%b\r\n" % (len(number), number.encode())
     )
-    verbs = guarded(verbs_at, f"redis+sentinel://{HOST}:{port}/{SERVICE}")
+    methods = guarded(methods_at, f"redis+sentinel://{HOST}:{port}/{SERVICE}")
     with pytest.raises(MisconfiguredError, match=REFUSES):
-        await verbs.get(TASK, "key")
-    await close(verbs)
+        await methods.get(TASK, "key")
+    await close(methods)
     with Replicated(FIELD_FORM) as pair:
         well = Script({b"SENTINEL": always(naming(pair.master))})
         with peers.listener(well) as other:
             url = f"redis+sentinel://{HOST}:{port},{HOST}:{other}/{SERVICE}"
-            verbs = verbs_at(url, allowed_hosts=f"{HOST}/32")
-            assert await verbs.get(TASK, "key") is None
-            await close(verbs)
+            methods = methods_at(url, allowed_hosts=f"{HOST}/32")
+            assert await methods.get(TASK, "key") is None
+            await close(methods)
     assert theirs.got == []
 
 
@@ -328,73 +328,73 @@ async def test_nothing_else_connects_to_a_stranger_either(stranger: tuple[str, S
 
 
 async def test_without_a_list_a_stranger_gets_the_password(
-    verbs_at: Make, script: Script, port: int, stranger: tuple[str, Script]
+    methods_at: Make, script: Script, port: int, stranger: tuple[str, Script]
 ) -> None:
     address, theirs = stranger
     script.commands[b"HGET"] = always(f"-MOVED {slot_of(PAGE)} {address}\r\n".encode())
-    verbs = verbs_at(f"redis+cluster://{HOST}:{port}", username="user", password="secret")
-    assert await verbs.get(TASK, "key") is None
+    methods = methods_at(f"redis+cluster://{HOST}:{port}", username="user", password="secret")
+    assert await methods.get(TASK, "key") is None
     assert b"AUTH" in theirs.got
-    await close(verbs)
+    await close(methods)
 
 
 # A cluster with sick nodes
 
 
-async def works_everywhere(verbs: Verbs) -> None:
+async def works_everywhere(methods: Methods) -> None:
     for scope in TASKS:
-        await verbs.set(scope, "key", "1")
-        assert await verbs.get(scope, "key") == "1"
+        await methods.set(scope, "key", "1")
+        assert await methods.get(scope, "key") == "1"
 
 
-async def test_a_cluster_is_found_by_any_of_its_nodes(verbs_at: Make, cluster: Cluster) -> None:
+async def test_a_cluster_is_found_by_any_of_its_nodes(methods_at: Make, cluster: Cluster) -> None:
     for node in cluster.nodes:
-        verbs = verbs_at(f"redis+cluster://{node.address}")
-        await works_everywhere(verbs)
-        await close(verbs)
+        methods = methods_at(f"redis+cluster://{node.address}")
+        await works_everywhere(methods)
+        await close(methods)
 
 
-async def test_a_seed_that_is_down_is_passed_over(verbs_at: Make, cluster: Cluster) -> None:
-    verbs = verbs_at(f"redis+cluster://{NOWHERE},{cluster.nodes[0].address}")
-    await works_everywhere(verbs)
-    await close(verbs)
+async def test_a_seed_that_is_down_is_passed_over(methods_at: Make, cluster: Cluster) -> None:
+    methods = methods_at(f"redis+cluster://{NOWHERE},{cluster.nodes[0].address}")
+    await works_everywhere(methods)
+    await close(methods)
 
 
-async def test_seeds_that_hang_are_passed_over(verbs_at: Make, cluster: Cluster) -> None:
+async def test_seeds_that_hang_are_passed_over(methods_at: Make, cluster: Cluster) -> None:
     with ExitStack() as stack:
         mute = [stack.enter_context(peers.listener(peers.mute)) for _ in range(2)]
         seeds = ",".join([*(f"{HOST}:{port}" for port in mute), cluster.nodes[0].address])
-        verbs = verbs_at(f"redis+cluster://{seeds}")
-        await works_everywhere(verbs)
-        await close(verbs)
+        methods = methods_at(f"redis+cluster://{seeds}")
+        await works_everywhere(methods)
+        await close(methods)
 
 
-async def test_seeds_that_are_all_down_are_unavailable_and_named(verbs_at: Make) -> None:
-    verbs = verbs_at(f"redis+cluster://{NOWHERE},{HOST}:2")
-    error = await fails(verbs, UnavailableError, f"{NOWHERE},{HOST}:2 could not be used within")
+async def test_seeds_that_are_all_down_are_unavailable_and_named(methods_at: Make) -> None:
+    methods = methods_at(f"redis+cluster://{NOWHERE},{HOST}:2")
+    error = await fails(methods, UnavailableError, f"{NOWHERE},{HOST}:2 could not be used within")
     assert not isinstance(error, OperationTimeoutError)
 
 
-async def test_seeds_that_all_hang_are_a_timeout(verbs_at: Make) -> None:
+async def test_seeds_that_all_hang_are_a_timeout(methods_at: Make) -> None:
     with peers.listener(peers.mute) as one, peers.listener(peers.mute) as other:
-        verbs = verbs_at(f"redis+cluster://{HOST}:{one},{HOST}:{other}", budget=BUDGET)
-        await fails(verbs, OperationTimeoutError, "did not answer within the budget")
+        methods = methods_at(f"redis+cluster://{HOST}:{one},{HOST}:{other}", budget=BUDGET)
+        await fails(methods, OperationTimeoutError, "did not answer within the budget")
 
 
 async def test_a_node_that_hangs_costs_its_own_slots_alone(
-    verbs_at: Make, cluster: Cluster
+    methods_at: Make, cluster: Cluster
 ) -> None:
     hung = cluster.owner(PAGE)
     with frozen(hung):
-        verbs = verbs_at(cluster.url)
-        hasty = verbs_at(cluster.url, budget=BUDGET)
+        methods = methods_at(cluster.url)
+        hasty = methods_at(cluster.url, budget=BUDGET)
         await fails(hasty, OperationTimeoutError, "did not answer within")
         for scope in TASKS:
             if cluster_owner(cluster, scope, hung) is not hung:
-                await verbs.set(scope, "key", "2")
-                assert await verbs.get(scope, "key") == "2"
-    await works_everywhere(verbs)
-    await close(verbs)
+                await methods.set(scope, "key", "2")
+                assert await methods.get(scope, "key") == "2"
+    await works_everywhere(methods)
+    await close(methods)
 
 
 def cluster_owner(cluster: Cluster, scope: TaskScope, hung: Node) -> Node:
@@ -457,56 +457,56 @@ def naming(node: EmbeddedServer) -> bytes:
     return b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%b\r\n" % (len(port), port)
 
 
-async def test_the_master_is_who_the_sentinels_say(verbs_at: Make, trio: SentinelTrio) -> None:
-    verbs = verbs_at(trio.url)
-    await verbs.set(TASK, "key", "1")
+async def test_the_master_is_who_the_sentinels_say(methods_at: Make, trio: SentinelTrio) -> None:
+    methods = methods_at(trio.url)
+    await methods.set(TASK, "key", "1")
     assert trio.master.ask("HLEN", PAGE) == 1
-    await close(verbs)
+    await close(methods)
 
 
 async def test_a_sentinel_that_hangs_and_one_that_is_down_are_passed_over(
-    verbs_at: Make, trio: SentinelTrio
+    methods_at: Make, trio: SentinelTrio
 ) -> None:
     well = trio.sentinels[0].address
     with peers.listener(peers.mute) as hung:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{hung},{NOWHERE},{well}/{SERVICE}")
-        await verbs.set(TASK, "key", "1")
-        assert await verbs.get(TASK, "key") == "1"
-        await close(verbs)
+        methods = methods_at(f"redis+sentinel://{HOST}:{hung},{NOWHERE},{well}/{SERVICE}")
+        await methods.set(TASK, "key", "1")
+        assert await methods.get(TASK, "key") == "1"
+        await close(methods)
 
 
 async def test_one_of_many_sentinels_that_is_well_is_found(
-    verbs_at: Make, trio: SentinelTrio
+    methods_at: Make, trio: SentinelTrio
 ) -> None:
     with ExitStack() as stack:
         hung = [stack.enter_context(peers.listener(peers.mute)) for _ in range(5)]
         where = ",".join([*(f"{HOST}:{port}" for port in hung), trio.sentinels[0].address])
-        verbs = verbs_at(f"redis+sentinel://{where}/{SERVICE}")
-        await verbs.set(TASK, "key", "1")
-        await close(verbs)
+        methods = methods_at(f"redis+sentinel://{where}/{SERVICE}")
+        await methods.set(TASK, "key", "1")
+        await close(methods)
 
 
 async def test_a_service_that_no_sentinel_knows_is_a_misconfiguration(
-    verbs_at: Make, trio: SentinelTrio
+    methods_at: Make, trio: SentinelTrio
 ) -> None:
     url = trio.url.replace(f"/{SERVICE}/", "/other/")
-    await fails(verbs_at(url), MisconfiguredError, "No sentinel of .* knows .* 'other'")
+    await fails(methods_at(url), MisconfiguredError, "No sentinel of .* knows .* 'other'")
 
 
-async def test_sentinels_that_are_all_down_are_unavailable_and_named(verbs_at: Make) -> None:
-    verbs = verbs_at(f"redis+sentinel://{NOWHERE},{HOST}:2/{SERVICE}")
+async def test_sentinels_that_are_all_down_are_unavailable_and_named(methods_at: Make) -> None:
+    methods = methods_at(f"redis+sentinel://{NOWHERE},{HOST}:2/{SERVICE}")
     says = f"{NOWHERE},{HOST}:2/{SERVICE}/0 could not be used within the budget"
-    assert not isinstance(await fails(verbs, UnavailableError, says), OperationTimeoutError)
+    assert not isinstance(await fails(methods, UnavailableError, says), OperationTimeoutError)
 
 
-async def test_sentinels_that_all_hang_are_a_timeout(verbs_at: Make) -> None:
+async def test_sentinels_that_all_hang_are_a_timeout(methods_at: Make) -> None:
     with peers.listener(peers.mute) as hung:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{hung}/{SERVICE}", budget=BUDGET)
-        await fails(verbs, OperationTimeoutError, "did not answer within the budget")
+        methods = methods_at(f"redis+sentinel://{HOST}:{hung}/{SERVICE}", budget=BUDGET)
+        await fails(methods, OperationTimeoutError, "did not answer within the budget")
 
 
 async def test_sentinels_that_name_a_replica_are_asked_again_until_they_name_the_master(
-    verbs_at: Make, pair: Replicated
+    methods_at: Make, pair: Replicated
 ) -> None:
     (replica,), master = pair.replicas, pair.master
     named = [replica, replica, master]
@@ -515,35 +515,35 @@ async def test_sentinels_that_name_a_replica_are_asked_again_until_they_name_the
         return naming(named.pop(0) if len(named) > 1 else named[0])
 
     with peers.listener(Script({b"SENTINEL": next_one})) as sentinel:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
+        methods = methods_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
         # A replica would answer a read, too, and perhaps with what is long gone.
-        assert await verbs.get(TASK, "key") is None
+        assert await methods.get(TASK, "key") is None
         assert named == [master]
-        await verbs.set(TASK, "key", "1")
-        await close(verbs)
+        await methods.set(TASK, "key", "1")
+        await close(methods)
 
 
 async def test_sentinels_that_go_on_naming_a_replica_are_unavailable(
-    verbs_at: Make, pair: Replicated
+    methods_at: Make, pair: Replicated
 ) -> None:
     (replica,) = pair.replicas
     with peers.listener(Script({b"SENTINEL": always(naming(replica))})) as sentinel:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
-        await fails(verbs, UnavailableError, f"{replica.address} is no master any more")
+        methods = methods_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
+        await fails(methods, UnavailableError, f"{replica.address} is no master any more")
 
 
-async def test_a_sentinel_that_refuses_is_passed_over(verbs_at: Make, trio: SentinelTrio) -> None:
+async def test_a_sentinel_that_refuses_is_passed_over(methods_at: Make, trio: SentinelTrio) -> None:
     refusal = always(b"-IDONTKNOW I have enough to do\r\n")
     with peers.listener(Script({b"SENTINEL": refusal})) as sentinel:
         well = trio.sentinels[0].address
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel},{well}/{SERVICE}")
-        await verbs.set(TASK, "key", "1")
-        await close(verbs)
+        methods = methods_at(f"redis+sentinel://{HOST}:{sentinel},{well}/{SERVICE}")
+        await methods.set(TASK, "key", "1")
+        await close(methods)
 
 
-async def test_sentinels_that_ask_for_a_password_are_told_with_the_remedy(verbs_at: Make) -> None:
+async def test_sentinels_that_ask_for_a_password_are_told_with_the_remedy(methods_at: Make) -> None:
     refusal = always(b"-NOAUTH Authentication required.\r\n")
     with peers.listener(Script({b"SENTINEL": refusal})) as sentinel:
-        verbs = verbs_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
-        await fails(verbs, UnavailableError, r"NOAUTH .*; set \[redis_state\] sentinel_password")
-        await close(verbs)
+        methods = methods_at(f"redis+sentinel://{HOST}:{sentinel}/{SERVICE}")
+        await fails(methods, UnavailableError, r"NOAUTH .*; set \[redis_state\] sentinel_password")
+        await close(methods)

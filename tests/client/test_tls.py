@@ -18,9 +18,9 @@ from redis_state.client.io import tls
 from redis_state.testing.server import _free_port
 from tests.matrix import FIELD_FORM, ON_PATH
 from tests.support.budgets import few_attempts
+from tests.support.methods import MODES, Methods
 from tests.support.peers import tls_proxy
 from tests.support.servers import Servers, server
-from tests.support.verbs import COLOURS, Verbs
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
@@ -91,122 +91,122 @@ def serve(
         yield by_server if request.param == "server" else by_proxy
 
 
-@pytest.fixture(params=COLOURS)
-def verbs_at(request: pytest.FixtureRequest) -> Iterator[Callable[..., Verbs]]:
+@pytest.fixture(params=MODES)
+def methods_at(request: pytest.FixtureRequest) -> Iterator[Callable[..., Methods]]:
     made: list[RedisStateBackend] = []
 
-    def make(url: str, **options: Any) -> Verbs:
+    def make(url: str, **options: Any) -> Methods:
         made.append(RedisStateBackend(url=url, **(PATIENT | {"namespace": "tls"} | options)))
-        return Verbs(made[-1], request.param)
+        return Methods(made[-1], request.param)
 
     yield make
     for backend in made:
         backend.close()
 
 
-async def check(verbs: Verbs) -> None:
-    await verbs.set(TASK, "key", '"sealed in transit"')
-    assert await verbs.get(TASK, "key") == '"sealed in transit"'
-    await verbs.clear(TASK)
-    await verbs.backend.aclose()
+async def check(methods: Methods) -> None:
+    await methods.set(TASK, "key", '"sealed in transit"')
+    assert await methods.get(TASK, "key") == '"sealed in transit"'
+    await methods.clear(TASK)
+    await methods.backend.aclose()
 
 
 async def test_a_certificate_of_a_known_authority_is_accepted(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs], fast_lane: bool
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods], fast_lane: bool
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"))
     url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}"
-    await check(verbs_at(url, fast_lane=fast_lane))
+    await check(methods_at(url, fast_lane=fast_lane))
 
 
 async def test_a_client_shows_its_certificate(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs], fast_lane: bool
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods], fast_lane: bool
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
     query = certificates.query(certificates.authority.issue_cert("airflow"))
-    await check(verbs_at(f"rediss://localhost:{port}/0?{query}", fast_lane=fast_lane))
+    await check(methods_at(f"rediss://localhost:{port}/0?{query}", fast_lane=fast_lane))
 
 
 async def test_a_client_without_a_certificate_is_refused(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
-    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}")
+    methods = methods_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}")
     with few_attempts(), pytest.raises(StateStoreError):
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
 
 
 async def test_a_client_of_another_authority_is_refused(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
     query = certificates.query(trustme.CA().issue_cert("airflow"))
     with few_attempts(), pytest.raises(StateStoreError):
-        await verbs_at(f"rediss://localhost:{port}/0?{query}").get(TASK, "key")
+        await methods_at(f"rediss://localhost:{port}/0?{query}").get(TASK, "key")
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"))
     with pytest.raises(MisconfiguredError, match=UNTRUSTED):
-        await verbs_at(f"rediss://localhost:{port}/0").get(TASK, "key")
+        await methods_at(f"rediss://localhost:{port}/0").get(TASK, "key")
 
 
 async def test_a_certificate_of_another_host_is_refused(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     port = serve(certificates.authority.issue_cert("redis.example"))
     url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}"
     with pytest.raises(MisconfiguredError, match=UNTRUSTED):
-        await verbs_at(url).get(TASK, "key")
+        await methods_at(url).get(TASK, "key")
 
 
 async def test_a_certificate_of_another_host_is_accepted_where_names_are_not_checked(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     port = serve(certificates.authority.issue_cert("redis.example"))
     query = f"ssl_ca_certs={certificates.ca}&ssl_check_hostname=false"
-    await check(verbs_at(f"rediss://localhost:{port}/0?{query}"))
+    await check(methods_at(f"rediss://localhost:{port}/0?{query}"))
 
 
 async def test_another_authority_is_refused_even_where_names_are_not_checked(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     port = serve(trustme.CA().issue_cert("localhost"))
     query = f"ssl_ca_certs={certificates.ca}&ssl_check_hostname=false"
     with pytest.raises(MisconfiguredError, match=UNTRUSTED):
-        await verbs_at(f"rediss://localhost:{port}/0?{query}").get(TASK, "key")
+        await methods_at(f"rediss://localhost:{port}/0?{query}").get(TASK, "key")
 
 
 async def test_an_expired_certificate_is_refused(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     ended = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     port = serve(certificates.authority.issue_cert("localhost", not_after=ended))
     for query in ("", "&ssl_check_hostname=false"):
         url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}{query}"
         with pytest.raises(MisconfiguredError, match=f"expired.*{UNTRUSTED[-12:]}"):
-            await verbs_at(url).get(TASK, "key")
+            await methods_at(url).get(TASK, "key")
 
 
 async def test_the_authorities_of_the_system_will_do(
     serve: Serve,
     certificates: Certificates,
-    verbs_at: Callable[..., Verbs],
+    methods_at: Callable[..., Methods],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
     tls._context.cache_clear()
     port = serve(certificates.authority.issue_cert("localhost"))
-    await check(verbs_at(f"rediss://localhost:{port}/0"))
+    await check(methods_at(f"rediss://localhost:{port}/0"))
     tls._context.cache_clear()
 
 
 async def test_who_names_an_authority_trusts_none_of_the_systems(
     serve: Serve,
     certificates: Certificates,
-    verbs_at: Callable[..., Verbs],
+    methods_at: Callable[..., Methods],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     public = trustme.CA()
@@ -214,35 +214,35 @@ async def test_who_names_an_authority_trusts_none_of_the_systems(
     port = serve(public.issue_cert("localhost"))
     url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}"
     with pytest.raises(MisconfiguredError, match=UNTRUSTED):
-        await verbs_at(url).get(TASK, "key")
+        await methods_at(url).get(TASK, "key")
 
 
 async def test_certificates_that_were_replaced_are_shown_by_new_connections(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"), asks_clients=True)
     query = certificates.query(trustme.CA().issue_cert("airflow"))
-    verbs = verbs_at(f"rediss://localhost:{port}/0?{query}")
+    methods = methods_at(f"rediss://localhost:{port}/0?{query}")
     with few_attempts(), pytest.raises(StateStoreError):
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
     certificates.query(certificates.authority.issue_cert("airflow"))
-    await check(verbs)
+    await check(methods)
 
 
 async def test_a_file_that_is_gone_by_the_time_of_connecting_is_named(
-    serve: Serve, certificates: Certificates, verbs_at: Callable[..., Verbs]
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
 ) -> None:
     port = serve(certificates.authority.issue_cert("localhost"))
-    verbs = verbs_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}")
+    methods = methods_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}")
     certificates.ca.unlink()
     with pytest.raises(MisconfiguredError, match="ssl_ca_certs: the file .*ca.pem cannot be read"):
-        await verbs.get(TASK, "key")
+        await methods.get(TASK, "key")
 
 
 async def test_a_server_without_tls_is_no_server_with_it(
-    servers: Servers, verbs_at: Callable[..., Verbs]
+    servers: Servers, methods_at: Callable[..., Methods]
 ) -> None:
     with pytest.raises(StateStoreError):
-        await verbs_at(f"rediss://localhost:{servers[FIELD_FORM].port}/0", budget=0.5).get(
+        await methods_at(f"rediss://localhost:{servers[FIELD_FORM].port}/0", budget=0.5).get(
             TASK, "key"
         )

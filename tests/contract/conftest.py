@@ -10,39 +10,39 @@ import pytest
 from redis_state import AssetScope, StateScope, TaskScope
 from redis_state.testing import fake_backend
 from tests.matrix import SERVERS, TOPOLOGIES
-from tests.support.verbs import COLOURS, Verbs
+from tests.support.methods import MODES, Methods
 
 FAKES = ("fake-field-form", "fake-hash-form")
 
 
 @pytest.fixture(params=[*SERVERS, *TOPOLOGIES, *FAKES])
-def verbs_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Give a function that makes verbs with options, for a colour."""
+def methods_maker(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give a function that makes methods with options, for a mode."""
     if request.param in FAKES:
         field_expiry = request.param == "fake-field-form"
-        yield lambda colour, **options: Verbs(
-            fake_backend(field_expiry=field_expiry, **options), colour
+        yield lambda mode, **options: Methods(
+            fake_backend(field_expiry=field_expiry, **options), mode
         )
         return
     request.getfixturevalue("server_name")
     make_backend = request.getfixturevalue("make_backend")
-    yield lambda colour, **options: Verbs(make_backend(**options), colour)
+    yield lambda mode, **options: Methods(make_backend(**options), mode)
 
 
 @pytest.fixture
 def server_name(request: pytest.FixtureRequest) -> str:
     # The parameter's name is the server's.
-    return str(request.node.callspec.params["verbs_maker"])
+    return str(request.node.callspec.params["methods_maker"])
 
 
-@pytest.fixture(params=COLOURS)
-def verbs_with(request: pytest.FixtureRequest, verbs_maker: Any) -> Any:
-    return lambda **options: verbs_maker(request.param, **options)
+@pytest.fixture(params=MODES)
+def methods_with(request: pytest.FixtureRequest, methods_maker: Any) -> Any:
+    return lambda **options: methods_maker(request.param, **options)
 
 
 @pytest.fixture
-def verbs(verbs_with: Any) -> Verbs:
-    made: Verbs = verbs_with()
+def methods(methods_with: Any) -> Methods:
+    made: Methods = methods_with()
     return made
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
-from tests.support.verbs import Verbs
+from tests.support.methods import Methods
 from tests.support.waiting import passed_by
 
 NOW = timedelta(0)
@@ -27,69 +27,69 @@ async def pass_(delta: timedelta) -> None:
 
 
 async def test_a_value_is_there_until_its_deadline_and_not_after(
-    verbs: Verbs, scope: StateScope
+    methods: Methods, scope: StateScope
 ) -> None:
-    await verbs.set(scope, "key", "0", expires_at=in_(LATER))
-    assert await verbs.get(scope, "key") == "0"
-    await verbs.set(scope, "key", "1", expires_at=(deadline := in_(SOON)))
+    await methods.set(scope, "key", "0", expires_at=in_(LATER))
+    assert await methods.get(scope, "key") == "0"
+    await methods.set(scope, "key", "1", expires_at=(deadline := in_(SOON)))
     asked = in_(NOW)
-    while await verbs.get(scope, "key") == "1":
+    while await methods.get(scope, "key") == "1":
         assert asked < deadline
         asked = in_(NOW)
     assert in_(NOW) >= deadline
-    assert await verbs.get(scope, "key") is None
-    assert await verbs.get_many(scope, ["key"]) == {}
-    assert await verbs.entries(scope) == {}
+    assert await methods.get(scope, "key") is None
+    assert await methods.get_many(scope, ["key"]) == {}
+    assert await methods.entries(scope) == {}
 
 
 async def test_a_permanent_value_outlives_a_short_one_beside_it(
-    verbs: Verbs, scope: StateScope
+    methods: Methods, scope: StateScope
 ) -> None:
-    await verbs.set(scope, "permanent", "1")
-    await verbs.set(scope, "short", "2", expires_at=in_(SOON))
+    await methods.set(scope, "permanent", "1")
+    await methods.set(scope, "short", "2", expires_at=in_(SOON))
     await pass_(SOON)
-    assert set(await verbs.entries(scope)) == {"permanent"}
+    assert set(await methods.entries(scope)) == {"permanent"}
 
 
 async def test_a_long_value_outlives_a_short_one_written_after_it(
-    verbs: Verbs, scope: StateScope
+    methods: Methods, scope: StateScope
 ) -> None:
-    await verbs.set(scope, "long", "1", expires_at=in_(LATER))
-    await verbs.set(scope, "short", "2", expires_at=in_(SOON))
+    await methods.set(scope, "long", "1", expires_at=in_(LATER))
+    await methods.set(scope, "short", "2", expires_at=in_(SOON))
     await pass_(SOON)
-    assert set(await verbs.entries(scope)) == {"long"}
+    assert set(await methods.entries(scope)) == {"long"}
 
 
 async def test_writing_without_a_deadline_makes_a_value_permanent(
-    verbs: Verbs, scope: StateScope
+    methods: Methods, scope: StateScope
 ) -> None:
-    await verbs.set(scope, "key", "1", expires_at=in_(SOON))
-    await verbs.set(scope, "key", "2")
+    await methods.set(scope, "key", "1", expires_at=in_(SOON))
+    await methods.set(scope, "key", "2")
     await pass_(SOON)
-    entry = (await verbs.entries(scope))["key"]
+    entry = (await methods.entries(scope))["key"]
     assert (entry.value, entry.expires_at) == ("2", None)
 
 
 async def test_writing_with_a_deadline_ends_a_permanent_value(
-    verbs: Verbs, scope: StateScope
+    methods: Methods, scope: StateScope
 ) -> None:
-    await verbs.set(scope, "key", "1")
-    await verbs.set(scope, "key", "2", expires_at=in_(LATER))
-    assert await verbs.get(scope, "key") == "2"
-    await verbs.set(scope, "key", "3")
-    await verbs.set(scope, "key", "4", expires_at=in_(SOON))
+    await methods.set(scope, "key", "1")
+    await methods.set(scope, "key", "2", expires_at=in_(LATER))
+    assert await methods.get(scope, "key") == "2"
+    await methods.set(scope, "key", "3")
+    await methods.set(scope, "key", "4", expires_at=in_(SOON))
     await pass_(SOON)
-    assert await verbs.get(scope, "key") is None
+    assert await methods.get(scope, "key") is None
 
 
 @pytest.mark.parametrize(("first", "second"), [(SOON, LATER), (LATER, SOON)])
 async def test_the_last_written_deadline_counts(
-    verbs: Verbs, first: timedelta, second: timedelta
+    methods: Methods, first: timedelta, second: timedelta
 ) -> None:
-    await verbs.set(TASK, "key", "1", expires_at=in_(first))
-    await verbs.set(TASK, "key", "2", expires_at=in_(second))
+    await methods.set(TASK, "key", "1", expires_at=in_(first))
+    await methods.set(TASK, "key", "2", expires_at=in_(second))
     await pass_(SOON)
-    assert await verbs.get(TASK, "key") == ("2" if second is LATER else None)
+    assert await methods.get(TASK, "key") == ("2" if second is LATER else None)
 
 
 @pytest.mark.parametrize(
@@ -103,25 +103,27 @@ async def test_the_last_written_deadline_counts(
     ids=str,
 )
 async def test_a_deadline_in_the_past_leaves_the_key_absent(
-    verbs: Verbs, scope: StateScope, past: datetime
+    methods: Methods, scope: StateScope, past: datetime
 ) -> None:
-    await verbs.set(scope, "never", "1", expires_at=past)
-    await verbs.set(scope, "there", "1")
-    await verbs.set(scope, "there", "2", expires_at=past)
-    assert await verbs.entries(scope) == {}
+    await methods.set(scope, "never", "1", expires_at=past)
+    await methods.set(scope, "there", "1")
+    await methods.set(scope, "there", "2", expires_at=past)
+    assert await methods.entries(scope) == {}
 
 
-async def test_a_naive_deadline_is_read_as_utc(verbs: Verbs) -> None:
+async def test_a_naive_deadline_is_read_as_utc(methods: Methods) -> None:
     deadline = in_(LATER)
-    await verbs.set(TASK, "key", "1", expires_at=deadline.replace(tzinfo=None))
-    assert (await verbs.entries(TASK))["key"].expires_at == deadline
+    await methods.set(TASK, "key", "1", expires_at=deadline.replace(tzinfo=None))
+    assert (await methods.entries(TASK))["key"].expires_at == deadline
 
 
 @pytest.mark.parametrize("hours", [-12, 5.5, 14])
-async def test_a_deadline_in_another_zone_is_the_same_moment(verbs: Verbs, hours: float) -> None:
+async def test_a_deadline_in_another_zone_is_the_same_moment(
+    methods: Methods, hours: float
+) -> None:
     deadline = in_(LATER).astimezone(timezone(timedelta(hours=hours)))
-    await verbs.set(TASK, "key", "1", expires_at=deadline)
-    assert (await verbs.entries(TASK))["key"].expires_at == deadline
+    await methods.set(TASK, "key", "1", expires_at=deadline)
+    assert (await methods.entries(TASK))["key"].expires_at == deadline
 
 
 @pytest.mark.parametrize(
@@ -136,33 +138,33 @@ async def test_a_deadline_in_another_zone_is_the_same_moment(verbs: Verbs, hours
     ids=str,
 )
 async def test_a_deadline_in_the_far_future_is_kept(
-    verbs: Verbs, scope: StateScope, deadline: datetime
+    methods: Methods, scope: StateScope, deadline: datetime
 ) -> None:
-    await verbs.set(scope, "key", "1", expires_at=deadline)
-    await verbs.set(scope, "other", "2", expires_at=in_(SOON))
+    await methods.set(scope, "key", "1", expires_at=deadline)
+    await methods.set(scope, "other", "2", expires_at=in_(SOON))
     await pass_(SOON)
-    assert (await verbs.entries(scope))["key"].expires_at == deadline
+    assert (await methods.entries(scope))["key"].expires_at == deadline
 
 
-async def test_one_task_expiring_leaves_its_siblings_on_the_page(verbs: Verbs) -> None:
+async def test_one_task_expiring_leaves_its_siblings_on_the_page(methods: Methods) -> None:
     short, long = TaskScope("dag", "run", "task", 1), TaskScope("dag", "run", "task", 129)
-    await verbs.set(short, "key", "1", expires_at=in_(SOON))
-    await verbs.set(long, "key", "2", expires_at=in_(LATER))
+    await methods.set(short, "key", "1", expires_at=in_(SOON))
+    await methods.set(long, "key", "2", expires_at=in_(LATER))
     await pass_(SOON)
-    assert await verbs.get(short, "key") is None
-    assert await verbs.get(long, "key") == "2"
+    assert await methods.get(short, "key") is None
+    assert await methods.get(long, "key") == "2"
 
 
-async def test_default_retention_ends_a_task_value_without_deadline(verbs_with: Any) -> None:
-    verbs = verbs_with(default_retention=3600)
-    await verbs.set(TASK, "key", "1")
-    await verbs.set(AssetScope(asset_id=1), "key", "1")
-    expires_at = (await verbs.entries(TASK))["key"].expires_at
+async def test_default_retention_ends_a_task_value_without_deadline(methods_with: Any) -> None:
+    methods = methods_with(default_retention=3600)
+    await methods.set(TASK, "key", "1")
+    await methods.set(AssetScope(asset_id=1), "key", "1")
+    expires_at = (await methods.entries(TASK))["key"].expires_at
     assert abs(expires_at - in_(LATER)) < timedelta(seconds=60)
-    assert (await verbs.entries(AssetScope(asset_id=1)))["key"].expires_at is None
+    assert (await methods.entries(AssetScope(asset_id=1)))["key"].expires_at is None
 
 
-async def test_a_deadline_of_its_own_comes_before_default_retention(verbs_with: Any) -> None:
-    verbs, deadline = verbs_with(default_retention=5), in_(LATER)
-    await verbs.set(TASK, "key", "1", expires_at=deadline)
-    assert (await verbs.entries(TASK))["key"].expires_at == deadline
+async def test_a_deadline_of_its_own_comes_before_default_retention(methods_with: Any) -> None:
+    methods, deadline = methods_with(default_retention=5), in_(LATER)
+    await methods.set(TASK, "key", "1", expires_at=deadline)
+    assert (await methods.entries(TASK))["key"].expires_at == deadline

@@ -16,7 +16,7 @@ import pytest
 from redis_state import StateScope, TaskScope
 from redis_state.format import layout
 from tests.matrix import SERVERS, TOPOLOGIES
-from tests.support.verbs import Verbs
+from tests.support.methods import Methods
 from tests.support.waiting import passed_by
 
 ENDINGS = ("", ":t", ":a", "b")
@@ -26,52 +26,54 @@ LIFE = timedelta(milliseconds=150)
 
 # Fakes share no server.
 @pytest.fixture(params=[*SERVERS, *TOPOLOGIES])
-def verbs_maker(make_backend: Callable[..., Any]) -> Any:
-    return lambda colour, **options: Verbs(make_backend(**options), colour)
+def methods_maker(make_backend: Callable[..., Any]) -> Any:
+    return lambda mode, **options: Methods(make_backend(**options), mode)
 
 
 @pytest.fixture
 async def airflows(
-    verbs_with: Any, namespace: str, scope: StateScope
-) -> AsyncIterator[dict[str, Verbs]]:
-    """Give the verbs of an Airflow for each ending of its namespace, all of which hold state."""
+    methods_with: Any, namespace: str, scope: StateScope
+) -> AsyncIterator[dict[str, Methods]]:
+    """Give the methods of an Airflow for each ending of its namespace, all of which hold state."""
     # Plain, whatever the suite runs with: a test tells what is encrypted from what is not.
     plain = {"encryption": "off"}
-    made = {ending: verbs_with(namespace=namespace + ending, **plain) for ending in ENDINGS}
+    made = {ending: methods_with(namespace=namespace + ending, **plain) for ending in ENDINGS}
     yield made
-    for verbs in made.values():
+    for methods in made.values():
         for used in (scope, *MAPPED):
-            await verbs.clear(used)
-        if verbs._is_async:
-            await verbs.backend.aclose()
+            await methods.clear(used)
+        if methods._is_async:
+            await methods.backend.aclose()
 
 
-async def fill(airflows: dict[str, Verbs], scope: StateScope) -> None:
-    for ending, verbs in airflows.items():
-        await verbs.set_many(scope, {"a": f'"a{ending}"', "b": f'"b{ending}"'})
+async def fill(airflows: dict[str, Methods], scope: StateScope) -> None:
+    for ending, methods in airflows.items():
+        await methods.set_many(scope, {"a": f'"a{ending}"', "b": f'"b{ending}"'})
 
 
-async def state(airflows: dict[str, Verbs], scope: StateScope) -> dict[str, dict[str, str]]:
+async def state(airflows: dict[str, Methods], scope: StateScope) -> dict[str, dict[str, str]]:
     return {
-        ending: {key: entry.value for key, entry in (await verbs.entries(scope)).items()}
-        for ending, verbs in airflows.items()
+        ending: {key: entry.value for key, entry in (await methods.entries(scope)).items()}
+        for ending, methods in airflows.items()
     }
 
 
 async def test_each_has_values_of_its_own_under_the_same_scope_and_key(
-    airflows: dict[str, Verbs], scope: StateScope
+    airflows: dict[str, Methods], scope: StateScope
 ) -> None:
     await fill(airflows, scope)
-    for ending, verbs in airflows.items():
+    for ending, methods in airflows.items():
         expected = {"a": f'"a{ending}"', "b": f'"b{ending}"'}
-        assert await verbs.get(scope, "a") == expected["a"]
-        assert await verbs.get_many(scope, ["a", "b", "c"]) == expected
+        assert await methods.get(scope, "a") == expected["a"]
+        assert await methods.get_many(scope, ["a", "b", "c"]) == expected
     assert await state(airflows, scope) == {
         ending: {"a": f'"a{ending}"', "b": f'"b{ending}"'} for ending in ENDINGS
     }
 
 
-async def test_what_one_writes_no_other_sees(airflows: dict[str, Verbs], scope: StateScope) -> None:
+async def test_what_one_writes_no_other_sees(
+    airflows: dict[str, Methods], scope: StateScope
+) -> None:
     for ending in ENDINGS:
         before = await state(airflows, scope)
         await airflows[ending].set(scope, "new", '"written"')
@@ -81,7 +83,7 @@ async def test_what_one_writes_no_other_sees(airflows: dict[str, Verbs], scope: 
 
 
 async def test_what_one_deletes_the_others_keep(
-    airflows: dict[str, Verbs], scope: StateScope
+    airflows: dict[str, Methods], scope: StateScope
 ) -> None:
     await fill(airflows, scope)
     for ending in ENDINGS:
@@ -92,7 +94,7 @@ async def test_what_one_deletes_the_others_keep(
 
 @pytest.mark.parametrize("all_map_indices", [False, True], ids=["one", "all map indices"])
 async def test_what_one_clears_the_others_keep(
-    airflows: dict[str, Verbs], scope: StateScope, all_map_indices: bool
+    airflows: dict[str, Methods], scope: StateScope, all_map_indices: bool
 ) -> None:
     await fill(airflows, scope)
     for ending in ENDINGS:
@@ -102,7 +104,7 @@ async def test_what_one_clears_the_others_keep(
 
 
 async def test_a_clear_of_all_map_indices_leaves_all_those_of_the_others(
-    airflows: dict[str, Verbs],
+    airflows: dict[str, Methods],
 ) -> None:
     for mapped in MAPPED:
         await fill(airflows, mapped)
@@ -114,7 +116,7 @@ async def test_a_clear_of_all_map_indices_leaves_all_those_of_the_others(
 
 
 async def test_what_expires_for_one_stays_for_the_others(
-    airflows: dict[str, Verbs], scope: StateScope
+    airflows: dict[str, Methods], scope: StateScope
 ) -> None:
     await fill(airflows, scope)
     before = await state(airflows, scope)
@@ -125,7 +127,7 @@ async def test_what_expires_for_one_stays_for_the_others(
 
 
 async def test_what_one_encrypts_stays_plain_for_the_others(
-    airflows: dict[str, Verbs], verbs_with: Any, namespace: str, scope: StateScope, raw: Any
+    airflows: dict[str, Methods], methods_with: Any, namespace: str, scope: StateScope, raw: Any
 ) -> None:
     await fill(airflows, scope)
     before = await state(airflows, scope)
@@ -134,7 +136,7 @@ async def test_what_one_encrypts_stays_plain_for_the_others(
     key = base64.urlsafe_b64encode(os.urandom(32)).decode()
     for ending in ("", ":t"):
         options = {"encryption": "own", "encryption_keys": key}
-        encrypting = verbs_with(namespace=namespace + ending, **options)
+        encrypting = methods_with(namespace=namespace + ending, **options)
         report = await encrypting._call("rotate")
         assert (report.seen, report.reencrypted) == (2, 2)
         bytes_before.pop(ending)

@@ -16,7 +16,7 @@ from redis_state import (
     TaskScope,
     TooLargeError,
 )
-from tests.support.verbs import Verbs
+from tests.support.methods import Methods
 
 TASK = TaskScope("dag", "run", "task")
 
@@ -47,11 +47,13 @@ class Anything:
         (Anything(asset_id=None, name=7), "name is a str, not int"),
     ],
 )
-@pytest.mark.parametrize("verb", ["get", "set", "delete", "clear", "entries"])
-async def test_an_unusable_scope_is_refused(verbs: Verbs, verb: str, scope: Any, says: str) -> None:
-    arguments = {"get": ("key",), "set": ("key", "1"), "delete": ("key",)}.get(verb, ())
+@pytest.mark.parametrize("method", ["get", "set", "delete", "clear", "entries"])
+async def test_an_unusable_scope_is_refused(
+    methods: Methods, method: str, scope: Any, says: str
+) -> None:
+    arguments = {"get": ("key",), "set": ("key", "1"), "delete": ("key",)}.get(method, ())
     with pytest.raises(InvalidScopeError, match=says) as caught:
-        await getattr(verbs, verb)(scope, *arguments)
+        await getattr(methods, method)(scope, *arguments)
     assert isinstance(caught.value, ValueError)
 
 
@@ -60,54 +62,54 @@ def test_an_empty_asset_scope_is_refused_at_once() -> None:
         AssetScope()
 
 
-async def test_a_key_beyond_the_limit_is_refused(verbs: Verbs) -> None:
-    await verbs.set(TASK, "x" * 512, "1")
+async def test_a_key_beyond_the_limit_is_refused(methods: Methods) -> None:
+    await methods.set(TASK, "x" * 512, "1")
     with pytest.raises(InvalidKeyError, match="513 characters.*512.*max_key_chars"):
-        await verbs.set(TASK, "x" * 513, "1")
+        await methods.set(TASK, "x" * 513, "1")
     with pytest.raises(InvalidKeyError):
-        await verbs.get(TASK, "x" * 513)
-    assert list(await verbs.entries(TASK)) == ["x" * 512]
+        await methods.get(TASK, "x" * 513)
+    assert list(await methods.entries(TASK)) == ["x" * 512]
 
 
-async def test_a_value_beyond_the_limit_is_refused(verbs_with: Any) -> None:
-    verbs = verbs_with(max_value_bytes=10)
-    await verbs.set(TASK, "key", "1234567890")
+async def test_a_value_beyond_the_limit_is_refused(methods_with: Any) -> None:
+    methods = methods_with(max_value_bytes=10)
+    await methods.set(TASK, "key", "1234567890")
     with pytest.raises(TooLargeError, match="11 bytes.*10.*max_value_bytes"):
-        await verbs.set(TASK, "key", "12345678901")
+        await methods.set(TASK, "key", "12345678901")
     with pytest.raises(TooLargeError):
-        await verbs.set_many(TASK, {"other": "1", "key": "caf\u00e9" * 3})
-    assert {key: entry.value for key, entry in (await verbs.entries(TASK)).items()} == {
+        await methods.set_many(TASK, {"other": "1", "key": "caf\u00e9" * 3})
+    assert {key: entry.value for key, entry in (await methods.entries(TASK)).items()} == {
         "key": "1234567890"
     }
 
 
 @pytest.mark.parametrize("key", [None, 7, b"bytes"])
-async def test_a_key_that_is_no_text_is_refused(verbs: Verbs, key: Any) -> None:
+async def test_a_key_that_is_no_text_is_refused(methods: Methods, key: Any) -> None:
     with pytest.raises(InvalidKeyError, match="A state key is a str, not"):
-        await verbs.set(TASK, key, "1")
+        await methods.set(TASK, key, "1")
     with pytest.raises(InvalidKeyError, match="A state key is a str, not"):
-        await verbs.get(TASK, key)
+        await methods.get(TASK, key)
 
 
 @pytest.mark.parametrize("value", [None, 7, b"bytes", {"a": 1}])
-async def test_a_value_that_is_no_text_is_refused(verbs: Verbs, value: Any) -> None:
+async def test_a_value_that_is_no_text_is_refused(methods: Methods, value: Any) -> None:
     with pytest.raises(InvalidValueError, match="json.dumps it first"):
-        await verbs.set(TASK, "key", value)
-    assert await verbs.get(TASK, "key") is None
+        await methods.set(TASK, "key", value)
+    assert await methods.get(TASK, "key") is None
 
 
 @pytest.mark.parametrize("deadline", [1_800_000_000, "tomorrow"])
-async def test_a_deadline_that_is_no_datetime_is_refused(verbs: Verbs, deadline: Any) -> None:
+async def test_a_deadline_that_is_no_datetime_is_refused(methods: Methods, deadline: Any) -> None:
     with pytest.raises(InvalidValueError, match="expires_at is a datetime or None"):
-        await verbs.set(TASK, "key", "1", expires_at=deadline)
-    assert await verbs.get(TASK, "key") is None
+        await methods.set(TASK, "key", "1", expires_at=deadline)
+    assert await methods.get(TASK, "key") is None
 
 
-async def test_one_text_is_not_taken_for_many_keys(verbs: Verbs) -> None:
+async def test_one_text_is_not_taken_for_many_keys(methods: Methods) -> None:
     with pytest.raises(InvalidKeyError, match="pass a list"):
-        await verbs.get_many(TASK, "key")
+        await methods.get_many(TASK, "key")
 
 
-async def test_every_refusal_is_of_the_one_tree(verbs: Verbs) -> None:
+async def test_every_refusal_is_of_the_one_tree(methods: Methods) -> None:
     with pytest.raises(StateStoreError):
-        await verbs.get(TaskScope("d", "r", "t", -5, UUID(int=1)), "key")
+        await methods.get(TaskScope("d", "r", "t", -5, UUID(int=1)), "key")

@@ -88,7 +88,7 @@ def in_an_hour() -> datetime:
 
 
 def use_state(backend: RedisStateBackend) -> None:
-    """Use each verb, in each way that sends other commands."""
+    """Use each method, in each way that sends other commands."""
     for scope in (TASK, MAPPED, ASSET):
         backend.set(scope, "kept", "1")
         backend.set(scope, "ends", "1", expires_at=in_an_hour())

@@ -22,7 +22,7 @@ from redis_state import (
 from redis_state.admin.rotation import RotationProgress, RotationReport
 from tests.encryption.conftest import FIRST, SECOND, THIRD
 from tests.matrix import ONE_OF_EACH_FORM, TOPOLOGIES
-from tests.support.verbs import COLOURS
+from tests.support.methods import MODES
 
 TASK, MAPPED = TaskScope("dag", "run", "task"), TaskScope("dag", "run", "task", 300)
 ASSET = AssetScope(asset_id=7)
@@ -37,9 +37,9 @@ def server_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=COLOURS)
+@pytest.fixture(params=MODES)
 def rotate(request: pytest.FixtureRequest) -> Any:
-    """Give a coroutine that rotates in one colour."""
+    """Give a coroutine that rotates in one mode."""
 
     async def run(backend: RedisStateBackend, *args: Any, **options: Any) -> RotationReport:
         if request.param == "async":

@@ -18,7 +18,7 @@ from redis_state.operations.reencrypt import Replace
 from redis_state.provider import get_provider_info
 from redis_state.testing import fake_backend
 from tests.encryption.conftest import FIRST, SECOND
-from tests.support.verbs import COLOURS
+from tests.support.methods import MODES
 
 ASSET = AssetScope(asset_id=7)
 
@@ -62,7 +62,7 @@ class AsyncClient(Client):
         return super().run_at(server, operation)
 
 
-@pytest.fixture(params=COLOURS)
+@pytest.fixture(params=MODES)
 def rotate(request: pytest.FixtureRequest) -> Any:
     async def take(keys: str, client: dict[str, Any], text: str = "1") -> RotationReport:
         settings = Settings(encryption="own", encryption_keys=keys)

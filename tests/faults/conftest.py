@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from tests import matrix
-from tests.faults.load import COLOURS
+from tests.faults.load import MODES
 from tests.support.nodes import Node
 from tests.support.ports import Ports
 
 
-@pytest.fixture(params=COLOURS)
-def colour(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=COLOURS if matrix.ALL_FAULTS else COLOURS[:1])
-def either_colour(request: pytest.FixtureRequest) -> str:
-    """Give one colour where `make test` has to be quick."""
+@pytest.fixture(params=MODES if matrix.ALL_FAULTS else MODES[:1])
+def either_mode(request: pytest.FixtureRequest) -> str:
+    """Give one mode where `make test` has to be quick."""
     return str(request.param)
 
 

@@ -28,7 +28,7 @@ from tests.faults.history import (
 )
 from tests.support.waiting import wait_until
 
-COLOURS = ("sync", "async")
+MODES = ("sync", "async")
 BUDGET = 1.0
 # Calls end with their budget; how long after, a busy machine has a say in.
 GRACE = 10.0
@@ -53,7 +53,7 @@ _PAUSE = 0.002
 
 
 class _Turn(NamedTuple):
-    verb: str
+    method: str
     arguments: tuple[Any, ...]
     options: dict[str, Any]
     end: Callable[..., Event]
@@ -62,12 +62,12 @@ class _Turn(NamedTuple):
 class Load:
     """One writer and one reader of each key, or some of each, until the end of the block."""
 
-    def __init__(self, url: str, colour: str, *, clients: int = 1, **options: Any) -> None:
+    def __init__(self, url: str, mode: str, *, clients: int = 1, **options: Any) -> None:
         self._clients = clients
         self.namespace = f"faults-{uuid4().hex[:12]}"
         self._options: dict[str, Any] = {"url": url, "namespace": self.namespace, "budget": BUDGET}
         self._options |= {"timeout": 0.3, "connect_timeout": 0.3} | options
-        self._is_async = colour == "async"
+        self._is_async = mode == "async"
         self._stopping = threading.Event()
         self._numbers = itertools.count()
         self._deadlines: dict[str, float] = {}
@@ -186,7 +186,7 @@ class Load:
     def _run(self, kind: str, key: str) -> None:
         for turn in self._turns(kind, key):
             try:
-                seen = getattr(self._backend, turn.verb)(*turn.arguments, **turn.options)
+                seen = getattr(self._backend, turn.method)(*turn.arguments, **turn.options)
             except StateStoreError as error:
                 turn.end(error=error)
             else:
@@ -202,7 +202,7 @@ class Load:
     async def _run_task(self, kind: str, key: str) -> None:
         for turn in self._turns(kind, key):
             try:
-                seen = await getattr(self._backend, f"a{turn.verb}")(
+                seen = await getattr(self._backend, f"a{turn.method}")(
                     *turn.arguments, **turn.options
                 )
             except StateStoreError as error:

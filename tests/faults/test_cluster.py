@@ -26,9 +26,9 @@ def cluster(running: Cluster) -> Iterator[Cluster]:
 
 
 def test_a_killed_master_costs_only_what_its_replica_did_not_have(
-    cluster: Cluster, colour: str, report: Callable[..., None]
+    cluster: Cluster, mode: str, report: Callable[..., None]
 ) -> None:
-    with Load(cluster.url, colour) as load:
+    with Load(cluster.url, mode) as load:
         master, begun = cluster.owner(load.page("task-0")), time.monotonic()
         replica = cluster.replica_of(master)
         master.kill()
@@ -39,10 +39,8 @@ def test_a_killed_master_costs_only_what_its_replica_did_not_have(
     report(server=cluster.name, **load.figures(), lost=len(lost))
 
 
-def test_with_patience_enough_a_failover_fails_no_call(
-    cluster: Cluster, either_colour: str
-) -> None:
-    with Load(cluster.url, either_colour, **PATIENT) as load:
+def test_with_patience_enough_a_failover_fails_no_call(cluster: Cluster, either_mode: str) -> None:
+    with Load(cluster.url, either_mode, **PATIENT) as load:
         master, begun = cluster.owner(load.page("task-0")), time.monotonic()
         replica = cluster.replica_of(master)
         master.kill()
@@ -53,16 +51,16 @@ def test_with_patience_enough_a_failover_fails_no_call(
 
 
 def test_a_failover_on_purpose_loses_nothing_and_fails_no_call(
-    cluster: Cluster, either_colour: str
+    cluster: Cluster, either_mode: str
 ) -> None:
-    with Load(cluster.url, either_colour, **PATIENT) as load:
+    with Load(cluster.url, either_mode, **PATIENT) as load:
         cluster.hand_over(cluster.owner(load.page("task-0")))
         load.wait_for_all_keys()
     load.check(failures=0)
 
 
-def test_slots_that_move_fail_no_call_and_cost_no_value(cluster: Cluster, colour: str) -> None:
-    with Load(cluster.url, colour, **PATIENT) as load:
+def test_slots_that_move_fail_no_call_and_cost_no_value(cluster: Cluster, mode: str) -> None:
+    with Load(cluster.url, mode, **PATIENT) as load:
         for key in SCOPES:
             slot = slot_of(load.page(key))
             migration = Migration(cluster, slot, cluster.another(cluster.owner(slot)))

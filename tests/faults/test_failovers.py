@@ -135,9 +135,9 @@ def test_replicas_1_loses_no_acknowledged_write_where_memory_does(
 
 
 def test_a_failover_that_is_forced_loses_what_the_old_master_takes_until_it_is_told(
-    name: str, colour: str, report: Callable[..., None]
+    name: str, mode: str, report: Callable[..., None]
 ) -> None:
-    with SentinelTrio(name, replicas=2) as trio, Load(trio.url, colour) as load:
+    with SentinelTrio(name, replicas=2) as trio, Load(trio.url, mode) as load:
         trio.wait_until_united()
         master, begun = trio.master, time.monotonic()
         trio.sentinels[0].ask("SENTINEL", "FAILOVER", SERVICE)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.load import COLOURS, FAILURES, PATIENT, Load
+from tests.faults.load import FAILURES, MODES, PATIENT, Load
 from tests.matrix import FIELD_FORM
 from tests.support.nodes import Node
 from tests.support.ports import HOST, Ports
@@ -26,18 +26,18 @@ def proxy(node: Node) -> Iterator[Proxy]:
         yield proxy
 
 
-def test_a_slow_network_fails_no_call(proxy: Proxy, either_colour: str) -> None:
-    with Load(proxy.url, either_colour, **PATIENT) as load, proxy.weather(Weather(delay=0.02)):
+def test_a_slow_network_fails_no_call(proxy: Proxy, either_mode: str) -> None:
+    with Load(proxy.url, either_mode, **PATIENT) as load, proxy.weather(Weather(delay=0.02)):
         for _ in range(3):
             load.wait_for_all_keys()
     load.check(failures=0)
     assert proxy.counts["delayed"]
 
 
-def test_bytes_that_trickle_are_put_together(proxy: Proxy, either_colour: str) -> None:
+def test_bytes_that_trickle_are_put_together(proxy: Proxy, either_mode: str) -> None:
     # Without a pause: a busy machine would make a long one of each.
     weather = Weather(trickle=7, pause=0.0)
-    with Load(proxy.url, either_colour, **PATIENT) as load, proxy.weather(weather):
+    with Load(proxy.url, either_mode, **PATIENT) as load, proxy.weather(weather):
         load.wait_for_all_keys()
     load.check(failures=0)
     assert proxy.counts["trickled"]
@@ -53,11 +53,9 @@ def test_bytes_that_trickle_are_put_together(proxy: Proxy, either_colour: str) -
     ],
     ids=["mid-reply", "mid-command", "after bytes", "reset after bytes"],
 )
-@pytest.mark.parametrize("colour", COLOURS)
-def test_a_connection_that_is_cut_costs_no_value(
-    proxy: Proxy, colour: str, weather: Weather
-) -> None:
-    with Load(proxy.url, colour, **PATIENT) as load:
+@pytest.mark.parametrize("mode", MODES)
+def test_a_connection_that_is_cut_costs_no_value(proxy: Proxy, mode: str, weather: Weather) -> None:
+    with Load(proxy.url, mode, **PATIENT) as load:
         for _ in range(5):
             cuts = proxy.counts["cut"]
             with proxy.weather(weather):
@@ -67,8 +65,8 @@ def test_a_connection_that_is_cut_costs_no_value(
     load.check(failures=0)
 
 
-def test_connections_that_are_reset_fail_no_call(proxy: Proxy, either_colour: str) -> None:
-    with Load(proxy.url, either_colour, **PATIENT) as load:
+def test_connections_that_are_reset_fail_no_call(proxy: Proxy, either_mode: str) -> None:
+    with Load(proxy.url, either_mode, **PATIENT) as load:
         ended = 0
         while ended < 10:
             ended += proxy.cut(reset=True)
@@ -78,9 +76,9 @@ def test_connections_that_are_reset_fail_no_call(proxy: Proxy, either_colour: st
 
 @pytest.mark.parametrize("way", [UP, DOWN])
 def test_a_network_that_swallows_everything_costs_calls_and_no_value(
-    proxy: Proxy, either_colour: str, way: str
+    proxy: Proxy, either_mode: str, way: str
 ) -> None:
-    with Load(proxy.url, either_colour) as load:
+    with Load(proxy.url, either_mode) as load:
         with proxy.weather(Weather(swallow=True, ways=(way,))):
             load.wait_for_errors()
         load.wait_for_all_keys()
@@ -88,10 +86,8 @@ def test_a_network_that_swallows_everything_costs_calls_and_no_value(
     assert proxy.counts["swallowed"]
 
 
-def test_a_delay_beyond_the_budget_is_a_timeout_and_costs_no_value(
-    proxy: Proxy, colour: str
-) -> None:
-    with Load(proxy.url, colour) as load:
+def test_a_delay_beyond_the_budget_is_a_timeout_and_costs_no_value(proxy: Proxy, mode: str) -> None:
+    with Load(proxy.url, mode) as load:
         with proxy.weather(Weather(delay=TOO_LONG)):
             load.wait_for_errors()
         load.wait_for_all_keys()
@@ -99,8 +95,8 @@ def test_a_delay_beyond_the_budget_is_a_timeout_and_costs_no_value(
     assert "OperationTimeoutError" in load.history.errors()
 
 
-def test_a_port_that_refuses_for_a_while_is_found_again(proxy: Proxy, either_colour: str) -> None:
-    with Load(proxy.url, either_colour) as load:
+def test_a_port_that_refuses_for_a_while_is_found_again(proxy: Proxy, either_mode: str) -> None:
+    with Load(proxy.url, either_mode) as load:
         proxy.refuse()
         proxy.cut()
         load.wait_for_errors()
@@ -111,10 +107,10 @@ def test_a_port_that_refuses_for_a_while_is_found_again(proxy: Proxy, either_col
 
 
 def test_an_address_that_leads_to_another_server_leads_there_after_a_cut(
-    node: Node, ports: Ports, proxy: Proxy, either_colour: str
+    node: Node, ports: Ports, proxy: Proxy, either_mode: str
 ) -> None:
     follow = ("--replicaof", HOST, str(node.port))
-    with Node(FIELD_FORM, ports.take(), *follow) as other, Load(proxy.url, either_colour) as load:
+    with Node(FIELD_FORM, ports.take(), *follow) as other, Load(proxy.url, either_mode) as load:
         move(node, other)
         proxy.retarget(other.port)
         proxy.cut()
@@ -125,14 +121,14 @@ def test_an_address_that_leads_to_another_server_leads_there_after_a_cut(
 
 
 def test_a_name_that_changes_its_address_is_looked_up_again(
-    ports: Ports, colour: str, monkeypatch: pytest.MonkeyPatch
+    ports: Ports, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port, addresses = ports.take(), Addresses(monkeypatch)
     follow = ("--replicaof", HOST, str(port))
     with (
         Node(FIELD_FORM, port, "--repl-diskless-sync-delay", "0") as first,
         Node(FIELD_FORM, port, "--bind", Addresses.SECOND, *follow) as second,
-        Load(f"redis://{Addresses.NAME}:{port}/0", colour) as load,
+        Load(f"redis://{Addresses.NAME}:{port}/0", mode) as load,
     ):
         move(first, second)
         addresses.current = Addresses.SECOND

@@ -20,22 +20,22 @@ def url_of(node: Node) -> str:
     return f"redis://{node.address}/0"
 
 
-def test_without_a_fault_no_call_fails(node: Node, either_colour: str) -> None:
-    with Load(url_of(node), either_colour, **PATIENT) as load:
+def test_without_a_fault_no_call_fails(node: Node, either_mode: str) -> None:
+    with Load(url_of(node), either_mode, **PATIENT) as load:
         for _ in range(20):
             load.wait_for_all_keys()
     load.check(failures=0)
 
 
-def test_many_writers_of_a_key_see_one_order(node: Node, colour: str) -> None:
-    with Load(url_of(node), colour, clients=3, **PATIENT) as load:
+def test_many_writers_of_a_key_see_one_order(node: Node, mode: str) -> None:
+    with Load(url_of(node), mode, clients=3, **PATIENT) as load:
         for _ in range(10):
             load.wait_for_all_keys()
     load.check(failures=0)
 
 
-def test_values_survive_a_server_that_is_killed_and_started_again(node: Node, colour: str) -> None:
-    with Load(url_of(node), colour) as load:
+def test_values_survive_a_server_that_is_killed_and_started_again(node: Node, mode: str) -> None:
+    with Load(url_of(node), mode) as load:
         node.kill()
         load.wait_for_errors()
         node.start()
@@ -51,10 +51,8 @@ def test_a_quick_restart_fails_no_call(node: Node) -> None:
     load.check(failures=0)
 
 
-def test_a_server_that_hangs_costs_each_call_its_budget_and_no_value(
-    node: Node, colour: str
-) -> None:
-    with Load(url_of(node), colour) as load:
+def test_a_server_that_hangs_costs_each_call_its_budget_and_no_value(node: Node, mode: str) -> None:
+    with Load(url_of(node), mode) as load:
         node.pause()
         load.wait_for_errors(20)
         node.resume()
@@ -73,8 +71,8 @@ def test_scripts_that_the_server_forgets_fail_no_call(name: str, ports: Ports) -
     load.check(failures=0)
 
 
-def test_connections_that_the_server_closes_fail_no_call(node: Node, either_colour: str) -> None:
-    with Load(url_of(node), either_colour, **PATIENT) as load:
+def test_connections_that_the_server_closes_fail_no_call(node: Node, either_mode: str) -> None:
+    with Load(url_of(node), either_mode, **PATIENT) as load:
         closed = 0
         while closed < 20:
             closed += node.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
@@ -82,11 +80,11 @@ def test_connections_that_the_server_closes_fail_no_call(node: Node, either_colo
     load.check(failures=0)
 
 
-def test_while_the_server_loads_calls_wait_or_fail(node: Node, colour: str) -> None:
+def test_while_the_server_loads_calls_wait_or_fail(node: Node, mode: str) -> None:
     node.ask("DEBUG", "POPULATE", 3000)
     node.ask("CONFIG", "SET", "key-load-delay", 500)
     node.ask("CONFIG", "SET", "loading-process-events-interval-bytes", 1024)
-    with Load(url_of(node), colour, budget=0.5) as load:
+    with Load(url_of(node), mode, budget=0.5) as load:
         # It saves all it has, forgets it, and loads it again.
         loading = threading.Thread(target=node.ask, args=("DEBUG", "RELOAD"))
         loading.start()
@@ -98,9 +96,9 @@ def test_while_the_server_loads_calls_wait_or_fail(node: Node, colour: str) -> N
 
 
 def test_a_master_that_becomes_a_replica_takes_writes_again_later(
-    node: Node, either_colour: str
+    node: Node, either_mode: str
 ) -> None:
-    with Load(url_of(node), either_colour, budget=0.5) as load:
+    with Load(url_of(node), either_mode, budget=0.5) as load:
         node.ask("REPLICAOF", "127.0.0.1", 1)
         load.wait_for_errors()
         node.ask("REPLICAOF", "NO", "ONE")
@@ -109,9 +107,9 @@ def test_a_master_that_becomes_a_replica_takes_writes_again_later(
     assert load.history.errors().keys() <= FAILURES
 
 
-def test_a_full_server_refuses_writes_and_serves_reads(node: Node, either_colour: str) -> None:
+def test_a_full_server_refuses_writes_and_serves_reads(node: Node, either_mode: str) -> None:
     node.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
-    with Load(url_of(node), either_colour) as load:
+    with Load(url_of(node), either_mode) as load:
         node.ask("CONFIG", "SET", "maxmemory", 1)
         load.wait_for_errors()
         node.ask("CONFIG", "SET", "maxmemory", 0)

@@ -12,7 +12,7 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope
 from tests.faults.history import READ, WRITE, History, broken_promises, linearizability
-from tests.faults.load import COLOURS
+from tests.faults.load import MODES
 from tests.support.nodes import Node
 from tests.support.proxy import DOWN, Proxy, Weather
 from tests.support.waiting import PATIENCE, PATIENT, wait_until
@@ -21,9 +21,9 @@ TASK = TaskScope("faults", "run", "task")
 KEY = "key"
 
 
-def write(backend: RedisStateBackend, colour: str, arrives: Callable[[], None]) -> None:
+def write(backend: RedisStateBackend, mode: str, arrives: Callable[[], None]) -> None:
     """Write "1" on a connection that stands, and say before that it does."""
-    if colour == "sync":
+    if mode == "sync":
         backend.set(TASK, KEY, "0")
         arrives()
         backend.set(TASK, KEY, "1")
@@ -38,9 +38,9 @@ def write(backend: RedisStateBackend, colour: str, arrives: Callable[[], None]) 
     asyncio.run(in_a_loop())
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("mode", MODES)
 def test_a_write_whose_reply_was_lost_may_return_over_another_writers(
-    node: Node, colour: str
+    node: Node, mode: str
 ) -> None:
     history, may_begin, stands = History(), Event(), Event()
 
@@ -58,7 +58,7 @@ def test_a_write_whose_reply_was_lost_may_return_over_another_writers(
         def read() -> str | None:
             return history.begin(READ, KEY)(near.get(TASK, KEY)).value
 
-        call = thread.submit(write, far, colour, arrives)
+        call = thread.submit(write, far, mode, arrives)
         assert stands.wait(PATIENCE)
         with proxy.weather(Weather(swallow=True, ways=(DOWN,))):
             first = history.begin(WRITE, KEY, "1")

@@ -29,9 +29,9 @@ def failover(load: Load, trio: SentinelTrio) -> Iterator[Node]:
 
 
 def test_a_killed_master_costs_only_what_its_replicas_did_not_have(
-    trio: SentinelTrio, colour: str, report: Callable[..., None]
+    trio: SentinelTrio, mode: str, report: Callable[..., None]
 ) -> None:
-    with Load(trio.url, colour) as load:
+    with Load(trio.url, mode) as load:
         with failover(load, trio) as master:
             master.kill()
         load.wait_for_all_keys()
@@ -40,9 +40,9 @@ def test_a_killed_master_costs_only_what_its_replicas_did_not_have(
 
 
 def test_with_patience_enough_a_failover_fails_no_call(
-    trio: SentinelTrio, either_colour: str
+    trio: SentinelTrio, either_mode: str
 ) -> None:
-    with Load(trio.url, either_colour, **PATIENT) as load:
+    with Load(trio.url, either_mode, **PATIENT) as load:
         with failover(load, trio) as master:
             master.kill()
         load.wait_for_all_keys()
@@ -50,9 +50,9 @@ def test_with_patience_enough_a_failover_fails_no_call(
 
 
 def test_a_master_that_wakes_up_after_its_failover_is_not_asked_again(
-    trio: SentinelTrio, either_colour: str
+    trio: SentinelTrio, either_mode: str
 ) -> None:
-    with Load(trio.url, either_colour) as load:
+    with Load(trio.url, either_mode) as load:
         with failover(load, trio) as master:
             master.pause()
         load.wait_for_all_keys()
@@ -62,11 +62,11 @@ def test_a_master_that_wakes_up_after_its_failover_is_not_asked_again(
     load.check()
 
 
-def test_a_coordinated_failover_loses_nothing_and_fails_no_call(either_colour: str) -> None:
+def test_a_coordinated_failover_loses_nothing_and_fails_no_call(either_mode: str) -> None:
     # Of Valkey 9: Redis' own makes a new master while the old one still takes writes.
     with (
         SentinelTrio("valkey91", replicas=2) as trio,
-        Load(trio.url, either_colour, **PATIENT) as load,
+        Load(trio.url, either_mode, **PATIENT) as load,
     ):
         trio.hand_over()
         load.wait_for_all_keys()
@@ -74,9 +74,9 @@ def test_a_coordinated_failover_loses_nothing_and_fails_no_call(either_colour: s
 
 
 def test_sentinels_that_die_are_no_trouble_as_long_as_one_answers(
-    trio: SentinelTrio, either_colour: str
+    trio: SentinelTrio, either_mode: str
 ) -> None:
-    with Load(trio.url, either_colour, **PATIENT) as load:
+    with Load(trio.url, either_mode, **PATIENT) as load:
         for sentinel in trio.sentinels[:2]:
             sentinel.kill()
         trio.master.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

@@ -127,23 +127,23 @@ def test_an_unmapped_write_is_one_command_and_a_question(
     assert after.get("evalsha") == before.get("evalsha")
 
 
-@pytest.mark.parametrize("verb", ["set", "set permanent", "delete", "clear"])
+@pytest.mark.parametrize("method", ["set", "set permanent", "delete", "clear"])
 def test_a_page_from_before_an_upgrade_is_adopted_by_the_next_write(
     backend: RedisStateBackend,
     before_upgrade: RedisStateBackend,
     raw: redis.Redis,
     namespace: str,
-    verb: str,
+    method: str,
 ) -> None:
     task, sibling = TaskScope("dag", "run", "task", 2), TaskScope("dag", "run", "task", 130)
     page = f"{namespace}:t:{{dag/run/task}}:2"
     before_upgrade.set(sibling, "soon", "1", expires_at=in_(HOUR))
     before_upgrade.set(task, "mine", "1", expires_at=in_(2 * HOUR))
     assert raw.pttl(page) > 0
-    if verb.startswith("set"):
-        ends = in_(3 * HOUR) if verb == "set" else None
+    if method.startswith("set"):
+        ends = in_(3 * HOUR) if method == "set" else None
         backend.set(task, "mine", "2", expires_at=ends)
-    elif verb == "delete":
+    elif method == "delete":
         backend.delete(task, "mine")
     else:
         backend.clear(task)
@@ -151,7 +151,7 @@ def test_a_page_from_before_an_upgrade_is_adopted_by_the_next_write(
     assert raw.hexists(page, SUMMARY) is False
     assert abs(field_ttl(raw, page, "130:soon") - 3_600_000) < 10_000
     assert backend.get(sibling, "soon") == "1"
-    assert backend.get(task, "mine") == ("2" if verb.startswith("set") else None)
+    assert backend.get(task, "mine") == ("2" if method.startswith("set") else None)
 
 
 def test_values_from_before_an_upgrade_are_read_as_they_are(

@@ -13,23 +13,23 @@ from redis_state import RedisStateBackend, TaskScope
 from redis_state.format.layout import PAGES, place
 from redis_state.operations import scripts
 from redis_state.operations.scripts import Script
-from tests.support.verbs import Verbs
+from tests.support.methods import Methods
 
 MAPPED = TaskScope("dag", "run", "task", 5)
 MANY = 10_000
 
 
-async def test_scripts_are_sent_again_after_a_flush(verbs: Verbs, raw: redis.Redis) -> None:
-    await verbs.set(MAPPED, "a", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
+async def test_scripts_are_sent_again_after_a_flush(methods: Methods, raw: redis.Redis) -> None:
+    await methods.set(MAPPED, "a", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
     raw.script_flush()
-    await verbs.set(MAPPED, "b", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
+    await methods.set(MAPPED, "b", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
     raw.script_flush()
-    assert set(await verbs.entries(MAPPED)) == {"a", "b"}
+    assert set(await methods.entries(MAPPED)) == {"a", "b"}
     raw.script_flush()
-    await verbs.delete(MAPPED, "a")
+    await methods.delete(MAPPED, "a")
     raw.script_flush()
-    await verbs.clear(MAPPED)
-    assert await verbs.entries(MAPPED) == {}
+    await methods.clear(MAPPED)
+    assert await methods.entries(MAPPED) == {}
 
 
 def test_every_script_is_a_file_of_a_few_dozen_lines() -> None:

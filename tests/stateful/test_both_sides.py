@@ -1,4 +1,4 @@
-"""Random verbs on state and on what a worker keeps beside it, on a server of each form."""
+"""Random methods on state and on what a worker keeps beside it, on a server of each form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random verbs, times and scopes against a dict with deadlines, on a server of each form."""
+"""Random methods, times and scopes against a dict with deadlines, on a server of each form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.leaks import check_leaks
 from tests.support.servers import Servers, raw_client
 from tests.support.waiting import PATIENT
 
-# Few names, so that verbs meet each other; two map indices share a page.
+# Few names, so that methods meet each other; two map indices share a page.
 SCOPES: list[StateScope] = [
     TaskScope("d", "r", "t"),
     TaskScope("d", "r", "t", 0),
@@ -56,7 +56,7 @@ Model = dict[tuple[StateScope, str], tuple[str, datetime | None]]
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Every verb, in a colour drawn anew each time."""
+    """Every method, in a mode drawn anew each time."""
 
     server: EmbeddedServer
     raw: Any
@@ -72,11 +72,13 @@ class StoreMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.model: Model = {}
 
-    def call(self, verb: str, is_async: bool, *args: Any, **options: Any) -> Any:
+    def call(self, method: str, is_async: bool, *args: Any, **options: Any) -> Any:
         self.asked = datetime.now(UTC)
         if is_async:
-            return self.loop.run_until_complete(getattr(self.backend, f"a{verb}")(*args, **options))
-        return getattr(self.backend, verb)(*args, **options)
+            return self.loop.run_until_complete(
+                getattr(self.backend, f"a{method}")(*args, **options)
+            )
+        return getattr(self.backend, method)(*args, **options)
 
     @rule(target=written, scope=scopes, key=keys, value=values, life=lives, is_async=st.booleans())
     def set(

@@ -78,8 +78,8 @@ class OlderVersion:
         else:
             self._client.unlink(page)
 
-    def _run(self, verb: str, page: str, *arguments: object) -> None:
-        script = _SCRIPTS[f"{'field' if self._field_form else 'hash'}_{verb}"]
+    def _run(self, method: str, page: str, *arguments: object) -> None:
+        script = _SCRIPTS[f"{'field' if self._field_form else 'hash'}_{method}"]
         self._client.eval(script, 1, page, *arguments)
 
     def _place(self, scope: Any) -> tuple[str, str]:

@@ -77,15 +77,15 @@ print("socket.connect" in seen)
     assert subprocess.check_output(command, text=True).split() == ["[]", "True"]
 
 
-def test_the_backend_has_the_contract_and_no_verb_without_its_twin() -> None:
+def test_the_backend_has_the_contract_and_no_method_without_its_twin() -> None:
     assert issubclass(RedisStateBackend, BaseStateBackend)
-    verbs = BaseStateBackend.__abstractmethods__ - {"cleanup"}
-    sync = {verb for verb in verbs if f"a{verb}" in verbs}
-    assert verbs == sync | {f"a{verb}" for verb in sync}
-    for verb in sync:
-        twin = getattr(RedisStateBackend, f"a{verb}")
+    methods = BaseStateBackend.__abstractmethods__ - {"cleanup"}
+    sync = {method for method in methods if f"a{method}" in methods}
+    assert methods == sync | {f"a{method}" for method in sync}
+    for method in sync:
+        twin = getattr(RedisStateBackend, f"a{method}")
         assert inspect.iscoroutinefunction(twin)
-        assert inspect.signature(getattr(RedisStateBackend, verb)) == inspect.signature(twin)
+        assert inspect.signature(getattr(RedisStateBackend, method)) == inspect.signature(twin)
 
 
 def test_each_module_is_short() -> None:

@@ -79,7 +79,7 @@ def test_what_no_traceback_shows_is_no_leak() -> None:
     assert not WATCH.leaks()
 
 
-def test_a_secret_in_an_error_of_a_verb_is_found_though_the_test_swallows_it(
+def test_a_secret_in_an_error_of_a_method_is_found_though_the_test_swallows_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     password = secret()

@@ -67,7 +67,7 @@ def test_the_makefile_gives_the_documentation_the_files_that_it_shows() -> None:
     assert "benchmarks.figures $(FIGURES)\n" in makefile
 
 
-def test_the_steps_of_a_call_are_shown_from_the_wire_to_the_verb() -> None:
+def test_the_steps_of_a_call_are_shown_from_the_wire_to_the_method() -> None:
     command = [sys.executable, "-m", "benchmarks.where_the_time_goes", "--rounds=2", "--calls=3"]
     shown = subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.DEVNULL)
     lines = [line.split("|") for line in shown.splitlines() if "µs" in line or "ms" in line]

@@ -26,7 +26,7 @@ from redis_state import (
 from redis_state.format import envelope
 from tests import matrix
 from tests.support.leaks import check_leaks
-from tests.support.verbs import COLOURS, Verbs
+from tests.support.methods import MODES, Methods
 from tests.support.waiting import PATIENT
 
 STORES = {
@@ -131,18 +131,18 @@ def scope_of(kind: str, *parts: Any) -> StateScope:
 moment = envelope.to_datetime
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("mode", MODES)
 async def test_every_value_is_read_with_its_times(
-    backend: RedisStateBackend, held: dict[str, Any], colour: str
+    backend: RedisStateBackend, held: dict[str, Any], mode: str
 ) -> None:
-    verbs = Verbs(backend, colour)
+    methods = Methods(backend, mode)
     for scope, entries in by_scope(held["server"]):
         values = {key: entry.value for key, entry in entries.items()}
-        assert await verbs.entries(scope) == entries
-        assert await verbs.get_many(scope, [*values, "over", "deleted"]) == values
+        assert await methods.entries(scope) == entries
+        assert await methods.get_many(scope, [*values, "over", "deleted"]) == values
         for key, value in values.items():
-            assert await verbs.get(scope, key) == value
-        assert await verbs.get(scope, "over") is None
+            assert await methods.get(scope, key) == value
+        assert await methods.get(scope, "over") is None
 
 
 async def test_a_worker_reads_all_that_it_keeps(

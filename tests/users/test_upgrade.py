@@ -15,8 +15,8 @@ import pytest
 
 from redis_state import AssetScope, RedisStateBackend, StateScope, TaskScope
 from redis_state.format import layout
+from tests.support.methods import Methods
 from tests.support.older_version import OlderVersion, UnreadableError
-from tests.support.verbs import Verbs
 from tests.support.waiting import passed_by
 
 GOLDEN = json.loads(
@@ -64,80 +64,80 @@ async def test_every_envelope_that_an_older_version_has_written_is_read(
 
 
 async def test_what_the_older_writes_the_newer_reads(
-    older: OlderVersion, verbs: Verbs, scope: StateScope
+    older: OlderVersion, methods: Methods, scope: StateScope
 ) -> None:
     deadline, microseconds = ahead(LATER)
     for key in AWKWARD:
         older.set(scope, key, f'"{key}"')
     older.set(scope, "lease", '"for an hour"', microseconds)
-    assert await verbs.get_many(scope, AWKWARD) == {key: f'"{key}"' for key in AWKWARD}
-    entries = await verbs.entries(scope)
+    assert await methods.get_many(scope, AWKWARD) == {key: f'"{key}"' for key in AWKWARD}
+    entries = await methods.entries(scope)
     assert entries.keys() == {*AWKWARD, "lease"}
     assert entries["lease"].expires_at == deadline
     assert entries["cursor"].expires_at is None
 
 
 async def test_what_the_newer_writes_the_older_reads(
-    older: OlderVersion, verbs: Verbs, scope: StateScope
+    older: OlderVersion, methods: Methods, scope: StateScope
 ) -> None:
-    await verbs.set_many(scope, {key: f'"{key}"' for key in AWKWARD})
-    await verbs.set(scope, "lease", '"for an hour"', expires_at=ahead(LATER)[0])
+    await methods.set_many(scope, {key: f'"{key}"' for key in AWKWARD})
+    await methods.set(scope, "lease", '"for an hour"', expires_at=ahead(LATER)[0])
     assert {key: older.get(scope, key) for key in AWKWARD} == {key: f'"{key}"' for key in AWKWARD}
     assert older.entries(scope).keys() == {*AWKWARD, "lease"}
 
 
 async def test_each_writes_over_and_removes_what_the_other_wrote(
-    older: OlderVersion, verbs: Verbs, scope: StateScope
+    older: OlderVersion, methods: Methods, scope: StateScope
 ) -> None:
-    await verbs.set_many(scope, {"a": "new", "b": "new"})
+    await methods.set_many(scope, {"a": "new", "b": "new"})
     older.set(scope, "a", "old")
     older.delete(scope, "b")
-    assert await verbs.get_many(scope, ["a", "b"]) == {"a": "old"}
-    await verbs.set(scope, "a", "newer")
+    assert await methods.get_many(scope, ["a", "b"]) == {"a": "old"}
+    await methods.set(scope, "a", "newer")
     assert older.get(scope, "a") == "newer"
     older.set(scope, "c", "old")
-    await verbs.delete(scope, "c")
+    await methods.delete(scope, "c")
     assert older.entries(scope) == {"a": "newer"}
     older.clear(scope)
-    assert await verbs.entries(scope) == {}
+    assert await methods.entries(scope) == {}
     older.set(scope, "d", "old")
-    await verbs.clear(scope)
+    await methods.clear(scope)
     assert older.entries(scope) == {}
 
 
 async def test_a_deadline_of_either_ends_the_value_for_both(
-    older: OlderVersion, verbs: Verbs, scope: StateScope
+    older: OlderVersion, methods: Methods, scope: StateScope
 ) -> None:
     older.set(scope, "by the older", "1", ahead(SOON)[1])
-    await verbs.set(scope, "by the newer", "1", expires_at=ahead(SOON)[0])
+    await methods.set(scope, "by the newer", "1", expires_at=ahead(SOON)[0])
     older.set(scope, "stays, older", "1")
-    await verbs.set(scope, "stays, newer", "1")
+    await methods.set(scope, "stays, newer", "1")
     await pass_(SOON)
     remaining = {"stays, older", "stays, newer"}
-    assert older.entries(scope).keys() == (await verbs.entries(scope)).keys() == remaining
+    assert older.entries(scope).keys() == (await methods.entries(scope)).keys() == remaining
     assert older.get(scope, "by the newer") is None
-    assert await verbs.get(scope, "by the older") is None
+    assert await methods.get(scope, "by the older") is None
 
 
 async def test_the_deadlines_of_both_hold_on_a_page_that_map_indices_share(
-    older: OlderVersion, verbs: Verbs
+    older: OlderVersion, methods: Methods
 ) -> None:
     older.set(MAPPED, "key", "1", ahead(SOON)[1])
-    await verbs.set(ITS_NEIGHBOUR, "key", "2", expires_at=ahead(LATER)[0])
+    await methods.set(ITS_NEIGHBOUR, "key", "2", expires_at=ahead(LATER)[0])
     older.set(ITS_NEIGHBOUR, "other", "3", ahead(LATER)[1])
-    await verbs.set(MAPPED, "other", "4", expires_at=ahead(SOON)[0])
+    await methods.set(MAPPED, "other", "4", expires_at=ahead(SOON)[0])
     await pass_(SOON)
     assert older.entries(MAPPED) == {}
-    assert await verbs.entries(MAPPED) == {}
+    assert await methods.entries(MAPPED) == {}
     assert older.entries(ITS_NEIGHBOUR) == {"key": "2", "other": "3"}
 
 
 async def test_runs_of_the_same_id_are_told_apart_by_both(
-    older: OlderVersion, verbs: Verbs
+    older: OlderVersion, methods: Methods
 ) -> None:
     older.set(TASK, "key", "1", incarnation=41)
     assert older.get(TASK, "key", incarnation=42) is None
-    assert older.get(TASK, "key", incarnation=41) == await verbs.get(TASK, "key") == "1"
+    assert older.get(TASK, "key", incarnation=41) == await methods.get(TASK, "key") == "1"
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -189,7 +189,7 @@ async def test_what_the_older_cannot_read_keeps_its_deadline_beside_its_own(
 async def test_both_forms_at_once_keep_all_values_and_deadlines(
     raw: Any,
     namespace: str,
-    verbs: Verbs,
+    methods: Methods,
     has_field_expiry: bool,
     scope: StateScope,
     seed: int,
@@ -198,14 +198,14 @@ async def test_both_forms_at_once_keep_all_values_and_deadlines(
     fleet = [OlderVersion(raw, namespace, field_form=False)]
     if has_field_expiry:
         fleet.append(OlderVersion(raw, namespace, field_form=True))
-    fleet_and_newer: list[OlderVersion | Verbs] = [*fleet, verbs]
+    fleet_and_newer: list[OlderVersion | Methods] = [*fleet, methods]
     chance, held = random.Random(seed), dict[str, str]()
     for number in range(40):
         key, text = chance.choice("abcdef"), str(number)
         life = chance.choice([None, None, LATER, 2 * LATER, -LATER])
         deadline, microseconds = (None, 0) if life is None else ahead(life)
         one, is_deletion = chance.choice(fleet_and_newer), chance.random() < 0.2
-        if isinstance(one, Verbs):
+        if isinstance(one, Methods):
             if is_deletion:
                 await one.delete(scope, key)
             else:
@@ -219,6 +219,6 @@ async def test_both_forms_at_once_keep_all_values_and_deadlines(
             held[key] = text
         for older in fleet:
             assert older.entries(scope) == held
-        assert {k: e.value for k, e in (await verbs.entries(scope)).items()} == held
+        assert {k: e.value for k, e in (await methods.entries(scope)).items()} == held
     # Whoever writes last in the field form leaves each value with a deadline of its own.
-    await verbs.set(scope, "last", "1")
+    await methods.set(scope, "last", "1")

@@ -20,12 +20,12 @@ from redis_state import (
 )
 from redis_state.airflow.bases import airflow_bases
 from redis_state.config.settings import load
-from tests.support.verbs import Verbs
+from tests.support.methods import Methods
 from tests.support.waiting import PATIENT
 from tests.with_airflow.conftest import FAMILIES, HAS_CORE
 
 HOMES = [family for family in FAMILIES if family != "redis_state"]
-VERBS = ["get", "set", "delete", "clear", "aget", "aset", "adelete", "aclear"]
+METHODS = ["get", "set", "delete", "clear", "aget", "aset", "adelete", "aclear"]
 HOOKS = [
     f"{direction}_{kind}_state_store_{way}_ref"
     for kind in ("task", "asset")
@@ -47,12 +47,12 @@ def test_the_backend_is_a_true_subclass(home: str, backend_class: Any) -> None:
 
 @BACKENDS
 @pytest.mark.parametrize("home", HOMES)
-@pytest.mark.parametrize("verb", [*VERBS, *HOOKS])
-def test_the_verbs_and_hooks_take_airflow_s_arguments(
-    home: str, verb: str, backend_class: Any
+@pytest.mark.parametrize("method", [*METHODS, *HOOKS])
+def test_the_methods_and_hooks_take_airflow_s_arguments(
+    home: str, method: str, backend_class: Any
 ) -> None:
-    theirs = inspect.signature(getattr(import_module(home).BaseStoreBackend, verb)).parameters
-    ours = inspect.signature(getattr(backend_class, verb)).parameters
+    theirs = inspect.signature(getattr(import_module(home).BaseStoreBackend, method)).parameters
+    ours = inspect.signature(getattr(backend_class, method)).parameters
     assert list(ours) == list(theirs)
     for name, parameter in theirs.items():
         assert (ours[name].kind, ours[name].default) == (parameter.kind, parameter.default)
@@ -99,7 +99,7 @@ def scopes_of(family: str) -> tuple[Any, Any]:
     return module.TaskScope, module.AssetScope
 
 
-async def test_scopes_of_every_family_mean_the_same_place(verbs: Verbs, family: str) -> None:
+async def test_scopes_of_every_family_mean_the_same_place(methods: Methods, family: str) -> None:
     task, asset = scopes_of(family)
     own_task, own_asset = scopes_of("redis_state")
     pairs = [
@@ -111,43 +111,45 @@ async def test_scopes_of_every_family_mean_the_same_place(verbs: Verbs, family: 
         (asset(uri="u"), own_asset(uri="u")),
     ]
     for number, (theirs, own) in enumerate(pairs):
-        await verbs.set(theirs, "key", str(number))
-        assert await verbs.get(own, "key") == str(number)
-        assert set(await verbs.entries(theirs)) == {"key"}
-    await verbs.clear(task("d", "r", "t", 0), all_map_indices=True)
-    assert [await verbs.get(own, "key") for _, own in pairs] == [None, None, None, "3", "4", "5"]
+        await methods.set(theirs, "key", str(number))
+        assert await methods.get(own, "key") == str(number)
+        assert set(await methods.entries(theirs)) == {"key"}
+    await methods.clear(task("d", "r", "t", 0), all_map_indices=True)
+    assert [await methods.get(own, "key") for _, own in pairs] == [None, None, None, "3", "4", "5"]
     for theirs, own in pairs[3:]:
-        await verbs.delete(theirs, "key")
-        assert await verbs.get(own, "key") is None
+        await methods.delete(theirs, "key")
+        assert await methods.get(own, "key") is None
 
 
-async def test_values_of_every_family_expire(verbs: Verbs, family: str) -> None:
+async def test_values_of_every_family_expire(methods: Methods, family: str) -> None:
     scope = scopes_of(family)[0]("d", "r", "t", 5)
     deadline = datetime.now(UTC) + timedelta(hours=1)
-    await verbs.set(scope, "there", "1", expires_at=deadline)
-    await verbs.set(scope, "gone", "1", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
-    assert {key: entry.expires_at for key, entry in (await verbs.entries(scope)).items()} == {
+    await methods.set(scope, "there", "1", expires_at=deadline)
+    await methods.set(scope, "gone", "1", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert {key: entry.expires_at for key, entry in (await methods.entries(scope)).items()} == {
         "there": deadline
     }
 
 
-async def test_regions_are_honoured_where_airflow_has_them(verbs: Verbs, family: str) -> None:
+async def test_regions_are_honoured_where_airflow_has_them(methods: Methods, family: str) -> None:
     task = scopes_of(family)[0]
     # 3.3 has no regions; there, only the zero region's place is to be had.
     has_regions = family == "redis_state" or not version("apache-airflow-task-sdk").startswith(
         "1.3"
     )
     zero = task("d", "r", "t", 5)
-    await verbs.set(zero, "key", '"zero"')
-    assert await verbs.get(redis_state.TaskScope("d", "r", "t", 5, UUID(int=0)), "key") == '"zero"'
+    await methods.set(zero, "key", '"zero"')
+    assert (
+        await methods.get(redis_state.TaskScope("d", "r", "t", 5, UUID(int=0)), "key") == '"zero"'
+    )
     assert ("region_id" in inspect.signature(task).parameters) is has_regions
     if has_regions:
         other = task("d", "r", "t", 5, region_id=REGION)
-        assert await verbs.get(other, "key") is None
-        await verbs.set(other, "key", '"other"')
-        await verbs.clear(other, all_map_indices=True)
-        assert await verbs.get(other, "key") is None
-    assert await verbs.get(zero, "key") == '"zero"'
+        assert await methods.get(other, "key") is None
+        await methods.set(other, "key", '"other"')
+        await methods.clear(other, all_map_indices=True)
+        assert await methods.get(other, "key") is None
+    assert await methods.get(zero, "key") == '"zero"'
 
 
 def test_options_come_from_airflow_s_section(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         lab.world.sales = 3
         lab.world.news = 3
         lab.trigger("resume_job", "resume_pages", "short_lived_token", "submit_once")
-        lab.trigger("every_verb", "asset_watermark", "mapped_tables", "resume_copy")
+        lab.trigger("every_method", "asset_watermark", "mapped_tables", "resume_copy")
         yield lab
     finally:
         lab.close()
@@ -207,9 +207,9 @@ def test_a_value_with_a_retention_is_gone_on_time(lab: Lab) -> None:
     assert fields["parts_done"].value == 8
 
 
-def test_every_verb_of_a_task_does_what_it_says(lab: Lab) -> None:
-    lab.wait("every_verb")
-    assert lab.result("every_verb", "use") == {
+def test_every_method_of_a_task_does_what_it_says(lab: Lab) -> None:
+    lab.wait("every_method")
+    assert lab.result("every_method", "use") == {
         "absent": None,
         "default": [1],
         "cleared": None,
@@ -222,8 +222,8 @@ def test_every_verb_of_a_task_does_what_it_says(lab: Lab) -> None:
 
 
 def test_values_carry_the_retention_that_they_were_given(lab: Lab) -> None:
-    lab.wait("every_verb")
-    fields = lab.stored("every_verb", "use")
+    lab.wait("every_method")
+    fields = lab.stored("every_method", "use")
     odd_key = "a/b:{c} % é\t😀"
     assert set(fields) == {"for 30 days", "for good", "for an hour", odd_key}
     left = {name: field.seconds_left for name, field in fields.items()}

@@ -19,7 +19,7 @@ from redis_state import (
 from redis_state.airflow import assets
 from redis_state.format import references
 from tests.matrix import ONE_OF_EACH_FORM
-from tests.support.verbs import Verbs
+from tests.support.methods import Methods
 from tests.support.waiting import PATIENT
 
 TASK = TaskScope("dag", "run", "task")
@@ -46,19 +46,19 @@ def document(reference: str) -> str:
     return json.dumps({"__airflow_state_ref__": reference})
 
 
-async def end(verbs: Verbs, how: str, key: str) -> None:
+async def end(methods: Methods, how: str, key: str) -> None:
     if how == "delete":
-        await verbs.delete(ASSET, key)
+        await methods.delete(ASSET, key)
     elif how == "clear":
-        await verbs.clear(ASSET)
+        await methods.clear(ASSET)
     else:
-        await verbs.set(ASSET, key, '"plain"')
+        await methods.set(ASSET, key, '"plain"')
 
 
 @pytest.mark.parametrize("how", ["delete", "clear", "replace"])
 @pytest.mark.parametrize("key", ["wm", "another"])
 async def test_the_worker_value_of_another_asset_stays(
-    worker: RedisWorkerBackend, verbs: Verbs, how: str, key: str
+    worker: RedisWorkerBackend, methods: Methods, how: str, key: str
 ) -> None:
     keep, fetch = (
         worker.serialize_asset_state_store_to_ref,
@@ -66,52 +66,52 @@ async def test_the_worker_value_of_another_asset_stays(
     )
     reference = keep(value="theirs", key="wm", scope=PAYROLL_BY_NAME)
     assert reference == "redis-state:asset/name/payroll/wm"
-    await verbs.set(PAYROLL, "wm", document(reference))
-    await verbs.set(ASSET, key, document(reference))
-    assert await verbs.get(ASSET, key) == document(reference)
-    await end(verbs, how, key)
+    await methods.set(PAYROLL, "wm", document(reference))
+    await methods.set(ASSET, key, document(reference))
+    assert await methods.get(ASSET, key) == document(reference)
+    await end(methods, how, key)
     worker.delete(BY_NAME, key)
     worker.clear(BY_NAME)
     assert fetch(reference) == "theirs"
-    await verbs.delete(PAYROLL, "wm")
+    await methods.delete(PAYROLL, "wm")
     assert worker.entries(PAYROLL_BY_NAME) == {}
 
 
 async def test_a_worker_value_that_was_bound_by_the_wrong_asset_comes_back_to_its_own(
-    worker: RedisWorkerBackend, verbs: Verbs, monkeypatch: pytest.MonkeyPatch
+    worker: RedisWorkerBackend, methods: Methods, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = worker.serialize_asset_state_store_to_ref(
         value="theirs", key="wm", scope=PAYROLL_BY_NAME
     )
     # As nobody knows whose the name is, the first document binds the worker value.
-    await verbs.set(ASSET, "wm", document(reference))
+    await methods.set(ASSET, "wm", document(reference))
     with monkeypatch.context() as patched:
         patched.setattr(assets, "is_same", lambda *_: True)
-        await verbs.set(PAYROLL, "wm", document(reference))
-    await verbs.delete(ASSET, "wm")
+        await methods.set(PAYROLL, "wm", document(reference))
+    await methods.delete(ASSET, "wm")
     assert worker.deserialize_asset_state_store_from_ref(reference) == "theirs"
-    await verbs.delete(PAYROLL, "wm")
+    await methods.delete(PAYROLL, "wm")
     assert worker.entries(PAYROLL_BY_NAME) == {}
 
 
 @pytest.mark.parametrize("how", ["delete", "clear", "replace"])
 async def test_the_worker_value_of_another_key_stays(
-    worker: RedisWorkerBackend, verbs: Verbs, how: str
+    worker: RedisWorkerBackend, methods: Methods, how: str
 ) -> None:
     reference = worker.serialize_asset_state_store_to_ref(value=1, key="wm", scope=BY_NAME)
-    await verbs.set(ASSET, "another", document(reference))
-    await end(verbs, how, "another")
+    await methods.set(ASSET, "another", document(reference))
+    await end(methods, how, "another")
     assert worker.deserialize_asset_state_store_from_ref(reference) == 1
 
 
 @pytest.mark.parametrize("how", ["delete", "clear", "replace"])
 async def test_an_asset_known_by_name_removes_no_worker_value_of_another_name(
-    worker: RedisWorkerBackend, verbs: Verbs, how: str
+    worker: RedisWorkerBackend, methods: Methods, how: str
 ) -> None:
     # No document refers to it yet, so nothing but the name tells whose it is.
     reference = worker.serialize_asset_state_store_to_ref(value=1, key="wm", scope=PAYROLL_BY_NAME)
-    await verbs.set(BY_NAME, "wm", document(reference))
-    await verbs.delete(BY_NAME, "wm")
+    await methods.set(BY_NAME, "wm", document(reference))
+    await methods.delete(BY_NAME, "wm")
     assert worker.deserialize_asset_state_store_from_ref(reference) == 1
 
 
@@ -154,10 +154,10 @@ def test_an_asset_s_reference_with_too_long_a_key_is_a_corrupt_value(
 
 
 @pytest.mark.parametrize("text", list(IMPOSSIBLE.values()))
-async def test_its_document_is_a_value_like_any_other(verbs: Verbs, text: str) -> None:
+async def test_its_document_is_a_value_like_any_other(methods: Methods, text: str) -> None:
     for scope in (TASK, ASSET):
-        await verbs.set(scope, "key", document(text))
-        assert await verbs.get(scope, "key") == document(text)
+        await methods.set(scope, "key", document(text))
+        assert await methods.get(scope, "key") == document(text)
 
 
 SCOPES: list[Any] = [TaskScope("d", "r", "t", 10**5000), AssetScope(asset_id=-(10**5000))]
@@ -165,9 +165,9 @@ SCOPES: list[Any] = [TaskScope("d", "r", "t", 10**5000), AssetScope(asset_id=-(1
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["map index", "asset id"])
 async def test_a_number_beyond_all_numbers_is_an_error_of_ours(
-    worker: RedisWorkerBackend, verbs: Verbs, scope: Any
+    worker: RedisWorkerBackend, methods: Methods, scope: Any
 ) -> None:
     with pytest.raises(InvalidScopeError, match="at most 100 digits"):
-        await verbs.get(scope, "key")
+        await methods.get(scope, "key")
     with pytest.raises(InvalidScopeError, match="at most 100 digits"):
         worker.serialize_task_state_store_to_ref(value=1, key="k", scope=scope)

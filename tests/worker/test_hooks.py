@@ -192,11 +192,11 @@ async def test_the_scope_of_a_dag_run_is_refused_by_every_method_of_both_sides(
         "entries": (),
     }
     for side in (worker, backend):
-        for verb, arguments in calls.items():
+        for method, arguments in calls.items():
             with pytest.raises(InvalidScopeError, match="DagRunScope is a dag run's"):
-                getattr(side, verb)(scope, *arguments)
+                getattr(side, method)(scope, *arguments)
             with pytest.raises(InvalidScopeError, match="DagRunScope is a dag run's"):
-                await getattr(side, f"a{verb}")(scope, *arguments)
+                await getattr(side, f"a{method}")(scope, *arguments)
         with pytest.raises(InvalidScopeError, match="DagRunScope is a dag run's"):
             side.clear(scope, all_map_indices=True)  # type: ignore[arg-type]
     for of in ("task", "asset"):

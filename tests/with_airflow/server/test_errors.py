@@ -67,38 +67,38 @@ def spoil(plain: redis.Redis, scope: Any, key: str) -> None:
     plain.hset(place.page, place.field(key), b"no envelope")
 
 
-VERBS: dict[str, Callable[[Task, str], Any]] = {
+METHODS: dict[str, Callable[[Task, str], Any]] = {
     "get": lambda task, key: task.get(key),
     "set": lambda task, key: task.set(key, 1),
     "delete": lambda task, key: task.delete(key),
 }
-ASSET_VERBS: dict[str, Callable[[Task, Asset, str], Any]] = {
+ASSET_METHODS: dict[str, Callable[[Task, Asset, str], Any]] = {
     "get": lambda task, asset, key: task.on(asset).get(key),
     "set": lambda task, asset, key: task.on(asset, "uri").set(key, 1),
     "delete": lambda task, asset, key: task.on(asset).delete(key),
 }
 
 
-@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
+@pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
 def test_a_key_that_is_too_long_is_refused_once_and_for_all(
-    task: Task, sent: list[Any], plain: redis.Redis, verb: Callable[[Task, str], Any]
+    task: Task, sent: list[Any], plain: redis.Redis, method: Callable[[Task, str], Any]
 ) -> None:
-    status, message = refusal(lambda: verb(task, LONG_KEY))
+    status, message = refusal(lambda: method(task, LONG_KEY))
     assert (status, len(sent)) == (422, 1)
     assert "513 characters" in message
     assert "[redis_state] max_key_chars" in message
     assert plain.dbsize() == 0
 
 
-@pytest.mark.parametrize("verb", ASSET_VERBS.values(), ids=list(ASSET_VERBS))
+@pytest.mark.parametrize("method", ASSET_METHODS.values(), ids=list(ASSET_METHODS))
 def test_a_key_of_an_asset_that_is_too_long_is_refused_once_and_for_all(
     task: Task,
     asset: Asset,
     sent: list[Any],
     plain: redis.Redis,
-    verb: Callable[[Task, Asset, str], Any],
+    method: Callable[[Task, Asset, str], Any],
 ) -> None:
-    status, message = refusal(lambda: verb(task, asset, LONG_KEY))
+    status, message = refusal(lambda: method(task, asset, LONG_KEY))
     assert (status, len(sent)) == (422, 1)
     assert "[redis_state] max_key_chars" in message
     assert plain.dbsize() == 0
@@ -159,13 +159,13 @@ OUTAGE: dict[str, Callable[[Task, Asset], Any]] = {
 def outage(
     home: Home, api: ApiServer, metadata: Metadata, redis_server: EmbeddedServer
 ) -> dict[str, Failure]:
-    """Use each verb while Redis is away: what the client raises, and how often it tried."""
+    """Use each method while Redis is away: what the client raises, and how often it tried."""
     asset = metadata.asset()
 
-    def fail(verb: Callable[[Task, Asset], Any]) -> Failure:
+    def fail(method: Callable[[Task, Asset], Any]) -> Failure:
         with Task(home, api.url, metadata.instance()) as task:
             sent = requests_of(task)
-            status, message = refusal(lambda: verb(task, asset))
+            status, message = refusal(lambda: method(task, asset))
             return status, message, len(sent)
 
     with (
@@ -178,9 +178,11 @@ def outage(
         return dict(zip(OUTAGE, threads.map(fail, OUTAGE.values()), strict=True))
 
 
-@pytest.mark.parametrize("verb", OUTAGE)
-def test_redis_that_is_away_is_told_and_tried_again(outage: dict[str, Failure], verb: str) -> None:
-    status, message, tries = outage[verb]
+@pytest.mark.parametrize("method", OUTAGE)
+def test_redis_that_is_away_is_told_and_tried_again(
+    outage: dict[str, Failure], method: str
+) -> None:
+    status, message, tries = outage[method]
     assert (status, tries) == (503, TRIES)
     # The tasks fail together: not all of them are let try to the end.
     assert "could not be used" in message or "has not answered for a while" in message

@@ -56,7 +56,7 @@ class DictBackend(BaseStoreBackend):  # type: ignore[misc]  # untyped where the 
     aset = adelete = aclear = aget
 
 
-VERBS: dict[str, Callable[[Task, Asset], Any]] = {
+METHODS: dict[str, Callable[[Task, Asset], Any]] = {
     "get": lambda task, _: task.get("key"),
     "get of a missing key": lambda task, _: task.get("never set"),
     "set": lambda task, _: task.set("key", 2),
@@ -92,15 +92,15 @@ def inside(
         yield make
 
 
-@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
+@pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
 @pytest.mark.parametrize("indices", [(), (3,)], ids=["unmapped", "mapped"])
-def test_a_verb_costs_the_database_what_it_costs_with_a_dictionary(
+def test_a_method_costs_the_database_what_it_costs_with_a_dictionary(
     inside: Callable[..., Task],
     server: InsideServer,
     asset: Asset,
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
-    verb: Callable[[Task, Asset], Any],
+    method: Callable[[Task, Asset], Any],
     indices: tuple[int, ...],
 ) -> None:
     cost = {}
@@ -110,7 +110,7 @@ def test_a_verb_costs_the_database_what_it_costs_with_a_dictionary(
         task.set("key", 1)
         task.on(asset).set("key", 1)
         with server.queries() as cost[type(backend).__name__]:
-            verb(task, asset)
+            method(task, asset)
     assert cost["DictBackend"]
     assert cost["RedisStateBackend"] == cost["DictBackend"]
 

@@ -257,9 +257,9 @@ async def test_deletions_do_not_block_the_loop_of_the_triggerer(
             ticks += 1
 
     ticking = asyncio.ensure_future(tick())
-    for verb in (worker.aclear, lambda scope: worker.adelete(scope, "key")):
+    for method in (worker.aclear, lambda scope: worker.adelete(scope, "key")):
         before = ticks
-        await verb(AssetScope(name=asset.name))
+        await method(AssetScope(name=asset.name))
         assert ticks > before
     ticking.cancel()
     await worker.aclose()

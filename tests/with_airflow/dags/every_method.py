@@ -10,7 +10,7 @@ ODD_KEY = "a/b:{c} % é\t😀"
 
 
 @dag(schedule=None)
-def every_verb() -> None:
+def every_method() -> None:
     @task
     def use(**context: Any) -> dict[str, Any]:
         store = context["task_state_store"]
@@ -36,4 +36,4 @@ def every_verb() -> None:
     use()
 
 
-every_verb()
+every_method()

@@ -1,4 +1,4 @@
-"""The verbs in both colours behind one face, so that a test is written once."""
+"""The methods in both modes behind one face, so that a test is written once."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 from redis_state import Entry, RedisStateBackend, StateScope
 
-COLOURS = ("sync", "async")
+MODES = ("sync", "async")
 
 
-class Verbs:
-    """Calls the sync or the async verbs of a backend."""
+class Methods:
+    """Calls the sync or the async methods of a backend."""
 
-    def __init__(self, backend: RedisStateBackend, colour: str) -> None:
+    def __init__(self, backend: RedisStateBackend, mode: str) -> None:
         self.backend = backend
-        self._is_async = colour == "async"
+        self._is_async = mode == "async"
 
-    async def _call(self, verb: str, *args: Any, **options: Any) -> Any:
+    async def _call(self, method: str, *args: Any, **options: Any) -> Any:
         if self._is_async:
-            return await getattr(self.backend, f"a{verb}")(*args, **options)
+            return await getattr(self.backend, f"a{method}")(*args, **options)
         # As threads call it: one that stands on a running loop is treated in another way.
-        return await asyncio.to_thread(getattr(self.backend, verb), *args, **options)
+        return await asyncio.to_thread(getattr(self.backend, method), *args, **options)
 
     async def get(self, scope: StateScope, key: str) -> str | None:
         value: str | None = await self._call("get", scope, key, session=None)
