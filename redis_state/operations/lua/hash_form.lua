@@ -59,7 +59,7 @@ local function settle()
   if last == 0 then
     redis.call('HDEL', page, SUMMARY)
   else
-    -- Looking at n values is due once in n milliseconds at the most, so that it stays cheap.
+    -- Looking at n values is due again in n milliseconds, if no earlier deadline is written meanwhile.
     redis.call('HSET', page, SUMMARY, integer(math.max(first, now + count)))
   end
   if permanent then
