@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         TooLargeError,
         UnavailableError,
     )
-    from redis_state.scopes import AssetScope, Entry, StateScope, TaskScope
+    from redis_state.scopes import AssetScope, Entry, Listing, StateScope, TaskScope
 
 __version__ = "0.1.0"
 
@@ -47,6 +47,7 @@ _HOMES = {
     "InvalidKeyError": "errors",
     "InvalidScopeError": "errors",
     "InvalidValueError": "errors",
+    "Listing": "scopes",
     "MisconfiguredError": "errors",
     "OperationTimeoutError": "errors",
     "RedisStateBackend": "backends.server",
@@ -74,6 +75,7 @@ __all__ = [
     "InvalidKeyError",
     "InvalidScopeError",
     "InvalidValueError",
+    "Listing",
     "MisconfiguredError",
     "OperationTimeoutError",
     "RedisStateBackend",

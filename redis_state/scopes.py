@@ -44,8 +44,24 @@ StateScope = TaskScope | AssetScope
 
 
 class Entry(NamedTuple):
-    """One live value, as ``entries`` returns it; ``expires_at`` is None for a permanent one."""
+    """One live value with its times; ``expires_at`` is None for a permanent one.
+
+    ``set_by_api`` tells of an asset's value that it came through Airflow's REST API, and not from a
+    task.
+    """
 
     value: str
     updated_at: datetime
     expires_at: datetime | None
+    set_by_api: bool = False
+
+
+class Listing(NamedTuple):
+    """Some of the live keys of a scope, sorted by key, and how many there are in all.
+
+    ``unreadable`` says of those that are among them, and that nobody could read, why not.
+    """
+
+    entries: dict[str, Entry]
+    unreadable: dict[str, str]
+    total: int

@@ -19,6 +19,13 @@ NOTES = "redis_state.incarnations"
 _NEEDED = {"id", "dag_id", "run_id", "created_at"}
 
 
+class ClosedSession:
+    """Stands for a session that was closed, and knows of the runs what was noted in it."""
+
+    def __init__(self, session: Any) -> None:
+        self.info: dict[Any, Any] = session.info
+
+
 def watch_runs() -> None:
     """Begin to note the runs that are loaded, where this process has Airflow's models."""
     models = sys.modules.get("airflow.models.dagrun")

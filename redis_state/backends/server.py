@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
@@ -9,10 +10,11 @@ from redis_state.admin.steps import arun, run
 from redis_state.airflow import run_identity
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.sides import SERVER
-from redis_state.backends.base import RedisBackend
+from redis_state.backends.base import Call, RedisBackend
 from redis_state.backends.server_operations import ServerOperations
 from redis_state.config.settings import load
 from redis_state.errors import MisconfiguredError
+from redis_state.scopes import Entry, Listing, StateScope
 
 
 class RedisStateBackend(RedisBackend):
@@ -30,8 +32,74 @@ class RedisStateBackend(RedisBackend):
             # The API server builds the backend when a task first needs it.
             raise as_http_error(error) from None
         super().__init__(settings, operations, SERVER)
-        self._codec = operations.codec
+        self._server_operations = operations
         run_identity.watch_runs()
+
+    def entry(self, scope: StateScope, key: str, *, session: Any = None) -> Entry | None:
+        """Return the live value of ``key`` with its times, or None."""
+        with Call(self._meter, "entry", session) as call:
+            operation = self._server_operations.entry(scope, key, session)
+            call.carried = result = self._client.run(operation)
+            return result
+
+    async def aentry(self, scope: StateScope, key: str, *, session: Any = None) -> Entry | None:
+        """Do as ``entry`` does, on the running loop."""
+        with Call(self._meter, "entry", session) as call:
+            operation = self._server_operations.entry(scope, key, session)
+            call.carried = result = await self._loop_clients.current().run(operation)
+            return result
+
+    def listing(
+        self, scope: StateScope, *, limit: int, offset: int = 0, session: Any = None
+    ) -> Listing:
+        """Return ``limit`` of the live keys of a scope with their values, sorted by key.
+
+        It looks at all keys of the scope, in short steps, and reads the values that it returns.
+        """
+        with Call(self._meter, "listing", session) as call:
+            steps = self._server_operations.listing(scope, limit, offset, session)
+            result = run(self._client, steps)
+            call.carried = result.entries
+            return result
+
+    async def alisting(
+        self, scope: StateScope, *, limit: int, offset: int = 0, session: Any = None
+    ) -> Listing:
+        """Do as ``listing`` does, on the running loop."""
+        with Call(self._meter, "listing", session) as call:
+            steps = self._server_operations.listing(scope, limit, offset, session)
+            result = await arun(self._loop_clients.current, steps)
+            call.carried = result.entries
+            return result
+
+    async def aset_by_api(
+        self,
+        scope: StateScope,
+        key: str,
+        value: str,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
+    ) -> None:
+        """Do as ``aset`` does, and note of an asset's value that no task has set it."""
+        with Call(self._meter, "set", session) as call:
+            operations = self._server_operations
+            operation = operations.set_by_api(scope, key, value, expires_at, session)
+            await self._loop_clients.current().run(self._durable(operation))
+            call.carried = value
+
+    async def aoverwrite(
+        self, scope: StateScope, key: str, value: str, *, session: Any = None
+    ) -> bool:
+        """Write another value that ends when the present one does; tell whether there is one."""
+        entry = await self.aentry(scope, key, session=session)
+        if entry is None:
+            return False
+        with Call(self._meter, "set", session) as call:
+            operation = self._server_operations.overwrite(scope, key, value, entry, session)
+            await self._loop_clients.current().run(self._durable(operation))
+            call.carried = value
+        return True
 
     def rotate(
         self, on_progress: OnProgress | None = None, *, dry_run: bool = False
@@ -41,12 +109,16 @@ class RedisStateBackend(RedisBackend):
         It goes on beside readers and writers, and takes as long as it takes: a call has no budget,
         only its steps do. With ``dry_run`` it writes nothing, and reports what is left to do.
         """
-        rotation = Rotation(self.settings, self._codec, on_progress, dry_run=dry_run)
+        rotation = Rotation(
+            self.settings, self._server_operations.codec, on_progress, dry_run=dry_run
+        )
         return run(self._client, rotation.steps())
 
     async def arotate(
         self, on_progress: OnProgress | None = None, *, dry_run: bool = False
     ) -> RotationReport:
         """Do as ``rotate`` does, on the running loop."""
-        rotation = Rotation(self.settings, self._codec, on_progress, dry_run=dry_run)
+        rotation = Rotation(
+            self.settings, self._server_operations.codec, on_progress, dry_run=dry_run
+        )
         return await arun(self._loop_clients.current, rotation.steps())

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from redis_state.admin.listing import list_keys
+from redis_state.admin.steps import Steps
 from redis_state.airflow import assets, run_identity
 from redis_state.backends.interface import Values
 from redis_state.backends.limits import check_value, checked_key, checked_keys, checked_values
@@ -16,10 +18,10 @@ from redis_state.format.layout import Place
 from redis_state.operations.asset_refs import Asset
 from redis_state.operations.assets import ClearAsset, DeleteAsset, WriteAsset, WriteAssetDocument
 from redis_state.operations.operation import Operation
-from redis_state.operations.reads import Entries, Get, GetMany
+from redis_state.operations.reads import Entries, Get, GetEntry, GetMany
 from redis_state.operations.worker_refs import WriteTaskDocument
 from redis_state.operations.writes import Clear, ClearPages, Delete, Write
-from redis_state.scopes import Entry, StateScope
+from redis_state.scopes import Entry, Listing, StateScope
 
 
 class ServerOperations:
@@ -46,12 +48,24 @@ class ServerOperations:
     ) -> Operation[None]:
         checked_key(self._settings, key)
         check_value(self._settings, value)
+        return self.write(scope, key, value, self._deadline(scope, expires_at), session)
+
+    def write(
+        self,
+        scope: StateScope,
+        key: str,
+        value: str,
+        deadline: int,
+        session: Any,
+        *,
+        by_api: bool = False,
+    ) -> Operation[None]:
+        """Return how to write a checked value; ``by_api``: it came through Airflow's REST API."""
         document = envelope.to_bytes(value)
         place = layout.place(self._settings.namespace, scope)
         incarnation = envelope.UNKNOWN if session is None else _incarnation(session, scope)
-        deadline = self._deadline(scope, expires_at)
         if not layout.is_task(scope):
-            return self._set_asset(session, scope, key, document, deadline)
+            return self._set_asset(session, scope, key, document, deadline, by_api=by_api)
         is_document = value.startswith(references.DOCUMENT)
         reference = references.referred(value) if is_document else None
         if reference is None:
@@ -89,6 +103,30 @@ class ServerOperations:
     def entries(self, scope: StateScope, session: Any) -> Operation[dict[str, Entry]]:
         return Entries(self._place(scope), _incarnation(session, scope), self.codec)
 
+    def entry(self, scope: StateScope, key: str, session: Any) -> Operation[Entry | None]:
+        checked_key(self._settings, key)
+        return GetEntry(self._place(scope), key, _incarnation(session, scope), self.codec)
+
+    def listing(self, scope: StateScope, limit: int, offset: int, session: Any) -> Steps[Listing]:
+        place, incarnation = self._place(scope), _incarnation(session, scope)
+        return list_keys(place, self.codec, incarnation, limit=limit, offset=offset)
+
+    def overwrite(
+        self, scope: StateScope, key: str, value: str, entry: Entry, session: Any
+    ) -> Operation[None]:
+        """Return how to write a value that ends when another does."""
+        check_value(self._settings, value)
+        deadline = envelope.to_microseconds(entry.expires_at)
+        return self.write(scope, key, value, deadline, session)
+
+    def set_by_api(
+        self, scope: StateScope, key: str, value: str, expires_at: datetime | None, session: Any
+    ) -> Operation[None]:
+        checked_key(self._settings, key)
+        check_value(self._settings, value)
+        deadline = self._deadline(scope, expires_at)
+        return self.write(scope, key, value, deadline, session, by_api=True)
+
     def _place(self, scope: StateScope) -> Place:
         return layout.place(self._settings.namespace, scope)
 
@@ -96,7 +134,14 @@ class ServerOperations:
         return layout.place(self._settings.namespace, scope, of_worker=True)
 
     def _set_asset(
-        self, session: Any, scope: StateScope, key: str, document: bytes, deadline: int
+        self,
+        session: Any,
+        scope: StateScope,
+        key: str,
+        document: bytes,
+        deadline: int,
+        *,
+        by_api: bool,
     ) -> Operation[None]:
         asset = self._asset(self._place(scope))
         text = document.decode("utf-8", "surrogatepass")
@@ -109,7 +154,10 @@ class ServerOperations:
                 return WriteAssetDocument(
                     asset, key, document, deadline, worker_value, is_own=bool(is_own)
                 )
-        return WriteAsset(asset, {key: document}, deadline)
+        # Of a document, the number is the mark of its worker value.
+        is_plain = by_api and not text.startswith(references.MARK)
+        written_by = envelope.SET_BY_API if is_plain else envelope.UNKNOWN
+        return WriteAsset(asset, {key: document}, deadline, written_by)
 
     def _asset(self, place: Place) -> Asset:
         return Asset(place, self._find, self.codec)

@@ -164,6 +164,17 @@ class Settings(BaseModel):
         ),
     )
 
+    ui_bridge: bool = Field(
+        default=True,
+        description="Let Airflow's own UI and REST API show and change the state in Redis.",
+    )
+    untested_airflow: bool = Field(
+        default=False,
+        description=(
+            "Use the plug-in with a version of Airflow that this release was not tested with."
+        ),
+    )
+
     @field_validator("durability_timeout")
     @classmethod
     def _durability_fits_into_a_call(

@@ -7,8 +7,9 @@
 | 8 | expires_at, microseconds since 1970; 0 for never |
 | 4 | the incarnation of the run, told from others of the same run id; 0 for unknown |
 
-A worker value of an asset has a number of its own for its incarnation, and while a document refers
-to it, a deadline that never comes: it is bound to the asset.
+An asset's value that came through Airflow's REST API has 1 for its incarnation. A worker value of
+an asset has a number of its own, and while a document refers to it, a deadline that never comes: it
+is bound to the asset.
 
 All integers are unsigned and big-endian. The header is as small as it is because Redis stores a
 hash whose values have at most 64 bytes in much less memory. The first byte can start neither
@@ -32,6 +33,8 @@ ENCRYPTED = 0x02
 NEVER = 0
 # The incarnation of a run that nobody knows, and of an asset.
 UNKNOWN = 0
+# Of an asset's value that came through Airflow's REST API.
+SET_BY_API = 1
 # Servers refuse deadlines from 2^46 ms on (the year 4199); the envelope alone ends such a value.
 LAST_NATIVE_DEADLINE = 2**46
 

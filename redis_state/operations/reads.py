@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from redis_state.format import envelope
 from redis_state.format.codec import PLAIN, Codec
 from redis_state.format.layout import Place
+from redis_state.format.references import MARK
 from redis_state.operations import scripts
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
 from redis_state.scopes import Entry
@@ -81,6 +82,37 @@ class GetMany(Operation[dict[str, str]]):
         return found
 
 
+class GetEntry(Operation[Entry | None]):
+    """Read one live value with its times."""
+
+    __slots__ = ("_codec", "_incarnation", "_key", "_place")
+
+    def __init__(
+        self, place: Place, key: str, incarnation: int = envelope.UNKNOWN, codec: Codec = PLAIN
+    ) -> None:
+        self._place = place
+        self._key = key
+        self._codec = codec
+        self._incarnation = incarnation
+
+    @property
+    def page(self) -> str:
+        return self._place.page
+
+    def begin(self, _: Capabilities) -> Batch:
+        return [hget(self._place.argument, self._place.field(self._key))]
+
+    def end(self, replies: Replies) -> Entry | None:
+        raw, place, key = replies[0], self._place, self._key
+        if raw is None:
+            return None
+        # What a reader may not see needs no encryption key to be absent.
+        header = envelope.read_header(raw, place.page, key)
+        if not header.is_live(envelope.now(), self._incarnation):
+            return None
+        return entry_of(self._codec.decode(raw, place, key), place.page)
+
+
 class Entries(Operation[dict[str, Entry]]):
     """Read every live value of one scope with its times."""
 
@@ -108,7 +140,7 @@ class Entries(Operation[dict[str, Entry]]):
             key = key_of(place, field)
             if key is None or not self._is_live(raw, key, now):
                 continue
-            found[key] = _entry(self._codec.decode(raw, place, key), place.page)
+            found[key] = entry_of(self._codec.decode(raw, place, key), place.page)
         return dict(sorted(found.items()))
 
     def _is_live(self, raw: bytes, key: str, now: int) -> bool:
@@ -131,7 +163,8 @@ def key_of(place: Place, field: bytes) -> str | None:
         ) from error
 
 
-def _entry(found: envelope.Envelope, page: str) -> Entry:
+def entry_of(found: envelope.Envelope, page: str) -> Entry:
+    """Return an envelope as its reader knows it."""
     # A worker value of an asset; no namespace has braces.
     is_bound = ":aw:{" in page and envelope.is_bound(found.expires_at)
     never = found.expires_at == envelope.NEVER or is_bound
@@ -139,4 +172,8 @@ def _entry(found: envelope.Envelope, page: str) -> Entry:
         found.text,
         envelope.to_datetime(found.updated_at),
         None if never else envelope.to_datetime(found.expires_at),
+        # Of a document, the number is the mark of its worker value.
+        ":a:{" in page
+        and found.incarnation == envelope.SET_BY_API
+        and not found.text.startswith(MARK),
     )

@@ -1,0 +1,58 @@
+"""One page of the keys of a scope, in their order, which Redis does not know.
+
+So each page takes a look at all keys of the scope, in many short steps, between which the server
+serves others. What is kept of them here is bounded: far behind the first keys, it takes one more
+look at all of them for each `_MOST_KEPT`.
+"""
+
+from __future__ import annotations
+
+from redis_state.admin.steps import Ask, Steps
+from redis_state.format.codec import Codec
+from redis_state.format.layout import Place
+from redis_state.operations.listing import Keys, ListKeys, ReadListed
+from redis_state.scopes import Listing
+
+_MOST_KEPT = 100_000
+# A step takes the server a millisecond or less: so many keys, and fewer where values are large.
+_FIRST_COUNT = 100
+_MOST_KEYS = 1000
+_MOST_BYTES = 1_000_000
+
+
+def list_keys(
+    place: Place, codec: Codec, incarnation: int, *, limit: int, offset: int
+) -> Steps[Listing]:
+    """Read the keys from ``offset`` on, ``limit`` at most, with their values."""
+    after: str | None = None
+    left = offset
+    while left >= _MOST_KEPT:
+        first, total = yield from _first_keys(place, incarnation, _MOST_KEPT, after)
+        left -= _MOST_KEPT
+        after = first[-1] if first else after
+    first, total = yield from _first_keys(place, incarnation, left + limit, after)
+    found: Listing = yield Ask(ReadListed(place, first[left:], total, incarnation, codec))
+    return found
+
+
+def _first_keys(
+    place: Place, incarnation: int, wanted: int, after: str | None
+) -> Steps[tuple[list[str], int]]:
+    """Return the first keys behind one, in their order, and how many there are in all."""
+    first: list[str] = []
+    total, cursor, count = 0, b"0", _FIRST_COUNT
+    while True:
+        found: Keys = yield Ask(ListKeys(place, cursor, count, incarnation))
+        total += len(found.keys)
+        new = [
+            key
+            for key in found.keys
+            if (after is None or key > after) and (len(first) < wanted or key < first[-1])
+        ]
+        if new and wanted:
+            # A key may be met twice while the hash grows.
+            first = sorted({*first, *new})[:wanted]
+        cursor = found.cursor
+        if cursor == b"0":
+            return first, total
+        count = min(_MOST_KEYS, max(1, int(_MOST_BYTES / max(found.value_size, 1))))

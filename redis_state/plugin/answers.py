@@ -1,0 +1,45 @@
+"""What the routes of tasks and assets have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from airflow.state import get_state_backend
+from fastapi import HTTPException, status
+
+from redis_state.backends.server import RedisStateBackend
+from redis_state.scopes import Entry, Listing
+
+# Stands in the place of a value that nobody could read; its text says why.
+UNREADABLE = "__redis_state_unreadable__"
+_BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def backend() -> RedisStateBackend:
+    """Return the backend that Airflow has made for this process."""
+    return cast("RedisStateBackend", get_state_backend())
+
+
+def in_order(found: Listing) -> Iterator[tuple[str, Entry]]:
+    """Return all keys of a listing in their order; one that cannot be read hides no others."""
+    for key in sorted({*found.entries, *found.unreadable}):
+        if key in found.entries:
+            yield key, found.entries[key]
+        else:
+            yield key, Entry(json.dumps({UNREADABLE: found.unreadable[key]}), _BEFORE, None)
+
+
+def read_json(text: str) -> Any:
+    """Return a value; a text that is no JSON, which no task can have written, says so."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        return {UNREADABLE: f"This is no JSON: {error}."}
+
+
+def not_found(what: str, key: str) -> HTTPException:
+    """Return what Airflow answers about a key that is not there."""
+    return HTTPException(status.HTTP_404_NOT_FOUND, f"{what} key {key!r} not found")

@@ -1,0 +1,65 @@
+"""The bridge: Airflow's routes for state, answered from Redis and not from its metadata tables.
+
+It stands in front of Airflow's API server and takes the requests to these routes alone; all others,
+and every verb that they do not have, pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+_Scope: TypeAlias = MutableMapping[str, Any]
+_App: TypeAlias = Callable[[_Scope, Any, Any], Awaitable[None]]
+
+# Where the most of all requests end.
+_MARK = "/state-store"
+_ROUTES = (
+    (
+        re.compile(
+            r"/api/v2/dags/[^/]+/dagRuns/[^/]+/taskInstances/[^/]+/state-store(/.*)?", re.DOTALL
+        ),
+        frozenset({"GET", "PUT", "PATCH", "DELETE"}),
+    ),
+    (
+        re.compile(r"/api/v2/assets/[^/]+/state-store(/.*)?", re.DOTALL),
+        frozenset({"GET", "PUT", "DELETE"}),
+    ),
+)
+
+
+def bridge(app: _App) -> _App:
+    """Return what stands in front of Airflow's app: the bridge, or nothing where that is off."""
+    from redis_state.plugin.activation import is_on  # noqa: PLC0415 - only the API server needs it
+
+    if not is_on():
+        return app
+    from redis_state.plugin.routes import create_routes  # noqa: PLC0415 - the same
+
+    return _Bridge(app, create_routes())
+
+
+class _Bridge:
+    def __init__(self, app: _App, routes: Any) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and _MARK in scope["path"] and is_ours(scope):
+            # What Airflow's dependencies look for: its auth manager, its DAGs.
+            self._routes.state = scope["app"].state
+            await self._routes(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def is_ours(scope: _Scope) -> bool:
+    """Tell whether a request is for one of Airflow's routes for state."""
+    path, root = scope["path"], scope.get("root_path", "")
+    # A proxy may have left the path of [api] base_url there, or taken it away.
+    if root and path.startswith(f"{root}/"):
+        path = path.removeprefix(root)
+    return any(
+        scope["method"] in methods and pattern.fullmatch(path) for pattern, methods in _ROUTES
+    )
