@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from redis_state.admin.health import Finding, Health
     from redis_state.admin.rotation import RotationProgress, RotationReport
+    from redis_state.admin.survey import Noted, Survey, Tally
     from redis_state.backends.interface import BaseStateBackend
     from redis_state.backends.server import RedisStateBackend
     from redis_state.backends.worker import RedisWorkerBackend
@@ -49,6 +50,7 @@ _HOMES = {
     "InvalidValueError": "errors",
     "Listing": "scopes",
     "MisconfiguredError": "errors",
+    "Noted": "admin.survey",
     "OperationTimeoutError": "errors",
     "RedisStateBackend": "backends.server",
     "RedisWorkerBackend": "backends.worker",
@@ -57,6 +59,8 @@ _HOMES = {
     "Settings": "config.settings",
     "StateScope": "scopes",
     "StateStoreError": "errors",
+    "Survey": "admin.survey",
+    "Tally": "admin.survey",
     "TaskScope": "scopes",
     "TooLargeError": "errors",
     "UnavailableError": "errors",
@@ -77,6 +81,7 @@ __all__ = [
     "InvalidValueError",
     "Listing",
     "MisconfiguredError",
+    "Noted",
     "OperationTimeoutError",
     "RedisStateBackend",
     "RedisWorkerBackend",
@@ -85,6 +90,8 @@ __all__ = [
     "Settings",
     "StateScope",
     "StateStoreError",
+    "Survey",
+    "Tally",
     "TaskScope",
     "TooLargeError",
     "UnavailableError",

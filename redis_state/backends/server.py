@@ -7,6 +7,7 @@ from typing import Any
 
 from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
 from redis_state.admin.steps import arun, run
+from redis_state.admin.survey import Survey
 from redis_state.airflow import run_identity
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.sides import SERVER
@@ -71,6 +72,20 @@ class RedisStateBackend(RedisBackend):
             result = await arun(self._loop_clients.current, steps)
             call.carried = result.entries
             return result
+
+    def survey(self, scope: StateScope, *, session: Any = None) -> Survey:
+        """Return how much an asset or all instances of a task keep, and until when.
+
+        It looks at the times and sizes of all values, in short steps, and reads none of them.
+        """
+        with Call(self._meter, "survey", session):
+            return run(self._client, self._server_operations.survey(scope, session))
+
+    async def asurvey(self, scope: StateScope, *, session: Any = None) -> Survey:
+        """Do as ``survey`` does, on the running loop."""
+        with Call(self._meter, "survey", session):
+            steps = self._server_operations.survey(scope, session)
+            return await arun(self._loop_clients.current, steps)
 
     async def aset_by_api(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from redis_state.admin.listing import list_keys
 from redis_state.admin.steps import Steps
+from redis_state.admin.survey import Survey, survey
 from redis_state.airflow import assets, run_identity
 from redis_state.backends.interface import Values
 from redis_state.backends.limits import check_value, checked_key, checked_keys, checked_values
@@ -110,6 +111,12 @@ class ServerOperations:
     def listing(self, scope: StateScope, limit: int, offset: int, session: Any) -> Steps[Listing]:
         place, incarnation = self._place(scope), _incarnation(session, scope)
         return list_keys(place, self.codec, incarnation, limit=limit, offset=offset)
+
+    def survey(self, scope: StateScope, session: Any) -> Steps[Survey]:
+        namespace = self._settings.namespace
+        is_task = layout.is_task(scope)
+        pages = layout.task_pages(namespace, scope) if is_task else [self._place(scope).page]
+        return survey(namespace, pages, _incarnation(session, scope))
 
     def overwrite(
         self, scope: StateScope, key: str, value: str, entry: Entry, session: Any

@@ -76,4 +76,5 @@ HASH_REENCRYPT, FIELD_REENCRYPT = (load("page", f"reencrypt_{form}") for form in
 ASSET_CLEAR = load("page", *_ASSET, "asset_clear")
 ENTRIES = load("page", "entries")
 LIST = load("page", "list")
+WALK = load("page", "walk")
 SURVEY = load("page", "references", "survey")
