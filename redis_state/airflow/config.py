@@ -33,8 +33,13 @@ def option(section: str, name: str) -> str | None:
 def strangers(section: str, known: Iterable[str]) -> list[str]:
     """List the options of a section that nobody knows."""
     conf = configuration()
-    found = (conf.getsection(section) if conf is not None else None) or {}
-    return sorted(found.keys() - set(known))
+    if conf is None:
+        start = f"AIRFLOW__{section}__".upper()
+        variables = (name for name in os.environ if name.startswith(start))
+        found = {name.removeprefix(start).lower() for name in variables}
+    else:
+        found = set(conf.getsection(section) or ())
+    return sorted(found - set(known))
 
 
 def is_true(section: str, name: str) -> bool:

@@ -13,6 +13,7 @@ from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.sides import SERVER
 from redis_state.backends.base import Call, RedisBackend
 from redis_state.backends.server_operations import ServerOperations
+from redis_state.backends.start_line import write_start_line
 from redis_state.config.settings import load
 from redis_state.errors import MisconfiguredError
 from redis_state.scopes import Entry, Listing, StateScope
@@ -35,6 +36,7 @@ class RedisStateBackend(RedisBackend):
         super().__init__(settings, operations, SERVER)
         self._server_operations = operations
         run_identity.watch_runs()
+        write_start_line(SERVER, settings, options)
 
     def entry(self, scope: StateScope, key: str, *, session: Any = None) -> Entry | None:
         """Return the live value of ``key`` with its times, or None."""

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from redis_state.airflow.sides import WORKER
 from redis_state.backends.base import RedisBackend
 from redis_state.backends.limits import checked_key
+from redis_state.backends.start_line import write_start_line
 from redis_state.backends.worker_operations import WorkerOperations
 from redis_state.config.settings import load
 from redis_state.errors import (
@@ -40,6 +41,7 @@ class RedisWorkerBackend(RedisBackend):
     def __init__(self, **options: Any) -> None:
         settings = load(WORKER, **options)
         super().__init__(settings, WorkerOperations(settings), WORKER)
+        write_start_line(WORKER, settings, options)
 
     # They return a text, as Airflow 3.3 types it, or None, where that means inline.
     def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: StateScope) -> Any:

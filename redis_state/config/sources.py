@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,14 +13,16 @@ from pydantic.fields import FieldInfo
 from redis_state.airflow.config import option, strangers
 from redis_state.airflow.connections import options_of
 from redis_state.airflow.sides import WORKER
+from redis_state.config.typos import SURELY, hint
 from redis_state.errors import MisconfiguredError
 
 SECTION = "redis_state"
+_PREFIX = "REDIS_STATE_"
 _log = logging.getLogger("redis_state.config.settings")
 
 
 def gather(
-    side: str, names: Iterable[str], sensitive: Iterable[str], given: Mapping[str, Any]
+    side: str, names: Collection[str], sensitive: Iterable[str], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the options that are set, and how each was written."""
     found: dict[str, Any] = {}
@@ -34,17 +36,28 @@ def gather(
     # Airflow asks a command or a secrets backend for what is sensitive.
     for way in ("cmd", "secret"):
         known |= {f"{name}_{way}" for name in sensitive}
-    for name in strangers(SECTION, known):
-        # No error: a newer version, beside this one during an upgrade, may know the option.
-        _log.warning("[%s] %s is no option of redis-state and has no effect.", SECTION, name)
+    _warn_of_strangers(names, known)
     found |= given
     _add_connection(side, found, written)
     return found, written
 
 
+def _warn_of_strangers(names: Collection[str], known: set[str]) -> None:
+    # No error: a newer version, beside this one during an upgrade, may know the option.
+    told = "%s is no option of redis-state and has no effect%s"
+    for name in strangers(SECTION, known):
+        asked = hint(name, names)
+        _log.warning(told, f"[{SECTION}] {name}", f": {asked}" if asked else ".")
+    variables = (name for name in os.environ if name.startswith(_PREFIX))
+    for variable in sorted(variables):
+        name = variable.removeprefix(_PREFIX).lower()
+        if name not in names and (asked := hint(name, names, likeness=SURELY)):
+            _log.warning(told, variable, f": {asked}")
+
+
 def _sources(name: str) -> Iterator[tuple[str, str | None]]:
     yield f"[{SECTION}] {name}", option(SECTION, name)
-    variable = f"REDIS_STATE_{name}".upper()
+    variable = f"{_PREFIX}{name.upper()}"
     yield variable, os.environ.get(variable)
 
 
@@ -70,8 +83,9 @@ def explain(
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         name = str(problem["loc"][0])
         if problem["type"] == "extra_forbidden":
-            names = ", ".join(fields)
-            lines.append(f"{name}= is no option of redis-state; there are: {names}.")
+            asked, names = hint(name, fields), ", ".join(fields)
+            question = f": {asked} There" if asked else "; there"
+            lines.append(f"{name}= is no option of redis-state{question} are: {names}.")
         else:
             message = problem["msg"].removeprefix("Value error, ")
             meaning = fields[name].description

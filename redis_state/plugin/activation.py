@@ -9,6 +9,7 @@ from airflow.state import get_state_backend, resolve_state_backend
 
 from redis_state import __version__
 from redis_state.backends.server import RedisStateBackend
+from redis_state.backends.start_line import leave_to_plugin
 from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
 
@@ -21,6 +22,7 @@ def is_on() -> bool:
     """Tell whether the bridge is on, and say so in the log where the backend is ours."""
     if not issubclass(resolve_state_backend(), RedisStateBackend):
         return False
+    leave_to_plugin()
     try:
         settings = get_state_backend().settings
     except StateStoreError as error:

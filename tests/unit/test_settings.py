@@ -78,6 +78,41 @@ def test_an_unknown_option_is_answered_with_those_there_are() -> None:
         load(ttl=5)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("pol_size", "pool_size"), ("retention", "default_retention"), ("URL", None), ("ttl", None)],
+)
+def test_a_misspelled_option_is_asked_about(name: str, meant: str | None) -> None:
+    with pytest.raises(MisconfiguredError) as caught:
+        load(**{name: "5"})
+    start = str(caught.value)[:100]
+    assert start.startswith(f"{name}= is no option of redis-state")
+    assert (f"did you mean {meant}?" in start) is (meant is not None)
+
+
+@pytest.mark.parametrize(
+    ("variable", "written"),
+    [
+        ("REDIS_STATE_POL_SIZE", "REDIS_STATE_POL_SIZE"),
+        # As it is found where Airflow's configuration is.
+        ("AIRFLOW__REDIS_STATE__POL_SIZE", "[redis_state] pol_size"),
+    ],
+)
+def test_a_misspelled_variable_is_asked_about(
+    variable: str,
+    written: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv(variable, "5")
+    assert load() == Settings()
+    (told,) = caplog.messages
+    assert told == (
+        f"{written} is no option of redis-state and has no effect: did you mean pool_size?"
+    )
+    assert told.index("?") < 100
+
+
 def test_every_mistake_is_told_at_once() -> None:
     with pytest.raises(MisconfiguredError) as caught:
         load(namespace="*", pool_size=0)
@@ -122,12 +157,13 @@ def test_a_wrong_variable_is_named_as_the_user_wrote_it(monkeypatch: pytest.Monk
 
 
 def test_variables_of_a_service_of_the_same_name_are_no_options(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Kubernetes sets these for a service called redis-state.
     monkeypatch.setenv("REDIS_STATE_PORT", "tcp://10.0.0.1:6379")
     monkeypatch.setenv("REDIS_STATE_SERVICE_HOST", "10.0.0.1")
     assert load() == Settings()
+    assert not caplog.messages
 
 
 def test_the_url_is_read_once() -> None:

@@ -194,10 +194,12 @@ if HAS_CORE:
 
     def test_a_stranger_in_the_section_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
         conf = import_module("airflow.configuration").conf
-        conf.read_dict({"redis_state": {"ttl": "5", "namespace": "from-cfg"}})
+        conf.read_dict({"redis_state": {"ttl": "5", "pol_size": "5", "namespace": "from-cfg"}})
         try:
             assert load().namespace == "from-cfg"
         finally:
             conf.remove_section("redis_state")
         assert "[redis_state] ttl is no option of redis-state" in caplog.text
+        assert "[redis_state] pol_size is no option" in caplog.text
+        assert "did you mean pool_size?" in caplog.text
         assert "namespace is no option" not in caplog.text
