@@ -17,8 +17,8 @@ FIGURES := docs/assets/benchmarks
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv-demo/ready  ## See what the library does: a real Airflow runs DAGs on an embedded server
-	@.venv-demo/bin/python -m examples.demo
+demo: .venv-demo/ready  ## See what the library does in a real Airflow; KEEP=1 lets it run on, for a look at its UI
+	@.venv-demo/bin/python -m examples.demo $(if $(KEEP),--keep)
 
 test: lint types docs unit airflow pictures coverage  ## Check everything: lint, types, docs, all tests (under 10 minutes)
 

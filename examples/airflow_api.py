@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,28 @@ class Try:
     log: str
 
 
+@dataclass(frozen=True)
+class Login:
+    """The one user of an Airflow, who may do everything."""
+
+    user: str
+    password: str = field(repr=False, default_factory=partial(secrets.token_urlsafe, 12))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Airflow's options for it."""
+        return {
+            "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{self.user}:admin",
+        }
+
+    def write(self, home: Path) -> None:
+        """Leave the password where Airflow looks for it."""
+        path = home / "simple_auth_manager_passwords.json.generated"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({self.user: self.password}))
+
+
 class AirflowApi:
     """Airflow, as seen through its REST API and its folder of task logs."""
 
@@ -43,9 +67,14 @@ class AirflowApi:
         self._describe = describe
         self._token = ""
 
-    def login(self) -> None:
-        """Get the token that all other calls need."""
-        self._token = self._call("GET", "/auth/token")["access_token"]
+    def login(self, login: Login | None = None) -> None:
+        """Get the token that all other calls need, as a user, or where everybody gets one."""
+        if login is None:
+            answer = self._call("GET", "/auth/token")
+        else:
+            body = {"username": login.user, "password": login.password}
+            answer = self._call("POST", "/auth/token", body)
+        self._token = answer["access_token"]
 
     def health(self) -> dict[str, Any]:
         """Return the state of the components."""
@@ -136,6 +165,21 @@ class AirflowApi:
             folder /= f"map_index={map_index}"
         path = folder / f"attempt={try_number}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def task_state(self, dag_id: str, run_id: str, task_id: str) -> dict[str, dict[str, Any]]:
+        """Return the state of a task as the API tells of it, by key."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/state-store"
+        return {each["key"]: each for each in self.get(path)["task_state_store"]}
+
+    def task_page(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Return the address of the page of Airflow's UI that shows the state of a task."""
+        page = f"/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}/task-state-store"
+        return self._url + page
+
+    def asset_page(self, name: str) -> str:
+        """Return the address of the page of Airflow's UI that shows the state of an asset."""
+        (asset,) = self.get("/assets", name_pattern=name)["assets"]
+        return f"{self._url}/assets/{asset['id']}/asset-state-store"
 
     def get(self, path: str, **query: Any) -> Any:
         """Ask the API anything."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from examples.airflow_api import AirflowApi, AirflowError
+from examples.airflow_api import AirflowApi, AirflowError, Login
 from examples.processes import Processes, kill_worker
 
 _STARTS_WITHIN = 180.0
@@ -55,7 +55,8 @@ class AirflowStack:
     """Airflow's components as processes, on a database, a folder and a port of their own.
 
     ``settings`` are options beside those of the stack, such as
-    ``{"STATE_STORE__CLEAR_ON_SUCCESS": "True"}``; ``environment`` is passed on as it is.
+    ``{"STATE_STORE__CLEAR_ON_SUCCESS": "True"}``; ``environment`` is passed on as it is. Without a
+    ``login``, everybody is let in.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class AirflowStack:
         state_store_url: str,
         *,
         triggerer: bool = False,
+        login: Login | None = None,
         settings: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda _: None,
@@ -76,7 +78,9 @@ class AirflowStack:
         self._port = _free_port()
         self._components = ["api-server", "scheduler", *(["triggerer"] if triggerer else [])]
         self._processes = Processes(self._home)
-        self._environment = self._make_environment(dag_folders, settings or {}, environment or {})
+        self._login = login
+        options = {**(login.settings if login else {}), **(settings or {})}
+        self._environment = self._make_environment(dag_folders, options, environment or {})
         (self._home / "airflow.cfg").write_text(_AIRFLOW_CFG.format(url=state_store_url))
         self.api = AirflowApi(
             f"http://{_HOST}:{self._port}", self._home / "logs", self._processes.log_tails
@@ -101,6 +105,8 @@ class AirflowStack:
     def start(self) -> None:
         """Start all components, and return when DAGs can be run."""
         self._begun = time.monotonic()
+        if self._login:
+            self._login.write(self._home)
         self._say("airflow db migrate")
         self._start("db", "migrate")
         self._wait_for("the database", partial(self._has_succeeded, "db"))
@@ -111,7 +117,7 @@ class AirflowStack:
         self._say(f"airflow {', '.join(self._components)}, dag-processor")
         self._wait_for("the DAGs", partial(self._has_succeeded, "dag-processor"))
         self._wait_for("the API server", self._answers)
-        self.api.login()
+        self.api.login(self._login)
         self._refuse_broken_dags()
         for component in self._components[1:]:
             self._wait_for(f"the {component}", partial(self._is_healthy, component))

@@ -1,31 +1,34 @@
-"""What redis-state is for, on a real Airflow and an embedded server: `make demo`."""
+"""What redis-state is for, on a real Airflow and an embedded server: `make demo`.
+
+With `--keep`, both run on until Ctrl-C, for a look at the state in Airflow's UI.
+"""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
-from examples.airflow_api import AirflowApi, AirflowError
+from examples.airflow_api import AirflowApi, AirflowError, Login
 from examples.airflow_stack import AirflowStack
 from examples.outside_world import LAST_PAGE, OutsideWorld
 from examples.redis_view import Field, RedisView
+from examples.telling import DAY, BrokenPromiseError, describe, promise, say, show, step, title
 from redis_state.testing import EmbeddedServer
 
 DAGS = Path(__file__).parent / "dags"
 TABLES = 20
-DAY = 86_400.0
-
-
-class BrokenPromiseError(Exception):
-    """Something did not happen as the demo promises."""
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="run on until Ctrl-C")
+    login = Login("demo") if parser.parse_args().keep else None
     # However it ends, the servers end with it.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("The demo was stopped."))
@@ -36,12 +39,20 @@ def main() -> None:
         say(f"  url = {server.url}\n")
         with (
             closing(RedisView(server.socket_path)) as view,
-            AirflowStack([DAGS], server.url, environment=world.connections, say=step) as airflow,
+            AirflowStack(
+                [DAGS], server.url, login=login, environment=world.connections, say=step
+            ) as airflow,
         ):
-            Demo(airflow, world, view).run()
-    took = time.monotonic() - begun
-    say(f"\nAll as promised, in {took:.0f} s. Airflow and the server are gone, nothing is left.")
+            demo = Demo(airflow, world, view)
+            demo.run()
+            took = time.monotonic() - begun
+            say(f"\nAll as promised, in {took:.0f} s.")
+            if login:
+                demo.keep(login)
+    say("Airflow and the server are gone, nothing is left.")
     say(f"The DAGs are yours to copy: {DAGS}")
+    if not login:
+        say("To look at the state in Airflow's UI: make demo KEEP=1")
 
 
 class Demo:
@@ -70,6 +81,21 @@ class Demo:
         self.mapped_instances_have_their_own_state()
         self.an_asset_remembers()
         self.a_value_expires()
+        self.airflow_shows_it()
+
+    def keep(self, login: Login) -> None:
+        """Let all run on until Ctrl-C, and say where the state is to be seen."""
+        say("\nAirflow's UI shows the state, and changes it:\n")
+        say(f"  {self.api.task_page('resume_job', self.runs['resume_job'], 'run_job')}")
+        say(f"  {self.api.task_page('resume_pages', self.runs['resume_pages'], 'ingest')}")
+        say(f"  {self.api.asset_page('sales')}\n")
+        say(f"  user      {login.user}\n  password  {login.password}\n")
+        say("Press Ctrl-C to end it.")
+        # A shell lets what it starts in the background ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            signal.pause()
+        say("")
 
     def a_job_survives_its_worker(self) -> None:
         title("1", "A task submits a job, its worker is killed, the retry resumes the job")
@@ -160,6 +186,19 @@ class Demo:
         promise(set(fields) == {"parts_done"}, "only the token is gone")
         promise((fields["parts_done"].seconds_left or 0) > 29 * DAY, "the rest has its 30 days")
 
+    def airflow_shows_it(self) -> None:
+        title("6", "Airflow's UI and REST API read the same state, from Redis")
+        for dag_id, task_id, key in (
+            ("resume_job", "run_job", "job_id"),
+            ("resume_pages", "ingest", "next_page"),
+        ):
+            run_id = self.runs[dag_id]
+            shown = self.api.task_state(dag_id, run_id, task_id)[key]
+            say(f"  GET     .../dags/{dag_id}/.../{task_id}/state-store")
+            say(f"          {key} = {shown['value']!r}, until {shown['expires_at']}")
+            field = self.view.fields(self.page(dag_id, task_id))[key]
+            promise(shown["value"] == field.value, f"the API shows what Redis holds as {key}")
+
     def start(self, dag_id: str) -> None:
         self.runs[dag_id] = self.api.trigger(dag_id)
 
@@ -183,39 +222,6 @@ class Demo:
         fields = self.view.fields(page)
         show(page, fields)
         return fields
-
-
-def show(page: str, fields: dict[str, Field]) -> None:
-    say(f"  Redis   {page}")
-    for name, field in fields.items():
-        say(f"          {name} = {describe(field)}")
-
-
-def describe(field: Field | None) -> str:
-    if field is None:
-        return "no such field"
-    if field.seconds_left is None:
-        return f"{field.value!r}, which stays"
-    if field.seconds_left < DAY:
-        return f"{field.value!r}, which the server expires in {field.seconds_left:.0f} s"
-    return f"{field.value!r}, which the server expires in {field.seconds_left / DAY:.1f} days"
-
-
-def promise(kept: bool, what: str) -> None:  # noqa: FBT001
-    if not kept:
-        raise BrokenPromiseError(f"It should be that {what}.")
-
-
-def title(number: str, text: str) -> None:
-    say(f"\n{number}. {text}\n")
-
-
-def step(text: str) -> None:
-    say(f"  ... {text}")
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

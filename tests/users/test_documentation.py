@@ -83,6 +83,14 @@ def test_the_commands_that_the_readme_names_are_there() -> None:
             assert re.search(rf"^{command}:", makefile, re.MULTILINE), f"{page.name}: {command}"
 
 
+def test_the_demo_runs_on_where_the_readme_says_so() -> None:
+    assert "make demo KEEP=1 " in (ROOT / "README.md").read_text(encoding="utf-8")
+    for asked, runs_on in (("KEEP=1", True), ("KEEP=", False)):
+        make = ["make", "--dry-run", "--assume-old", ".venv-demo/ready", "demo", asked]
+        commands = subprocess.check_output(make, cwd=ROOT, text=True)
+        assert ("examples.demo --keep" in commands) is runs_on
+
+
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_commands_have_no_prompt_that_would_be_copied(page: Path) -> None:
     assert not re.findall(r"^ *(?:\$|>>>) .*", page.read_text(encoding="utf-8"), re.MULTILINE)
