@@ -39,21 +39,39 @@ def _first_keys(
     place: Place, incarnation: int, wanted: int, after: str | None
 ) -> Steps[tuple[list[str], int]]:
     """Return the first keys behind one, in their order, and how many there are in all."""
-    first: list[str] = []
+    first = _First(wanted, after)
     total, cursor, count = 0, b"0", _FIRST_COUNT
     while True:
         found: Keys = yield Ask(ListKeys(place, cursor, count, incarnation))
         total += len(found.keys)
-        last = first[-1] if len(first) == wanted and first else None
-        new = [
-            key
-            for key in found.keys
-            if (after is None or key > after) and (last is None or key < last)
-        ]
-        if new:
-            # A key may be met twice while the hash grows.
-            first = sorted({*first, *new})[:wanted]
+        first.add(found.keys)
         cursor = found.cursor
         if cursor == b"0":
-            return first, total
+            return first.in_order(), total
         count = min(_MOST_KEYS, max(1, int(_MOST_BYTES / max(found.value_size, 1))))
+
+
+class _First:
+    """The first of many keys, and no more than about twice as many at a time."""
+
+    def __init__(self, wanted: int, after: str | None) -> None:
+        self._wanted = wanted
+        self._after = after
+        self._keys: list[str] = []
+        # Of the keys kept, once there are enough of them.
+        self._last: str | None = None
+
+    def add(self, keys: list[str]) -> None:
+        after, last = self._after, self._last
+        if after is not None:
+            keys = [key for key in keys if key > after]
+        if last is not None:
+            keys = [key for key in keys if key < last]
+        self._keys += keys
+        if len(self._keys) > 2 * self._wanted + _MOST_KEYS:
+            self._keys = self.in_order()
+            self._last = self._keys[-1] if self._keys else ""
+
+    def in_order(self) -> list[str]:
+        # A key may be met twice while the hash grows.
+        return sorted(set(self._keys))[: self._wanted]

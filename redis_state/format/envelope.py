@@ -127,6 +127,11 @@ def has_flags(raw: bytes) -> bool:
     return raw[:1] in _WITH_FLAGS
 
 
+def is_ours(raw: bytes) -> bool:
+    """Tell whether bytes begin with a header of this format."""
+    return len(raw) >= SIZE and raw[0] & ~_FLAGS == FORMAT
+
+
 def read_header(raw: bytes, page: str, key: str) -> Envelope:
     """Read the times of an envelope, and not its text, which may take a key."""
     if len(raw) < SIZE:

@@ -44,20 +44,17 @@ class ListKeys(Operation[Keys]):
 
     def end(self, replies: Replies) -> Keys:
         cursor, size, seen, *flat = replies[0]
-        now, keys = envelope.now(), []
+        place, incarnation, now, keys = self._place, self._incarnation, envelope.now(), []
         for field, header in zip(flat[::2], flat[1::2], strict=True):
-            key = key_of(self._place, field)
-            if key is not None and self._is_live(header, key, now):
+            if envelope.is_ours(header):
+                _, _, _, expires_at, written_by = envelope.unpack(header)
+                if not envelope.may_read(expires_at, written_by, now, incarnation):
+                    continue
+            # Of foreign bytes, whoever lists keys shall see that there is something.
+            key = key_of(place, field)
+            if key is not None:
                 keys.append(key)
         return Keys(cursor, keys, size / max(seen, 1))
-
-    def _is_live(self, header: bytes, key: str, now: int) -> bool:
-        try:
-            found = envelope.read_header(header, self._place.page, key)
-        except StateStoreError:
-            # Whoever lists keys shall see that there is something.
-            return True
-        return found.is_live(now, self._incarnation)
 
 
 class ReadListed(Operation[Listing]):
