@@ -48,12 +48,13 @@ unit: .venv/ready .servers/ready
 	@$(BIN)/coverage run -m pytest -n 4 --dist worksteal -m "not unmeasured"
 	@$(RUN) -m pytest -n 4 --dist worksteal -m unmeasured
 
-# Measured in the tests' own processes alone: Airflow's would be slowed down.
+# Measured in the tests' own processes, and in Airflow's where the plug-in runs: others would be
+# slowed down.
 airflow: .venv-airflow/ready
 	@COVERAGE_FILE=.coverage.airflow AIRFLOW_HOME=$(CURDIR)/.venv-airflow/home \
 		.venv-airflow/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile \
 		--cov=redis_state --cov-branch --cov-config=/dev/null --cov-report= \
-		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server
+		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server tests/with_airflow/rest
 
 pictures: .venv-plots/ready
 	@.venv-plots/bin/python -m pytest -q -p no:cacheprovider tests/with_matplotlib

@@ -186,11 +186,14 @@ LANES = {
     # The task SDK alone has nothing to wait for.
     "airflow-sdk": Lane(_BESIDE_THE_SDK, options=_AIRFLOW),
     "airflow-next": Lane(
-        (*_BESIDE_THE_SDK, "with_airflow/test_metrics.py", "with_airflow/server"),
+        (
+            *(*_BESIDE_THE_SDK, "with_airflow/test_metrics.py"),
+            *("with_airflow/server", "with_airflow/rest"),
+        ),
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),
     "postgresql": Lane(
-        ("with_airflow/test_dags.py", "with_airflow/server"),
+        ("with_airflow/test_dags.py", "with_airflow/server", "with_airflow/rest"),
         {"REDIS_STATE_TEST_METADATA": "postgresql", "REDIS_STATE_TEST_DAGS": "both sides"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--no-loadscope-reorder"),
     ),

@@ -28,8 +28,11 @@ def list_keys(
     left = offset
     while left >= _MOST_KEPT:
         first, total = yield from _first_keys(place, incarnation, _MOST_KEPT, after)
+        if len(first) < _MOST_KEPT:
+            # Nothing is so far behind.
+            return Listing({}, {}, total)
         left -= _MOST_KEPT
-        after = first[-1] if first else after
+        after = first[-1]
     first, total = yield from _first_keys(place, incarnation, left + limit, after)
     found: Listing = yield Ask(ReadListed(place, first[left:], total, incarnation, codec))
     return found

@@ -15,17 +15,17 @@ _App: TypeAlias = Callable[[_Scope, Any, Any], Awaitable[None]]
 
 # Where the most of all requests end.
 _MARK = "/state-store"
-_ROUTES = (
-    (
-        re.compile(
-            r"/api/v2/dags/[^/]+/dagRuns/[^/]+/taskInstances/[^/]+/state-store(/.*)?", re.DOTALL
-        ),
-        frozenset({"GET", "PUT", "PATCH", "DELETE"}),
-    ),
-    (
-        re.compile(r"/api/v2/assets/[^/]+/state-store(/.*)?", re.DOTALL),
-        frozenset({"GET", "PUT", "DELETE"}),
-    ),
+_TASK = r"/api/v2/dags/[^/]+/dagRuns/[^/]+/taskInstances/[^/]+/state-store"
+_ASSET = r"/api/v2/assets/[^/]+/state-store"
+# To other verbs Airflow answers what it has, or that it has nothing.
+_ROUTES = tuple(
+    (re.compile(path, re.DOTALL), frozenset(methods))
+    for path, methods in (
+        (_TASK, ("GET", "DELETE")),
+        (f"{_TASK}/.*", ("GET", "PUT", "PATCH", "DELETE")),
+        (_ASSET, ("GET", "DELETE")),
+        (f"{_ASSET}/.*", ("GET", "PUT", "DELETE")),
+    )
 )
 
 

@@ -92,7 +92,7 @@ async def test_pages_far_behind_need_no_more_memory(
     monkeypatch.setattr(listing, "_MOST_KEPT", 10)
     keys = [f"{number:03}" for number in range(100)]
     await methods.set_many(TASK, dict.fromkeys(keys, "1"))
-    for offset in (0, 9, 10, 11, 38, 95, 100, 120):
+    for offset in (0, 9, 10, 11, 38, 95, 100, 120, 10**15):
         found = await listed(methods, TASK, limit=6, offset=offset)
         assert (list(found.entries), found.total) == (keys[offset : offset + 6], 100)
 

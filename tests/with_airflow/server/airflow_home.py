@@ -79,16 +79,22 @@ class Home:
 
 
 class ApiServer:
-    """The app that `airflow api-server` runs, with the Execution API alone, in its own process."""
+    """The app that `airflow api-server` runs, in its own process.
 
-    def __init__(self, home: Home, **more: str) -> None:
+    It has the Execution API alone, or with ``apps="all"`` what the UI uses, too: that one runs the
+    plug-in, and is measured.
+    """
+
+    def __init__(self, home: Home, apps: str = "execution", **more: str) -> None:
         port = free_port()
-        self.url = f"http://{_HOST}:{port}/execution/"
+        self.root = f"http://{_HOST}:{port}"
+        self.url = f"{self.root}/execution/"
         self._log = home.folder / f"api-server-{port}.log"
         self._process = home.start(
+            *(_measuring(home.folder) if apps == "all" else ()),
             *("uvicorn", "airflow.api_fastapi.main:app", "--host", _HOST, "--port", str(port)),
             log=self._log,
-            AIRFLOW_API_APPS="execution",
+            AIRFLOW_API_APPS=apps,
             **more,
         )
 
@@ -129,6 +135,20 @@ class ApiServer:
                         return
                 time.sleep(0.05)
         raise RuntimeError(f"The API server did not come up:\n{self.log}")
+
+
+def _measuring(folder: Path) -> tuple[str, ...]:
+    """Measure the coverage of a command where the tests' own is measured: beside their file."""
+    if "COVERAGE_FILE" not in os.environ:
+        return ()
+    beside = Path(os.environ["COVERAGE_FILE"]).absolute()
+    options = folder / "coverage.ini"
+    options.write_text(
+        f"[run]\nsource = redis_state\nbranch = true\nparallel = true\nsigterm = true\n"
+        f"data_file = {beside}-api-server\n",
+        encoding="utf-8",
+    )
+    return ("coverage", "run", f"--rcfile={options}", "-m")
 
 
 def free_port() -> int:
