@@ -9,10 +9,8 @@ import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
 from redis_state.testing import fake_backend
-from tests.matrix import SERVERS, TOPOLOGIES
+from tests.matrix import FAKES, SERVERS, TOPOLOGIES
 from tests.support.methods import MODES, Methods
-
-FAKES = ("fake-field-form", "fake-hash-form")
 
 
 @pytest.fixture(params=[*SERVERS, *TOPOLOGIES, *FAKES])

@@ -69,10 +69,10 @@ async def test_a_listing_is_in_the_order_of_code_points(
 
 
 async def test_pages_follow_each_other(methods: Methods, scope: StateScope) -> None:
-    keys = [f"{number:04}" for number in range(2500)]
+    keys = [f"{number:04}" for number in range(1200)]
     await methods.set_many(scope, {key: f'"{key}"' for key in reversed(keys)})
     await methods.set(scope, "over", "1", expires_at=PAST)
-    for offset in (0, 7, 1200, 2490, 2500, 9999):
+    for offset in (0, 7, 600, 1190, 1200, 9999):
         found = await listed(methods, scope, limit=20, offset=offset)
         assert found.total == len(keys)
         assert list(found.entries) == keys[offset : offset + 20]
