@@ -13,7 +13,8 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 from redis_state.admin.health import Health
 from redis_state.admin.health.check import check
-from redis_state.admin.steps import arun, run
+from redis_state.admin.steps import Steps, arun, run
+from redis_state.airflow import database_mark
 from redis_state.airflow.bases import airflow_bases
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.metrics import Meter, meter
@@ -118,14 +119,14 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
 
     def delete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
         with Call(self._meter, "delete", session):
-            operation = self._operations.delete(scope, key)
+            operation = self._operations.delete(scope, key, session)
             self._client.run(self._durable(operation))
 
     def clear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
         with Call(self._meter, "clear", session):
-            operation = self._operations.clear(scope, all_map_indices=all_map_indices)
+            operation = self._operations.clear(scope, session, all_map_indices=all_map_indices)
             self._client.run(self._durable(operation))
 
     def get_many(
@@ -177,14 +178,14 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
 
     async def adelete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
         with Call(self._meter, "delete", session):
-            operation = self._operations.delete(scope, key)
+            operation = self._operations.delete(scope, key, session)
             await self._loop_clients.current().run(self._durable(operation))
 
     async def aclear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
         with Call(self._meter, "clear", session):
-            operation = self._operations.clear(scope, all_map_indices=all_map_indices)
+            operation = self._operations.clear(scope, session, all_map_indices=all_map_indices)
             await self._loop_clients.current().run(self._durable(operation))
 
     async def aget_many(
@@ -219,12 +220,11 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
 
     def health(self) -> Health:
         """Look at all servers; what is wrong with them is a finding, never an error."""
-        return run(self._client, check(self._settings, worker=self._is_worker))
+        return run(self._client, self._look())
 
     async def ahealth(self) -> Health:
         """Look at all servers; what is wrong with them is a finding, never an error."""
-        steps = check(self._settings, worker=self._is_worker)
-        return await arun(self._loop_clients.current, steps)
+        return await arun(self._loop_clients.current, self._look())
 
     def close(self) -> None:
         """Close the idle connections of all threads; the backend stays usable."""
@@ -233,6 +233,10 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
     async def aclose(self) -> None:
         """Close the idle connections of the running loop; the backend stays usable."""
         self._loop_clients.close_current()
+
+    def _look(self) -> Steps[Health]:
+        database = database_mark.known()
+        return check(self._settings, worker=self._is_worker, database=database)
 
     def _durable(self, operation: Operation[T]) -> Operation[T]:
         """Return a write that is done when it is as safe as was asked."""

@@ -12,10 +12,13 @@ from redis_state.airflow import run_identity
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.sides import SERVER
 from redis_state.backends.base import Call, RedisBackend
+from redis_state.backends.ownership import OwnedOperations
 from redis_state.backends.server_operations import ServerOperations
 from redis_state.backends.start_line import write_start_line
 from redis_state.config.settings import load
 from redis_state.errors import MisconfiguredError
+from redis_state.format.owner import Owner
+from redis_state.operations.owner import Claim
 from redis_state.scopes import Entry, Listing, StateScope
 
 
@@ -29,7 +32,8 @@ class RedisStateBackend(RedisBackend):
     def __init__(self, **options: Any) -> None:
         try:
             settings = load(SERVER, **options)
-            operations = ServerOperations(settings)
+            kind = OwnedOperations if settings.require_owner else ServerOperations
+            operations = kind(settings)
         except MisconfiguredError as error:
             # The API server builds the backend when a task first needs it.
             raise as_http_error(error) from None
@@ -117,6 +121,10 @@ class RedisStateBackend(RedisBackend):
             await self._loop_clients.current().run(self._durable(operation))
             call.carried = value
         return True
+
+    def claim(self, database: str) -> Owner:
+        """Mark the namespace for a metadata database, unless it is marked; return whose it is."""
+        return self._client.run(Claim(self.settings.namespace, database))
 
     def rotate(
         self, on_progress: OnProgress | None = None, *, dry_run: bool = False

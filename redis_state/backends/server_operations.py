@@ -85,13 +85,13 @@ class ServerOperations:
             return WriteAsset(self._asset(place), checked, deadline)
         return Write(place, checked, deadline, incarnation, self.codec)
 
-    def delete(self, scope: StateScope, key: str) -> Operation[None]:
+    def delete(self, scope: StateScope, key: str, _: Any = None) -> Operation[None]:
         place, key = self._place(scope), checked_key(self._settings, key)
         if layout.is_task(scope):
             return Delete((place, self._worker_place(scope)), key)
         return DeleteAsset(self._asset(place), (place.field(key),))
 
-    def clear(self, scope: StateScope, *, all_map_indices: bool) -> Operation[None]:
+    def clear(self, scope: StateScope, _: Any = None, *, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if not layout.is_task(scope):
             return ClearAsset(self._asset(place))

@@ -49,14 +49,14 @@ class WorkerOperations:
         drawn = envelope.UNKNOWN if layout.is_task(scope) else 1 + randbelow(2**32 - 1)
         return Write(self._place(scope), checked, deadline, drawn, self._codec)
 
-    def delete(self, scope: StateScope, key: str) -> Operation[None]:
+    def delete(self, scope: StateScope, key: str, _: Any = None) -> Operation[None]:
         key = checked_key(self._settings, key)
         place = self._place(scope)
         if layout.is_task(scope):
             return Delete((place,), key)
         return Release(place, (place.field(key),))
 
-    def clear(self, scope: StateScope, *, all_map_indices: bool) -> Operation[None]:
+    def clear(self, scope: StateScope, _: Any = None, *, all_map_indices: bool) -> Operation[None]:
         place = self._place(scope)
         if not layout.is_task(scope):
             return Release(place)

@@ -175,6 +175,11 @@ class Settings(BaseModel):
         ),
     )
 
+    require_owner: bool = Field(
+        default=False,
+        description="Refuse a namespace that is marked as that of another metadata database.",
+    )
+
     @field_validator("durability_timeout")
     @classmethod
     def _durability_fits_into_a_call(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 import airflow
 from airflow.state import get_state_backend, resolve_state_backend
@@ -12,6 +13,7 @@ from redis_state.backends.server import RedisStateBackend
 from redis_state.backends.start_line import leave_to_plugin
 from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
+from redis_state.plugin import owner
 
 # The versions of Airflow that the tests of the plug-in pass with.
 TESTED = ("3.3.2", "3.4.0b2")
@@ -24,11 +26,13 @@ def is_on() -> bool:
         return False
     leave_to_plugin()
     try:
-        settings = get_state_backend().settings
+        backend = cast("RedisStateBackend", get_state_backend())
     except StateStoreError as error:
         # Each request tells the same: the state is not in the metadata database.
         _log.error("redis-state %s cannot work. %s", __version__, error)
         return True
+    owner.watch(backend)
+    settings = backend.settings
     why_off = _why_off(settings)
     _log.log(
         logging.WARNING if why_off else logging.INFO,

@@ -7,6 +7,7 @@ from typing import Any
 import redis
 
 from redis_state.format import envelope, layout
+from redis_state.format.owner import owner_key
 
 _NATIVE_LIMIT = 2**46
 # The scripts read two clocks.
@@ -17,6 +18,10 @@ def check_leaks(client: redis.Redis, namespace: str, *, field_form: bool) -> Non
     """Fail for any key of the namespace that is not ours, or whose expiry is not explained."""
     for page in client.scan_iter(match=f"{namespace}:*", count=1000):
         fields: Any = client.hgetall(page)
+        if page.decode() == owner_key(namespace):
+            assert fields.keys() == {b"database", b"since"}
+            assert client.pttl(page) == -1, f"{page!r} expires"
+            continue
         deadlines = {
             field: _native_deadline(envelope.read_header(raw, repr(page), repr(field)).expires_at)
             for field, raw in fields.items()

@@ -48,6 +48,12 @@ class FakeClient:
         self.answers = {"INFO": WELL.encode(), "ACL": b"bob"} | answers
         self.errors: dict[Server, StateStoreError] = {}
         self.capabilities = Capabilities(field_expiry=fields, hsetex=fields)
+        self.owner: Any = [None, None]
+
+    def run(self, operation: Operation[Any]) -> Any:
+        if isinstance(self.owner, StateStoreError):
+            raise self.owner
+        return operation.end([self.owner])
 
     def servers(self) -> list[Server]:
         return self.known
@@ -310,6 +316,53 @@ def test_each_server_is_told_of_once_and_together() -> None:
     subjects = [each.subject for each in health.findings]
     assert subjects == sorted(subjects, key=["here:6379", "10.0.0.2:6380"].index)
     assert len([each for each in health.findings if each.name == "version"]) == 2
+
+
+OWNER = [b"d1", b"2026-01-01T00:00:00+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "database", "verdict", "found"),
+    [
+        (OWNER, None, "ok", "that of the metadata database d1, since 2026-01-01T00:00:00"),
+        (OWNER, "d1", "ok", "this Airflow's, since 2026"),
+        (
+            OWNER,
+            "d2",
+            "failure",
+            "belongs to another Airflow, .* d1 since 2026.*; this one's is d2",
+        ),
+        (
+            MisconfiguredError("refused (NOPERM). Grant it."),
+            "d1",
+            "unknown",
+            "whose it is: refused",
+        ),
+    ],
+)
+def test_whose_the_namespace_is_is_told(
+    mark: Any, database: str | None, verdict: str, found: str
+) -> None:
+    client = FakeClient()
+    client.owner = mark
+    health = run(client, check(Settings(namespace="team-a"), worker=False, database=database))
+    (finding,) = [each for each in health.findings if each.name == "owner"]
+    assert (finding.subject, finding.verdict) == ("namespace team-a", verdict)
+    assert re.search(found, finding.found)
+    assert bool(finding.remedy) is (verdict != "ok")
+    assert ("`DEL team-a:{owner}`" in finding.remedy) is (verdict == "failure")
+
+
+def test_a_namespace_that_nobody_has_marked_is_not_spoken_of() -> None:
+    health = run(FakeClient(), check(Settings(), worker=False, database="d1"))
+    assert not [each for each in health.findings if each.name == "owner"]
+
+
+def test_a_worker_does_not_look_whose_the_namespace_is() -> None:
+    client = FakeClient()
+    client.owner = OWNER
+    health = run(client, check(Settings(), worker=True))
+    assert not [each for each in health.findings if each.name == "owner"]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from redis_state.admin.health import cluster, permissions, replication, sentinels, service, storage
+from redis_state.admin.health import (
+    cluster,
+    owner,
+    permissions,
+    replication,
+    sentinels,
+    service,
+    storage,
+)
 from redis_state.admin.health.probes import Answers, Beats, Target
 from redis_state.admin.health.report import Finding, Health
 from redis_state.admin.steps import Ask, Steps
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
+from redis_state.operations.owner import ReadOwner
 
 _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     service.check,
@@ -22,8 +31,8 @@ _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
 )
 
 
-def check(settings: Settings, *, worker: bool) -> Steps[Health]:
-    """Ask all servers."""
+def check(settings: Settings, *, worker: bool, database: str | None = None) -> Steps[Health]:
+    """Ask all servers; ``database`` is the id of the metadata database, where that is known."""
     findings = yield from _ask_sentinels(settings)
     servers = yield from _try(Ask())
     if isinstance(servers, StateStoreError):
@@ -31,12 +40,18 @@ def check(settings: Settings, *, worker: bool) -> Steps[Health]:
         servers = []
     # In the order in which they are met; a replica is asked once.
     followers: dict[Server, None] = {}
+    is_served = False
     for server in servers:
         answers = yield from _ask(Target(server, "master", settings, worker), findings)
         if answers is not None:
+            is_served = True
             followers |= {each.server: None for each in replication.replicas_of(answers) or ()}
     for server in [each for each in followers if each not in servers]:
         yield from _ask(Target(server, "replica", settings, worker), findings)
+    # Workers have no right to look at it.
+    if is_served and not worker:
+        mark = yield from _try(Ask(ReadOwner(settings.namespace)))
+        findings += owner.check(settings.namespace, mark, database)
     return Health(tuple(_together(findings)))
 
 
