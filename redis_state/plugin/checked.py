@@ -23,6 +23,7 @@ __all__ = [
     "AssetStateStoreCollectionResponse",
     "AssetStateStoreLastUpdatedBy",
     "AssetStateStoreResponse",
+    "ClearTaskScopeDep",
     "QueryLimit",
     "QueryOffset",
     "SessionDep",
@@ -33,6 +34,7 @@ __all__ = [
     "TaskStateStoreResponse",
     "get_user",
     "init_error_handlers",
+    "narrow_all_map_indices",
     "require_asset",
     "require_task",
     "require_task_to_clear",
@@ -52,6 +54,11 @@ TaskStateStoreResponse = task_models.TaskStateStoreResponse
 
 # How Airflow reads the path and query of a task's routes, and answers 404 to what is not there.
 TaskScopeDep = task_routes.TaskScopeDep
+# Since 3.4, a task in a loop has map indices for each pass: a clear finds out which are meant.
+ClearTaskScopeDep = getattr(task_routes, "ClearTaskScopeDep", TaskScopeDep)
+narrow_all_map_indices = getattr(
+    task_routes, "_clear_all_map_indices", lambda _scope, _session, all_map_indices: all_map_indices
+)
 require_task = task_routes._validate_scope  # noqa: SLF001 - see above
 require_task_to_clear = task_routes._validate_clear_scope  # noqa: SLF001 - see above
 resolve_expires_at = task_routes._resolve_expires_at  # noqa: SLF001 - see above

@@ -8,7 +8,7 @@ looks up all that it needs in one function, which gives its connection back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from airflow.state import AssetScope, TaskScope
@@ -16,8 +16,10 @@ from fastapi import Depends, Query
 
 from redis_state.airflow.run_identity import UNKNOWN, ClosedSession, incarnation
 from redis_state.plugin.checked import (
+    ClearTaskScopeDep,
     SessionDep,
     TaskScopeDep,
+    narrow_all_map_indices,
     require_asset,
     require_task,
     require_task_to_clear,
@@ -33,6 +35,7 @@ class Addressed:
     scope: TaskScope | AssetScope
     session: ClosedSession
     has_run: bool = True
+    all_map_indices: bool = False
 
 
 def _task(scope: TaskScopeDep, session: SessionDep) -> Addressed:
@@ -44,12 +47,14 @@ def _known_task(scope: TaskScopeDep, session: SessionDep) -> Addressed:
 
 
 def _cleared_task(
-    scope: TaskScopeDep, session: SessionDep, all_map_indices: Annotated[bool, Query()] = False
+    scope: ClearTaskScopeDep, session: SessionDep, all_map_indices: Annotated[bool, Query()] = False
 ) -> Addressed:
-    return _with(
-        session,
-        lambda: _addressed(require_task_to_clear(scope, session, all_map_indices), session),
-    )
+    def look_up() -> Addressed:
+        clears_all = narrow_all_map_indices(scope, session, all_map_indices)
+        known = require_task_to_clear(scope, session, clears_all)
+        return replace(_addressed(known, session), all_map_indices=clears_all)
+
+    return _with(session, look_up)
 
 
 def _known_asset(asset_id: int, session: SessionDep) -> Addressed:

@@ -7,10 +7,10 @@ see `known`.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from fastapi import APIRouter, Depends, Query, status
+from fastapi import APIRouter, Depends, status
 
 from redis_state.plugin.answers import backend, in_order, not_found, read_json
 from redis_state.plugin.checked import (
@@ -89,11 +89,9 @@ async def delete_task_state(task: KnownTask, key: str) -> None:
 
 
 @task_router.delete("", dependencies=_allowed("DELETE"), status_code=status.HTTP_204_NO_CONTENT)
-async def clear_task_state(
-    task: ClearedTask, all_map_indices: Annotated[bool, Query()] = False
-) -> None:
+async def clear_task_state(task: ClearedTask) -> None:
     """Remove all values of a task instance, or of all instances of its task."""
-    await backend().aclear(task.scope, all_map_indices=all_map_indices, session=task.session)
+    await backend().aclear(task.scope, all_map_indices=task.all_map_indices, session=task.session)
 
 
 def _answer(key: str, entry: Entry) -> TaskStateStoreResponse:
