@@ -132,6 +132,12 @@ def postgresql(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Open Airflow's UI in a real Chromium: see, edit, delete and clear state there."""
+    beside_airflow(session, ".venv-browser")
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Run the demo as its users would: on the built wheel, away from this repository."""
     python = python_of(session, ".venv-demo")

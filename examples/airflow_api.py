@@ -62,7 +62,7 @@ class AirflowApi:
     """Airflow, as seen through its REST API and its folder of task logs."""
 
     def __init__(self, url: str, log_folder: Path, describe: Callable[[], str]) -> None:
-        self._url = url
+        self.url = url
         self._log_folder = log_folder
         self._describe = describe
         self._token = ""
@@ -171,15 +171,16 @@ class AirflowApi:
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/state-store"
         return {each["key"]: each for each in self.get(path)["task_state_store"]}
 
-    def task_page(self, dag_id: str, run_id: str, task_id: str) -> str:
+    def task_page(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
         """Return the address of the page of Airflow's UI that shows the state of a task."""
-        page = f"/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}/task-state-store"
-        return self._url + page
+        instance = f"{task_id}/mapped/{map_index}" if map_index >= 0 else task_id
+        run = quote(run_id, safe=":+")
+        return f"{self.url}/dags/{dag_id}/runs/{run}/tasks/{instance}/task-state-store"
 
     def asset_page(self, name: str) -> str:
         """Return the address of the page of Airflow's UI that shows the state of an asset."""
         (asset,) = self.get("/assets", name_pattern=name)["assets"]
-        return f"{self._url}/assets/{asset['id']}/asset-state-store"
+        return f"{self.url}/assets/{asset['id']}/asset-state-store"
 
     def get(self, path: str, **query: Any) -> Any:
         """Ask the API anything."""
@@ -194,7 +195,7 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the URL is our own
-            self._url + path,
+            self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={

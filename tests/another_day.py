@@ -30,7 +30,7 @@ PINS = sorted((ROOT / "requirements").glob("*.txt"))
 # Python 3.11.0 brings the first. The newest is not pinned: here is where its news are heard.
 # Each pip makes all environments, but of these, which take long, one of them makes each.
 PIPS = {
-    "pip==22.3": ("demo", "fuzz"),
+    "pip==22.3": ("demo", "fuzz", "browser"),
     "pip==23.2": ("airflow", "postgresql", "plots"),
     "pip": ("airflow-next", "airflow-sdk"),
 }

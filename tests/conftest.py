@@ -19,8 +19,12 @@ from tests.support.leaks import check_leaks
 from tests.support.methods import MODES, Methods
 from tests.support.waiting import PATIENT
 
-# They have environments of their own: see `make airflow` and `make pictures`.
-OWN_ENVIRONMENTS = {"airflow": "with_airflow", "matplotlib": "with_matplotlib"}
+# They have environments of their own: see `make airflow`, `make pictures` and the lane `browser`.
+OWN_ENVIRONMENTS = {
+    "airflow": "with_airflow",
+    "matplotlib": "with_matplotlib",
+    "playwright": "with_browser",
+}
 collect_ignore = [folder for name, folder in OWN_ENVIRONMENTS.items() if not find_spec(name)]
 
 # The second looks through all that the tests show for secrets.

@@ -199,6 +199,7 @@ LANES = {
         ),
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),
+    "browser": Lane(("with_browser",), options=_AIRFLOW),
     "postgresql": Lane(
         ("with_airflow/test_dags.py", "with_airflow/server", "with_airflow/rest"),
         {"REDIS_STATE_TEST_METADATA": "postgresql", "REDIS_STATE_TEST_DAGS": "both sides"},
