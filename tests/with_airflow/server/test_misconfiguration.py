@@ -52,6 +52,14 @@ def test_an_option_that_does_not_exist_is_warned_of(cleaning: dict[str, Future[O
     assert "[redis_state] ttl is no option of redis-state and has no effect" in printed
 
 
+def test_a_process_says_at_its_start_where_state_is_kept(
+    cleaning: dict[str, Future[Outcome]],
+) -> None:
+    _, printed = cleaning["Redis is away"].result()
+    assert "server side: state is kept on 127.0.0.1:1/0, namespace 'airflow'" in printed
+    assert printed.count("state is kept on") == 1
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [

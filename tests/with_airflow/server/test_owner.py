@@ -24,7 +24,7 @@ from redis_state.plugin import owner
 from redis_state.testing import EmbeddedServer
 from tests.support.waiting import PATIENT, wait_for
 from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
-from tests.with_airflow.server.metadata import Metadata
+from tests.with_airflow.server.metadata import Instance, Metadata
 from tests.with_airflow.server.tasks import Task
 
 KEY = f"{NAMESPACE}:{{owner}}"
@@ -205,12 +205,27 @@ def test_the_second_airflow_is_loud_and_refused_where_that_is_asked_for(
     first.close()
     home, metadata = second
     instance = metadata.instance()
-    with ApiServer(home, apps="all", AIRFLOW__REDIS_STATE__REQUIRE_OWNER="True") as server:
+    options = {"REDIS_STATE__REQUIRE_OWNER": "True", "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
+    environment = {f"AIRFLOW__{name}": value for name, value in options.items()}
+    with ApiServer(home, apps="all", **environment) as server:
         wait_for(lambda: LOUD in server.log, "the second says it", within=120)
         with Task(home, server.url, instance) as other:
-            answer = other.http.put(f"{other.path}/watermark", json={"value": 1})
-        assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        assert "[redis_state] require_owner refuses" in answer.text
+            of_task = other.http.put(f"{other.path}/watermark", json={"value": 1})
+        of_ui = httpx.get(f"{server.root}{ui_path(instance)}", headers=admin(server), timeout=30)
+        for answer in (of_task, of_ui):
+            assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+            assert "[redis_state] require_owner refuses" in answer.text
         task.set("watermark", 2)
         assert task.get("watermark") == 2
         assert "redis-state 0.1.0 on" in server.log
+
+
+def ui_path(instance: Instance) -> str:
+    scope = instance.scope
+    run = f"/api/v2/dags/{scope.dag_id}/dagRuns/{scope.run_id}"
+    return f"{run}/taskInstances/{scope.task_id}/state-store"
+
+
+def admin(server: ApiServer) -> dict[str, str]:
+    answer = httpx.get(f"{server.root}/auth/token", timeout=30)
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
