@@ -67,6 +67,10 @@ class Meter:
         """Tell that a server fails for a while, or answers again."""
         self._emit(self._stats.gauge, "redis_state.breaker_open", int(is_open))
 
+    def not_cleared(self, scopes: int) -> None:
+        """Count the tasks and assets that Airflow deleted, and that are not cleared in Redis."""
+        self._emit(self._stats.incr, "redis_state.not_cleared", scopes)
+
     def _call(self, method: str, outcome: str, seconds: float) -> None:
         self._emit(self._stats.incr, "redis_state.operations", 1, method=method, outcome=outcome)
         duration = timedelta(seconds=seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import cast
 
 import airflow
@@ -43,6 +44,17 @@ def is_on() -> bool:
         f"do not show its state: {why_off}" if why_off else "show and change its state.",
     )
     return why_off is None
+
+
+@cache
+def does_work() -> bool:
+    """Tell the same in any process, and log nothing."""
+    if not issubclass(resolve_state_backend(), RedisStateBackend):
+        return False
+    try:
+        return _why_off(get_state_backend().settings) is None
+    except StateStoreError:
+        return True
 
 
 def _why_off(settings: Settings) -> str | None:

@@ -1,0 +1,1 @@
+"""What Airflow deletes in its metadata database goes in Redis, too."""
