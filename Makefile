@@ -54,7 +54,8 @@ airflow: .venv-airflow/ready
 	@COVERAGE_FILE=.coverage.airflow AIRFLOW_HOME=$(CURDIR)/.venv-airflow/home \
 		.venv-airflow/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile \
 		--cov=redis_state --cov-branch --cov-config=/dev/null --cov-report= \
-		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server tests/with_airflow/rest
+		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server tests/with_airflow/rest \
+		tests/with_airflow/promises
 
 pictures: .venv-plots/ready
 	@.venv-plots/bin/python -m pytest -q -p no:cacheprovider tests/with_matplotlib

@@ -195,13 +195,16 @@ LANES = {
     "airflow-next": Lane(
         (
             *(*_BESIDE_THE_SDK, "with_airflow/test_metrics.py"),
-            *("with_airflow/server", "with_airflow/rest"),
+            *("with_airflow/server", "with_airflow/rest", "with_airflow/promises"),
         ),
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),
     "browser": Lane(("with_browser",), options=_AIRFLOW),
     "postgresql": Lane(
-        ("with_airflow/test_dags.py", "with_airflow/server", "with_airflow/rest"),
+        (
+            *("with_airflow/test_dags.py", "with_airflow/server"),
+            *("with_airflow/rest", "with_airflow/promises"),
+        ),
         {"REDIS_STATE_TEST_METADATA": "postgresql", "REDIS_STATE_TEST_DAGS": "both sides"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--no-loadscope-reorder"),
     ),

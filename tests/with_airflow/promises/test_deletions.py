@@ -20,6 +20,7 @@ from airflow.utils.db_cleanup import run_cleanup
 from sqlalchemy import delete, select
 
 from redis_state import AssetScope, RedisStateBackend, TaskScope
+from redis_state.plugin import deletions
 from redis_state.testing import EmbeddedServer
 from tests.support.waiting import wait_for
 from tests.with_airflow.promises.conftest import clearers
@@ -170,6 +171,17 @@ def test_the_cleanup_of_old_runs_takes_their_state(
     assert store.left == all_of("second")
 
 
+def test_of_task_instances_that_are_gone_the_latest_are_remembered_until_their_runs_follow(
+    dag_id: str, metadata: Metadata, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletions, "_MOST_EARLIER", 1)
+    for model in (TaskInstance, DagRun):
+        for run_id in ("first", "second"):
+            with metadata.session() as session:
+                session.execute(delete(model).where(model.dag_id == dag_id, model.run_id == run_id))
+    assert store.left == all_of("first")
+
+
 def airflows(scope: Any) -> AirflowsTaskScope:
     names = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id}
     return AirflowsTaskScope(**names, map_index=scope.map_index)
@@ -239,6 +251,13 @@ def test_an_asset_that_is_gone_loses_its_state_in_the_schedulers_sweep(
     assert store.left == {gone.name, stays.name}
     sweep(metadata)
     assert store.left == {stays.name}
+
+
+def test_a_sweep_within_a_savepoint_counts(metadata: Metadata, store: Store) -> None:
+    deactivate(metadata, store.asset())
+    with metadata.session() as session, session.begin_nested():
+        SchedulerJobRunner._cleanup_orphaned_asset_state_store(session=session)
+    assert store.left == set()
 
 
 def test_an_asset_that_comes_back_and_goes_again_loses_its_state_again(

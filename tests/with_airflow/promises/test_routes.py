@@ -45,7 +45,7 @@ def server(home: Home, metadata: Metadata, statsd: socket.socket) -> Iterator[Ap
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
         "AIRFLOW__METRICS__STATSD_PORT": str(statsd.getsockname()[1]),
     }
-    with ApiServer(home, apps="all", measured=True, **options) as running:
+    with ApiServer(home, apps="all", **options) as running:
         yield running
 
 

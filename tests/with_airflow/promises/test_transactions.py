@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
+from airflow.models import DagRun
+from airflow.models.dagbundle import DagBundleModel
 from airflow.state import TaskScope
 from airflow.state.metastore import MetastoreBackend
 from sqlalchemy import column, delete, event, table
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from redis_state import RedisStateBackend
+from redis_state import MisconfiguredError, RedisStateBackend
 from redis_state.plugin import clearing
 from redis_state.testing import EmbeddedServer
 from tests.support.waiting import wait_for
@@ -132,6 +136,22 @@ def test_a_savepoint_goes_with_the_transaction_around_it(
     assert is_there(backend, outer)
 
 
+def test_a_savepoint_within_a_flush_goes_with_the_transaction_around_the_flush(
+    metadata: Metadata, backend: RedisStateBackend, instance: Instance
+) -> None:
+    def clear_within(session: Any, _: object) -> None:
+        with session.begin_nested():
+            clear(instance, session)
+
+    with metadata.sessions() as session:
+        event.listen(session, "after_flush", clear_within)
+        session.add(DagBundleModel(name=f"bundle of {instance.scope.dag_id}"))
+        session.flush()
+        assert is_there(backend, instance)
+        session.commit()
+        assert not is_there(backend, instance)
+
+
 def test_a_transaction_knows_nothing_of_the_one_before(
     metadata: Metadata, backend: RedisStateBackend, instance: Instance
 ) -> None:
@@ -216,6 +236,30 @@ def test_what_redis_did_not_clear_is_logged_and_the_transaction_stands(
     assert len(told) == 21
 
 
+def test_a_process_that_can_start_no_thread_clears_all_the_same(
+    metadata: Metadata, backend: RedisStateBackend, instance: Instance
+) -> None:
+    before = threading.stack_size(2**46)
+    try:
+        with metadata.session() as session:
+            clear(instance, session)
+    finally:
+        threading.stack_size(before)
+    assert not is_there(backend, instance)
+
+
+def test_a_wrong_option_is_told_and_the_transaction_stands(
+    metadata: Metadata, watching: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(MisconfiguredError):
+        watching(AIRFLOW__REDIS_STATE__URL="nonsense://redis")
+    instance = metadata.instance()
+    with metadata.session() as session:
+        clear(instance, session)
+    assert f"the state of {instance.scope}" in caplog.text
+    assert "nonsense" not in caplog.text
+
+
 def test_what_goes_wrong_while_it_watches_does_not_end_airflows_transaction(
     metadata: Metadata, backend: RedisStateBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -223,6 +267,20 @@ def test_what_goes_wrong_while_it_watches_does_not_end_airflows_transaction(
     with metadata.session() as session:
         session.execute(delete(unlike_airflows).where(unlike_airflows.c.id == -1))
     assert "stays in Redis until it expires, because of an error" in caplog.text
+
+
+def test_a_process_without_airflows_models_deletes_and_says_that_it_was_not_followed(
+    metadata: Metadata,
+    backend: RedisStateBackend,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As before they are imported, which begins to listen to statements and so must not be done by
+    # what listens to one.
+    monkeypatch.delitem(sys.modules, "airflow.models.taskinstance")
+    with metadata.session() as session:
+        session.execute(delete(DagRun.__table__).where(DagRun.__table__.c.id == -1))
+    assert "Airflow's models are not there yet." in caplog.text
 
 
 @pytest.mark.parametrize(
