@@ -51,6 +51,7 @@ def does_work() -> bool:
     """Tell the same in any process, and log nothing."""
     if not issubclass(resolve_state_backend(), RedisStateBackend):
         return False
+    leave_to_plugin()
     try:
         return _why_off(get_state_backend().settings) is None
     except StateStoreError:
