@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from redis_state.airflow import database_mark
 from redis_state.backends.server import RedisStateBackend
-from redis_state.errors import MisconfiguredError
+from redis_state.errors import MisconfiguredError, StateStoreError
 from redis_state.format.owner import Owner, another_owner
 
 # Seconds: at first, and at most. A namespace that is another's is looked at again, too.
@@ -34,7 +34,7 @@ class Watch:
 
     def __init__(self, backend: RedisStateBackend) -> None:
         self._backend = backend
-        self._told: str | None = None
+        self._told: object = None
         self.warned: Warned | None = None
 
     def start(self) -> None:
@@ -56,21 +56,23 @@ class Watch:
             return True
         meaning, remedy = another_owner(self._backend.settings.namespace, owner, database)
         self.warned = Warned(meaning, remedy, owner)
-        self._say(logging.ERROR, f"{meaning}. {remedy}")
+        self._say(logging.ERROR, f"{meaning}. {remedy}", about=owner)
         return False
 
     def _unknown(self, error: Exception) -> bool:
         # What the database says may hold its password.
-        said = str(error) if isinstance(error, MisconfiguredError) else type(error).__name__
+        ours = isinstance(error, StateStoreError)
+        said = str(error) if ours else f"{type(error).__name__}."
         level = logging.WARNING if isinstance(error, MisconfiguredError) else logging.INFO
         namespace = self._backend.settings.namespace
-        self._say(level, f"Whose the namespace {namespace!r} is could not be looked up: {said}")
+        line = f"Whose the namespace {namespace!r} is could not be looked up. {said}"
+        self._say(level, line, about=type(error))
         return False
 
-    def _say(self, level: int, line: str) -> None:
-        if line != self._told:
+    def _say(self, level: int, line: str, about: object) -> None:
+        if about != self._told:
             _log.log(level, "%s", line)
-            self._told = line
+            self._told = about
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE

@@ -152,7 +152,7 @@ class TestLooking:
         assert watch.warned is None
         assert "is this Airflow's" in caplog.messages[-1]
 
-    def test_a_redis_that_is_away_is_asked_again(
+    def test_a_redis_or_a_database_that_is_away_is_asked_again(
         self, own_database: Metadata, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.INFO, "redis_state.plugin")
@@ -161,9 +161,21 @@ class TestLooking:
         watch = owner.Watch(away)
         assert not watch.look()
         assert not watch.look()
-        assert caplog.messages == [
-            "Whose the namespace 'airflow' is could not be looked up: UnavailableError"
-        ]
+        (told,) = caplog.messages
+        start = "Whose the namespace 'airflow' is could not be looked up. "
+        assert told.startswith(f"{start}127.0.0.1:1/0 could not be used")
+        caplog.clear()
+
+        def be_away(*_: Any) -> None:
+            raise ConnectionError("postgresql://airflow:of-a-database@db: gone")
+
+        database_mark._known.clear()
+        event.listen(own_database.engine, "before_cursor_execute", be_away)
+        try:
+            assert not watch.look()
+        finally:
+            event.remove(own_database.engine, "before_cursor_execute", be_away)
+        assert caplog.messages == [f"{start}ConnectionError."]
 
     def test_who_lacks_a_right_reads_which(
         self,
