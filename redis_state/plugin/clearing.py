@@ -11,11 +11,16 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from threading import Thread
+from typing import cast
 
 from airflow.state import get_state_backend
 
+from redis_state.airflow import database_mark
 from redis_state.airflow.metrics import meter
 from redis_state.airflow.sides import SERVER
+from redis_state.backends.server import RedisStateBackend
+from redis_state.errors import MisconfiguredError
+from redis_state.format.owner import another_owner
 from redis_state.plugin.deletions import Deletions
 from redis_state.scopes import AssetScope, StateScope
 
@@ -59,14 +64,16 @@ def _clear(deletions: Deletions) -> None:
     failed: list[StateScope] = []
     in_a_row = 0
     reason: Exception | None = None
+    backend: RedisStateBackend | None = None
     for scope, all_map_indices in left:
         try:
-            get_state_backend().clear(scope, all_map_indices=all_map_indices)
+            backend = backend or _own_backend()
+            backend.clear(scope, all_map_indices=all_map_indices)
         except Exception as error:  # noqa: BLE001 - Airflow has no better place to tell it
             reason = error
             failed.append(scope)
             in_a_row += 1
-            if in_a_row == _ENOUGH:
+            if backend is None or in_a_row == _ENOUGH:
                 break
         else:
             in_a_row = 0
@@ -75,6 +82,17 @@ def _clear(deletions: Deletions) -> None:
     if reason is not None:
         failed += (scope for scope, _ in left)
         _tell(failed, reason)
+
+
+def _own_backend() -> RedisStateBackend:
+    """Return the backend, if the namespace is ours: to another Airflow, ids mean other assets."""
+    backend = cast("RedisStateBackend", get_state_backend())
+    database = database_mark.make()
+    owner = backend.claim(database)
+    if owner.database != database:
+        meaning, remedy = another_owner(backend.settings.namespace, owner, database)
+        raise MisconfiguredError(f"{meaning}. {remedy}")
+    return backend
 
 
 def _left(deletions: Deletions) -> Iterator[tuple[StateScope, bool]]:

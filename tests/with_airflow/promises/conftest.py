@@ -17,10 +17,11 @@ from tests.support.waiting import wait_for
 from tests.with_airflow.conftest import HAS_CORE
 
 if TYPE_CHECKING or HAS_CORE:
-    from airflow import state
+    from airflow import settings, state
     from sqlalchemy import event
     from sqlalchemy.orm import Session
 
+    from redis_state.airflow import database_mark
     from redis_state.backends.server import RedisStateBackend
     from redis_state.plugin import activation, clearing, deletions, watch
     from tests.with_airflow.server.airflow_home import Home
@@ -71,7 +72,7 @@ def plain(redis_server: EmbeddedServer) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def watching(
-    home: Home, plain: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    home: Home, metadata: Metadata, plain: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Any]]:
     """Give a function that makes this process one of Airflow's, with options; it is undone."""
 
@@ -81,6 +82,8 @@ def watching(
         watch.watch_sessions()
         return state.get_state_backend()
 
+    monkeypatch.setattr(settings, "NonScopedSession", metadata.sessions)
+    monkeypatch.setattr(database_mark, "_known", {})
     with forgotten(monkeypatch):
         yield begin
         wait_for(lambda: not clearers(), "the end of what is cleared behind")

@@ -260,6 +260,18 @@ def test_a_sweep_within_a_savepoint_counts(metadata: Metadata, store: Store) -> 
     assert store.left == set()
 
 
+def test_an_airflow_that_shares_a_namespace_by_mistake_clears_nothing_there(
+    metadata: Metadata, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.backend.claim("of another database")
+    asset = store.asset()
+    deactivate(metadata, asset)
+    sweep(metadata)
+    assert store.left == {asset.name}
+    assert "the state of AssetScope" in caplog.text
+    assert "of another database" in caplog.text
+
+
 def test_an_asset_that_comes_back_and_goes_again_loses_its_state_again(
     metadata: Metadata, store: Store
 ) -> None:
