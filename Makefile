@@ -55,7 +55,7 @@ airflow: .venv-airflow/ready
 		.venv-airflow/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile \
 		--cov=redis_state --cov-branch --cov-config=/dev/null --cov-report= \
 		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server tests/with_airflow/rest \
-		tests/with_airflow/promises
+		tests/with_airflow/promises tests/with_airflow/page
 
 pictures: .venv-plots/ready
 	@.venv-plots/bin/python -m pytest -q -p no:cacheprovider tests/with_matplotlib

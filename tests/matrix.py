@@ -195,7 +195,8 @@ LANES = {
     "airflow-next": Lane(
         (
             *(*_BESIDE_THE_SDK, "with_airflow/test_metrics.py"),
-            *("with_airflow/server", "with_airflow/rest", "with_airflow/promises"),
+            *("with_airflow/server", "with_airflow/rest"),
+            *("with_airflow/promises", "with_airflow/page"),
         ),
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),

@@ -13,9 +13,11 @@ from airflow.api_fastapi.core_api.datamodels import task_state_store as task_mod
 from airflow.api_fastapi.core_api.routes.public import asset_state_store as asset_routes
 from airflow.api_fastapi.core_api.routes.public import task_state_store as task_routes
 from airflow.api_fastapi.core_api.security import (
+    ReadableTIFilterDep,
     get_user,
     requires_access_asset,
     requires_access_dag,
+    requires_access_view,
 )
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "ClearTaskScopeDep",
     "QueryLimit",
     "QueryOffset",
+    "ReadableTIFilterDep",
     "SessionDep",
     "TaskScopeDep",
     "TaskStateStoreBody",
@@ -40,6 +43,7 @@ __all__ = [
     "require_task_to_clear",
     "requires_access_asset",
     "requires_access_dag",
+    "requires_access_view",
     "resolve_expires_at",
 ]
 

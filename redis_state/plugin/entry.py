@@ -5,16 +5,29 @@ Airflow loads it in every process, so this imports next to nothing.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from redis_state.airflow.bases import plugin_base
 from redis_state.plugin.bridge import bridge
+from redis_state.plugin.page import mount
 
 
 class RedisStatePlugin(plugin_base()):  # type: ignore[misc]  # known at run time
-    """Puts the bridge in front of Airflow's API server."""
+    """Puts the bridge in front of Airflow's API server, and a page of our own into its UI."""
 
     name = "redis_state"
     fastapi_root_middlewares: ClassVar[list[dict[str, Any]]] = [
         {"name": "redis-state: Airflow's UI and REST API on Redis", "middleware": bridge}
     ]
+
+    # Airflow asks an instance, and asks for these in its API server alone.
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:
+        """The app of the page."""
+        return mount.apps()
+
+    @cached_property
+    def external_views(self) -> list[dict[str, Any]]:
+        """Where the page stands in Airflow's UI."""
+        return mount.views()

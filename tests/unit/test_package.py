@@ -95,7 +95,7 @@ def test_each_module_is_short() -> None:
     assert [path for path, lines in lengths.items() if lines > 250] == []
 
 
-def test_the_wheel_holds_the_scripts_the_types_and_the_plugin(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_scripts_the_types_the_page_and_the_plugin(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.check_call(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     (wheel,) = tmp_path.glob("*.whl")
@@ -106,6 +106,10 @@ def test_the_wheel_holds_the_scripts_the_types_and_the_plugin(tmp_path: Path) ->
     scripts = [path.name for path in (resources.files("redis_state.operations") / "lua").iterdir()]
     assert scripts
     assert all(f"redis_state/operations/lua/{script}" in names for script in scripts)
+    page = ROOT / "redis_state" / "plugin" / "page"
+    shown = [path for kind in ("templates", "static") for path in (page / kind).iterdir()]
+    assert shown
+    assert {str(path.relative_to(ROOT)) for path in shown} <= set(names)
     assert "redis_state/py.typed" in names
     assert not [name for name in names if name.startswith("tests")]
 

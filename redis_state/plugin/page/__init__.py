@@ -1,0 +1,1 @@
+"""The page "State store" in Airflow's UI."""
