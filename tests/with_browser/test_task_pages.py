@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
@@ -29,6 +30,12 @@ def expiry_of_limit(lab: Lab, run_id: str) -> datetime:
     return datetime.fromisoformat(expires_at)
 
 
+def stored(lab: Lab, run_id: str, index: int) -> set[str]:
+    """Return the fields that Redis has for a mapped instance, in whatever region it is."""
+    pages = lab.view.pages(f"airflow:t:{{mapped/{run_id}/load}}*:{index}")
+    return {field for page in pages for field in lab.view.fields(page)}
+
+
 @pytest.fixture(scope="module")
 def mapped(lab: Lab) -> str:
     return lab.ended("mapped")
@@ -46,8 +53,8 @@ def test_the_progress_of_a_running_task_is_seen_on_its_page(
     lab: Lab, page: Page, counting: str
 ) -> None:
     page.goto(lab.api.task_page("counting", counting, "count").removesuffix("/task-state-store"))
-    page.get_by_role("link", name="Storage").click()
-    page.get_by_role("link", name="Task State Store").wait_for()
+    # In 3.4, the second stands where the first is in 3.3.
+    page.get_by_role("link", name=re.compile("Storage|Task State Store")).click()
     counted = value(page, "counted")
     first = int(counted.inner_text())
     # Nobody reloads the page.
@@ -67,14 +74,13 @@ def test_a_task_reads_what_is_edited_on_its_page(lab: Lab, page: Page, counting:
 
 
 def test_a_value_is_deleted_whatever_its_key(lab: Lab, page: Page, mapped: str) -> None:
-    stored = lab.view.task_page("mapped", mapped, "load", 1)
-    assert set(lab.view.fields(stored)) == {"1:number", f"1:{ODD_KEY}"}
+    assert stored(lab, mapped, 1) == {"1:number", f"1:{ODD_KEY}"}
     page.goto(lab.api.task_page("mapped", mapped, "load", 1))
     row(page, ODD_KEY).get_by_role("button", name="Delete").press("Enter")
     confirm(page, "Delete")
     expect(row(page, ODD_KEY)).to_have_count(0)
     expect(value(page, "number")).to_have_text("11")
-    assert set(lab.view.fields(stored)) == {"1:number"}
+    assert stored(lab, mapped, 1) == {"1:number"}
 
 
 def test_a_clear_empties_one_mapped_instance_alone(lab: Lab, page: Page, mapped: str) -> None:
@@ -83,5 +89,5 @@ def test_a_clear_empties_one_mapped_instance_alone(lab: Lab, page: Page, mapped:
     page.get_by_role("button", name="Clear All Task State Store").click()
     confirm(page, "Clear All Task State Store")
     expect(row(page, "number")).to_have_count(0)
-    left = [bool(lab.view.fields(lab.view.task_page("mapped", mapped, "load", i))) for i in (0, 2)]
-    assert left == [True, False]
+    assert stored(lab, mapped, 0)
+    assert not stored(lab, mapped, 2)
