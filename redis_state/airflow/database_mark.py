@@ -31,7 +31,7 @@ def known() -> str | None:
 
 def read(session: Any) -> str | None:
     """Return the id, by a query at most once; None where it is not there, or nobody can know."""
-    if VARIABLE not in _known:
+    if session is not None and VARIABLE not in _known:
         try:
             from sqlalchemy.orm import Session
         except ImportError:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from redis_state.admin.steps import Ask, Steps
+from redis_state.admin.survey import Survey
 from redis_state.airflow import database_mark
 from redis_state.backends.interface import Values
 from redis_state.backends.server_operations import ServerOperations
@@ -32,10 +33,13 @@ class Ownership:
 
     def question(self, session: Any) -> Claim | None:
         """Return how to find out whose it is; None where that is known, or not to be compared."""
-        if session is None or time.monotonic() < self._ours_until:
+        if time.monotonic() < self._ours_until:
             return None
         database = database_mark.read(session)
         if database is None:
+            if session is None:
+                # A program, which has no metadata database.
+                return None
             database_mark.make_soon()
             raise UnavailableError(
                 f"[redis_state] require_owner is set, and whose the namespace {self._namespace!r} "
@@ -118,10 +122,12 @@ class OwnedOperations(ServerOperations):
         return self._owner.first(super().entry(scope, key, session), session)
 
     def listing(self, scope: StateScope, limit: int, offset: int, session: Any) -> Steps[Listing]:
-        claim = self._owner.question(session)
-        if claim is not None:
-            self._owner.check((yield Ask(claim)), claim.database)
+        yield from self._look(session)
         return (yield from super().listing(scope, limit, offset, session))
+
+    def survey(self, scope: StateScope, session: Any) -> Steps[Survey]:
+        yield from self._look(session)
+        return (yield from super().survey(scope, session))
 
     def overwrite(
         self, scope: StateScope, key: str, value: str, entry: Entry, session: Any
@@ -134,3 +140,8 @@ class OwnedOperations(ServerOperations):
         return self._owner.first(
             super().set_by_api(scope, key, value, expires_at, session), session
         )
+
+    def _look(self, session: Any) -> Steps[None]:
+        claim = self._owner.question(session)
+        if claim is not None:
+            self._owner.check((yield Ask(claim)), claim.database)

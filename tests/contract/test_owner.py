@@ -36,6 +36,9 @@ CALLS: dict[str, Call] = {
     "entries": lambda methods: methods._call("entries", TASK, session=SESSION),
     "entry": lambda methods: methods._call("entry", TASK, "key", session=SESSION),
     "listing": lambda methods: methods._call("listing", TASK, limit=5, session=SESSION),
+    "survey": lambda methods: methods._call("survey", TASK, session=SESSION),
+    # As what is cleared after a commit.
+    "clear without a session": lambda methods: methods._call("clear", TASK),
     "aset_by_api": lambda methods: methods.backend.aset_by_api(TASK, "key", "1", session=SESSION),
     "aoverwrite": lambda methods: methods.backend.aoverwrite(TASK, "key", "1", session=SESSION),
 }
@@ -101,7 +104,7 @@ async def test_another_s_namespace_is_refused(
     for call in [*CALLS.values()] * 2:
         with pytest.raises(MisconfiguredError, match="belongs to another Airflow.*require_owner"):
             await call(methods)
-    assert await methods.entries(TASK) == {}
+    assert await methods_with().entries(TASK) == {}
 
 
 async def test_the_first_call_claims_what_is_nobody_s(
