@@ -18,7 +18,10 @@ from fastapi import Request
 from redis_state import AssetScope, RedisStateBackend
 from redis_state.format.owner import Owner
 from redis_state.plugin import owner
+from redis_state.plugin.page.mount import PREFIX
 from redis_state.plugin.page.rendering import render, seconds_left, size, span
+from redis_state.testing import EmbeddedServer
+from tests.support.freezing import frozen
 from tests.with_airflow.page.pages import PATH, Page, Pages
 from tests.with_airflow.page.who import RESTRICTED, RESTRICTED_ASSET
 from tests.with_airflow.rest.airflows import Airflow
@@ -380,3 +383,22 @@ def test_every_page_warns_of_a_namespace_that_is_another_airflows(
     answer = render(request, "error.html", phrase="Not Found", detail="nothing")
     page = Page(httpx.Response(404, content=answer.body))
     assert page.by_id["another-owner"] == "It is another's. Choose <another> namespace."
+
+
+def test_while_redis_is_away_the_page_says_so(
+    pages: Pages, metadata: Metadata, redis_server: EmbeddedServer
+) -> None:
+    scope = metadata.instance().scope
+    with frozen(redis_server):
+        page = pages.task(scope)
+    assert page.status == 503
+    assert "Service Unavailable" in page.text
+
+
+def test_where_the_bridge_is_off_there_is_no_page(airflow: Airflow) -> None:
+    # What is printed of a plug-in has no room for its address, where it is narrow.
+    off = {"AIRFLOW__REDIS_STATE__UI_BRIDGE": "False", "COLUMNS": "1000"}
+    status, told = airflow.home.run("airflow", "plugins", "--output", "json", **off)
+    assert status == 0
+    assert "redis_state" in told
+    assert PREFIX not in told
