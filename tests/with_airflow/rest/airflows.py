@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -15,11 +16,14 @@ import httpx
 
 from redis_state import TaskScope
 from tests.with_airflow.server.airflow_home import ApiServer, Home
+from tests.with_airflow.server.inside import InsideServer
 from tests.with_airflow.server.metadata import Asset, Instance, Metadata
 from tests.with_airflow.server.tasks import Task
 
 ROLES = ("admin", "op", "user", "viewer")
 RETENTION_DAYS = 7
+# What a proxy leads to Airflow, and may take out of the path or not.
+PREFIX = "/team/airflow"
 _PASSWORDS = {role: f"password of {role}" for role in ROLES}
 # A moment in UTC as Airflow tells it.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
@@ -47,14 +51,14 @@ class Airflow:
 
     home: Home
     metadata: Metadata
-    server: ApiServer
+    server: ApiServer | InsideServer
     # The headers of each user; nobody has none.
     users: dict[str, dict[str, str]] = field(default_factory=lambda: {"nobody": {}})
 
     @contextmanager
-    def running(self) -> Iterator[Airflow]:
-        """Wait until it answers, log in, and stop it at the end."""
-        with self.server, httpx.Client(base_url=f"{self.server.root}/api/v2", timeout=60) as http:
+    def logged_in(self) -> Iterator[Airflow]:
+        """Log everybody in."""
+        with httpx.Client(timeout=90) as http:
             self.http = http
             self.users |= {role: self.log_in(role) for role in ROLES}
             yield self
@@ -62,7 +66,8 @@ class Airflow:
     def log_in(self, role: str) -> dict[str, str]:
         """Return the headers of a user who has just logged in."""
         login = {"username": role, "password": _PASSWORDS[role]}
-        told = self.http.post(f"{self.server.root}/auth/token", json=login).raise_for_status()
+        url = f"{self.server.url.removesuffix('/execution/')}/auth/token"
+        told = self.http.post(url, json=login).raise_for_status()
         return {"Authorization": f"Bearer {told.json()['access_token']}"}
 
     def request(
@@ -71,11 +76,13 @@ class Airflow:
         path: str,
         *,
         user: str = "admin",
+        prefix: str = "",
         headers: dict[str, str] | None = None,
         **options: Any,
     ) -> httpx.Response:
         headers = self.users[user] | (headers or {})
-        return self.http.request(method, path, headers=headers, **options)
+        url = f"{self.server.root}{prefix}/api/v2{path}"
+        return self.http.request(method, url, headers=headers, **options)
 
     def task(self, instance: Instance) -> Task:
         """Return a task instance that uses its state through the Execution API."""
@@ -143,6 +150,7 @@ class Both:
         self.ours = ours
         self.own = own
         self._each = (ours, own)
+        self._asset_ids = count(1_000_000)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Ask both, and return the answer of the one on Redis, which is that of the other."""
@@ -163,8 +171,9 @@ class Both:
 
     def asset(self) -> State:
         name = f"asset-{uuid4().hex[:12]}"
-        ours, own = (each.metadata.asset(name) for each in self._each)
-        assert ours.id == own.id
+        # The address tells the id, and other tests may have added assets to one of them.
+        asset_id = next(self._asset_ids)
+        ours, own = (each.metadata.asset(name, asset_id=asset_id) for each in self._each)
         return State(self, path_of(ours), "asset", (ours, own))
 
     def set_by_task(self, state: State, key: str, value: Any) -> None:

@@ -31,6 +31,7 @@ else:
     collect_ignore_glob = ["test_*.py"]
 
 _METASTORE = "airflow.state.metastore.MetastoreBackend"
+BEHIND_A_PROXY = {"AIRFLOW__API__BASE_URL": "https://example.com/team/airflow"}
 
 
 @pytest.fixture(scope="session")
@@ -76,8 +77,11 @@ def metadata(home: Home) -> Iterator[Metadata]:
 @pytest.fixture(scope="session")
 def ours(home: Home, metadata: Metadata) -> Iterator[Airflow]:
     """Run an Airflow on Redis."""
-    server = ApiServer(home, "all", **options_of(home))
-    with Airflow(home, metadata, server).running() as running:
+    options = options_of(home) | BEHIND_A_PROXY
+    with (
+        ApiServer(home, "all", **options) as server,
+        Airflow(home, metadata, server).logged_in() as running,
+    ):
         yield running
 
 
@@ -86,8 +90,8 @@ def starting(home_of: Callable[[str], Home]) -> Iterator[Airflow]:
     """Start an Airflow with its own store, beside the one on Redis."""
     home = home_of("airflow-with-its-own-store")
     metadata = Metadata(home.database)
-    more = options_of(home) | {"AIRFLOW__STATE_STORE__BACKEND": _METASTORE}
-    server = ApiServer(home, "all", **more)
+    more = {"AIRFLOW__STATE_STORE__BACKEND": _METASTORE}
+    server = ApiServer(home, "all", **options_of(home), **BEHIND_A_PROXY, **more)
     yield Airflow(home, metadata, server)
     server.stop()
     metadata.close()
@@ -95,7 +99,8 @@ def starting(home_of: Callable[[str], Home]) -> Iterator[Airflow]:
 
 @pytest.fixture(scope="session")
 def both(starting: Airflow, ours: Airflow) -> Iterator[Both]:
-    with starting.running() as own:
+    assert isinstance(starting.server, ApiServer)
+    with starting.server, starting.logged_in() as own:
         yield Both(ours, own)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.with_airflow.rest.airflows import RETENTION_DAYS, Both, State
+from tests.with_airflow.rest.airflows import PREFIX, RETENTION_DAYS, Both, State
 from tests.with_airflow.server.tasks import MISSING
 from tests.with_airflow.server.values import KEYS, VALUES
 
@@ -110,6 +110,17 @@ def test_any_key_can_be_put_read_listed_and_deleted(state: State) -> None:
         assert state.get(key)["value"] == number
         assert state.request("DELETE", key).status_code == 204
         assert state.get(key) is None
+
+
+def test_the_path_of_the_base_url_may_stand_in_front_or_not(state: State) -> None:
+    body = {"value": 1, "expires_at": None} if state.kind == "task" else {"value": 1}
+    path = f"{state.path}/key"
+    # Behind a proxy that takes it away, and behind one that does not.
+    assert state.both.request("PUT", path, json=body, prefix=PREFIX).status_code == 204
+    assert state.value("key") == 1
+    assert state.both.request("GET", state.path, prefix=PREFIX).json()["total_entries"] == 1
+    assert state.both.request("DELETE", path, prefix=f"/x{PREFIX}").status_code == 405
+    assert state.value("key") == 1
 
 
 def test_slashes_need_no_escape(state: State) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -88,7 +89,9 @@ class ApiServer:
     def __init__(self, home: Home, apps: str = "execution", **more: str) -> None:
         port = free_port()
         self.root = f"http://{_HOST}:{port}"
-        self.url = f"{self.root}/execution/"
+        # What is mounted there, as this is, has the path of the base URL in front.
+        path = urlsplit(more.get("AIRFLOW__API__BASE_URL", "")).path
+        self.url = f"{self.root}{path}/execution/"
         self._log = home.folder / f"api-server-{port}.log"
         self._process = home.start(
             *(_measuring(home.folder) if apps == "all" else ()),

@@ -25,11 +25,12 @@ _STARTS_WITHIN = 180.0
 
 
 class InsideServer:
-    """Serves the Execution API over HTTP from a thread, with any backend."""
+    """Serves Airflow's APIs over HTTP from a thread, with any backend."""
 
     def __init__(self, app: Any, metadata: Metadata) -> None:
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}/execution/"
+        self.root = f"http://127.0.0.1:{port}"
+        self.url = f"{self.root}/execution/"
         self._metadata = metadata
         self._server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
         self._thread = threading.Thread(target=self._server.run)
@@ -63,20 +64,27 @@ class InsideServer:
 
 
 @contextmanager
-def inside_server(home: Home, metadata: Metadata) -> Iterator[InsideServer]:
-    """Run a server on the tests' database; what it takes from Airflow is put back."""
+def inside_server(
+    home: Home, metadata: Metadata, apps: str = "execution", **more: str
+) -> Iterator[InsideServer]:
+    """Run a server on the tests' database; what it takes from Airflow is put back.
+
+    ``more`` adds to the environment, or takes its place.
+    """
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         # Airflow's own imports warn of each other.
         warnings.simplefilter("ignore")
-        for name, value in home.options.items():
+        for name, value in (home.options | more).items():
             patch.setenv(name, value)
+        use(patch, None)
         patch.setattr(settings, "NonScopedSession", metadata.sessions)
         patch.setattr(settings, "Session", scoped_session(metadata.sessions))
         patch.setattr(settings, "AsyncSession", async_sessionmaker(metadata.async_engine()))
         app = import_module("airflow.api_fastapi.app")
         # Its lines would mix with those of the test run.
         patch.setattr(app, "init_access_logging", lambda _: None)
-        server = InsideServer(app.create_app("execution"), metadata)
+        patch.setattr(app._AuthManagerState, "instance", None)
+        server = InsideServer(app.create_app(apps), metadata)
         with server.running():
             yield server
 

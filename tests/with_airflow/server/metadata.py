@@ -160,10 +160,13 @@ class Metadata:
             state: str | None = session.get(TaskInstance, instance.id).state
             return state
 
-    def asset(self, name: str | None = None, *, active: bool = True) -> Asset:
+    def asset(
+        self, name: str | None = None, *, active: bool = True, asset_id: int | None = None
+    ) -> Asset:
         name = name or f"asset-{uuid4().hex[:12]}"
         with self.session() as session:
             row = AssetModel(name=name, uri=f"s3://bucket/{uuid4()}", group="asset")
+            row.id = asset_id
             session.add(row)
             session.flush()
             if active:
