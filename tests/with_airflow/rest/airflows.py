@@ -13,9 +13,11 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
+import redis
 
 from redis_state import TaskScope
-from tests.with_airflow.server.airflow_home import ApiServer, Home
+from redis_state.format.owner import owner_key
+from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
 from tests.with_airflow.server.inside import InsideServer
 from tests.with_airflow.server.metadata import Asset, Instance, Metadata
 from tests.with_airflow.server.tasks import Task
@@ -95,6 +97,11 @@ def path_of(scope: TaskScope | Asset) -> str:
         return f"/assets/{scope.id}/state-store"
     dag, run, task = (quote(part, safe="") for part in (scope.dag_id, scope.run_id, scope.task_id))
     return f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/state-store"
+
+
+def pages(plain: redis.Redis) -> set[bytes]:
+    """Return where state lies in Redis: each key but the owner's, whose mark comes by itself."""
+    return set(plain.scan_iter()) - {owner_key(NAMESPACE).encode()}
 
 
 def escaped(key: str) -> str:

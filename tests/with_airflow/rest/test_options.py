@@ -17,7 +17,7 @@ from redis_state import AssetScope, RedisStateBackend
 from redis_state.format import layout
 from redis_state.plugin import activation
 from redis_state.testing import EmbeddedServer
-from tests.with_airflow.rest.airflows import Airflow, options_of, path_of
+from tests.with_airflow.rest.airflows import Airflow, options_of, pages, path_of
 from tests.with_airflow.server.airflow_home import NAMESPACE, Home
 from tests.with_airflow.server.inside import inside_server
 from tests.with_airflow.server.metadata import Metadata
@@ -82,7 +82,7 @@ def test_the_default_lifetime_may_be_none_and_a_wrong_one_is_told(
         assert got(usual, path)["expires_at"] is None
     else:
         assert status == 400
-        assert plain.dbsize() == 0
+        assert not pages(plain)
 
 
 def test_the_largest_value_is_airflow_s_and_then_ours(
@@ -100,7 +100,7 @@ def test_the_largest_value_is_airflow_s_and_then_ours(
 def test_the_tables_of_airflow_keep_nothing(usual: Airflow, plain: redis.Redis) -> None:
     assert put(usual, path_of(usual.metadata.instance().scope), 1) == 204
     assert keys_in_tables(usual.metadata) == []
-    assert plain.dbsize() == 1
+    assert len(pages(plain)) == 1
 
 
 def test_without_the_bridge_airflow_answers_from_its_tables(
@@ -128,7 +128,7 @@ def test_an_untested_airflow_is_left_alone_and_told(
     monkeypatch.setattr(activation, "TESTED", ("3.1.0", "3.2.0"))
     with start() as airflow:
         assert put(airflow, path_of(airflow.metadata.instance().scope), 1) == 204
-        assert plain.dbsize() == 0
+        assert not pages(plain)
     assert "was not tested with Airflow 3." in caplog.text
     assert "only with 3.1.0 and 3.2.0" in caplog.text
     assert "[redis_state] untested_airflow = True" in caplog.text
@@ -196,5 +196,5 @@ def test_beside_another_backend_nothing_is_touched(
         path = path_of(airflow.metadata.instance().scope)
         assert put(airflow, path, 1) == 204
         assert got(airflow, path)["value"] == 1
-    assert plain.dbsize() == 0
+    assert not pages(plain)
     assert "redis-state" not in caplog.text
