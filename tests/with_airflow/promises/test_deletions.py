@@ -208,6 +208,18 @@ def test_the_clear_of_all_instances_of_a_task_leaves_other_tasks(
     assert store.left == all_of("second") | {"first plain"}
 
 
+def test_rows_of_one_key_or_with_one_value_mean_nothing(
+    dag_id: str, metadata: Metadata, store: Store
+) -> None:
+    one: Any = store.scopes["first plain -1"]
+    rows = TaskStateStoreModel
+    of_task = (rows.dag_id == one.dag_id, rows.run_id == one.run_id, rows.task_id == one.task_id)
+    with metadata.session() as session:
+        MetastoreBackend().delete(airflows(one), "key", session=session)
+        session.execute(delete(rows).where(*of_task, rows.value.in_(["1"])))
+    assert store.left == all_of("first", "second")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -164,7 +164,11 @@ def test_a_transaction_knows_nothing_of_the_one_before(
     assert is_there(backend, instance)
 
 
-def test_a_loop_does_not_wait_for_redis(metadata: Metadata, watching: Callable[..., Slow]) -> None:
+def test_a_loop_does_not_wait_for_redis(
+    metadata: Metadata, watching: Callable[..., Slow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A loop that waited would do so for ever.
+    monkeypatch.setattr(clearing, "WAITS", None)
     backend = watching(AIRFLOW__STATE_STORE__BACKEND=SLOW)
     instance = metadata.instance()
     backend.set(instance.scope, "job_id", '"job-1"')
