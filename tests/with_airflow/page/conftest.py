@@ -44,7 +44,7 @@ def airflow(
     server = ApiServer(home, apps="all", **options)
     server.root += PATH
     server.url = f"{server.root}/execution/"
-    with Airflow(home, metadata, server).running() as running:
+    with server, Airflow(home, metadata, server).logged_in() as running:
         yield running
     metadata.close()
 
