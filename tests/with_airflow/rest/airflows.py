@@ -65,6 +65,13 @@ class Airflow:
             self.users |= {role: self.log_in(role) for role in ROLES}
             yield self
 
+    @contextmanager
+    def running(self) -> Iterator[Airflow]:
+        """Wait until a server of its own process answers, and log everybody in."""
+        assert isinstance(self.server, ApiServer)
+        with self.server, self.logged_in():
+            yield self
+
     def log_in(self, role: str) -> dict[str, str]:
         """Return the headers of a user who has just logged in."""
         login = {"username": role, "password": _PASSWORDS[role]}

@@ -77,11 +77,8 @@ def metadata(home: Home) -> Iterator[Metadata]:
 @pytest.fixture(scope="session")
 def ours(home: Home, metadata: Metadata) -> Iterator[Airflow]:
     """Run an Airflow on Redis."""
-    options = options_of(home) | BEHIND_A_PROXY
-    with (
-        ApiServer(home, "all", **options) as server,
-        Airflow(home, metadata, server).logged_in() as running,
-    ):
+    server = ApiServer(home, "all", **options_of(home), **BEHIND_A_PROXY)
+    with Airflow(home, metadata, server).running() as running:
         yield running
 
 
@@ -99,8 +96,7 @@ def starting(home_of: Callable[[str], Home]) -> Iterator[Airflow]:
 
 @pytest.fixture(scope="session")
 def both(starting: Airflow, ours: Airflow) -> Iterator[Both]:
-    assert isinstance(starting.server, ApiServer)
-    with starting.server, starting.logged_in() as own:
+    with starting.running() as own:
         yield Both(ours, own)
 
 
