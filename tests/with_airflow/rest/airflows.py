@@ -218,6 +218,10 @@ def _told(answer: httpx.Response) -> tuple[int, Any, dict[str, str]]:
     headers = {name: value for name, value in answer.headers.items() if name not in ignored}
     is_json = headers.get("content-type") == "application/json"
     body = _timeless(answer.json()) if is_json and answer.content else answer.text
+    if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+        # The next Airflow tells some errors once for each of its checks.
+        told = body["detail"]
+        body = [each for number, each in enumerate(told) if each not in told[:number]]
     return answer.status_code, body, headers
 
 
