@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from tests.support.proxy import UP, Proxy, Weather
@@ -66,12 +67,23 @@ def test_who_waits_for_redis_holds_no_connection_to_the_database(
     scope = metadata.instance().scope if kind == "task" else metadata.asset()
     path = f"{path_of(scope)}{suffix}"
     body = {"value": 1} if method in {"PUT", "PATCH"} else None
+    check(airflow, proxy, lambda: airflow.request(method, path, json=body))
+
+
+def test_nor_does_who_looks_at_the_page_state_store(airflow: Airflow, proxy: Proxy) -> None:
+    scope = airflow.metadata.instance().scope
+    task = {"dag_id": scope.dag_id, "dag_run_id": scope.run_id, "task_id": scope.task_id}
+    page, user = f"{airflow.server.root}/redis-state/task", airflow.users["admin"]
+    check(airflow, proxy, lambda: airflow.http.get(page, params=task, headers=user))
+
+
+def check(airflow: Airflow, proxy: Proxy, ask: Callable[[], httpx.Response]) -> None:
     before = proxy.counts["connections"]
     with ThreadPoolExecutor(CALLS) as threads:
         with proxy.weather(SILENCE):
             # Those that were opened for the requests before would hide some.
             proxy.cut()
-            calls = [threads.submit(airflow.request, method, path, json=body) for _ in range(CALLS)]
+            calls = [threads.submit(ask) for _ in range(CALLS)]
             wait_for(lambda: proxy.counts["connections"] >= before + CALLS, "waiting for Redis")
             assert airflow.metadata.engine.pool.checkedout() == 0
             assert airflow.request("GET", "/pools").status_code == 200
