@@ -68,6 +68,8 @@ def test_a_write_whose_reply_was_lost_may_return_over_another_writers(
             second = history.begin(WRITE, KEY, "2")
             near.set(TASK, KEY, "2")
             second()
+            # A reply to an earlier attempt that is still on its way would end the call.
+            proxy.cut()
         call.result()
         first()
         # Acknowledged, and called after the first writer's value was seen; it is gone all the same.
