@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -19,8 +18,12 @@ from uuid import UUID
 import httpx
 from airflow.api_fastapi.auth.tokens import JWTGenerator
 
+from tests.support.ports import Ports
+
 NAMESPACE = "airflow"
 _HOST = "127.0.0.1"
+# An API server takes its port half a minute after it was chosen.
+_PORTS = Ports()
 _STARTS_WITHIN = 180.0
 _STOPS_WITHIN = 10.0
 
@@ -155,7 +158,5 @@ def _measuring(folder: Path) -> tuple[str, ...]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that stays free until this process takes it, or a server of its own."""
+    return _PORTS.take()
