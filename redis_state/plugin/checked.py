@@ -5,6 +5,9 @@ Airflow promises none of these names. They are imported here and nowhere else.
 
 from __future__ import annotations
 
+from typing import Any
+
+from airflow.api_fastapi.common.dagbag import DagBagDep
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.common.exceptions import init_error_handlers
 from airflow.api_fastapi.common.parameters import QueryLimit, QueryOffset
@@ -25,7 +28,8 @@ __all__ = [
     "AssetStateStoreCollectionResponse",
     "AssetStateStoreLastUpdatedBy",
     "AssetStateStoreResponse",
-    "ClearTaskScopeDep",
+    "CoordinateResolver",
+    "DagBagDep",
     "QueryLimit",
     "QueryOffset",
     "ReadableTIFilterDep",
@@ -38,6 +42,8 @@ __all__ = [
     "get_user",
     "init_error_handlers",
     "narrow_all_map_indices",
+    "region_scope",
+    "region_scope_to_clear",
     "require_asset",
     "require_task",
     "require_task_to_clear",
@@ -58,8 +64,19 @@ TaskStateStoreResponse = task_models.TaskStateStoreResponse
 
 # How Airflow reads the path and query of a task's routes, and answers 404 to what is not there.
 TaskScopeDep = task_routes.TaskScopeDep
-# Since 3.4, a task in a loop has map indices for each pass: a clear finds out which are meant.
-ClearTaskScopeDep = getattr(task_routes, "ClearTaskScopeDep", TaskScopeDep)
+# Since 3.4, a task may have regions, and in a loop map indices for each of them.
+CoordinateResolver: Any = None
+region_scope: Any = None
+region_scope_to_clear: Any = None
+try:
+    from airflow.api_fastapi.core_api.services.public import task_coordinates
+    from airflow.models.task_coordinates import TaskCoordinateResolver
+except ImportError:
+    pass
+else:
+    CoordinateResolver = TaskCoordinateResolver
+    region_scope = task_coordinates._task_scope  # noqa: SLF001 - see above
+    region_scope_to_clear = task_routes._resolve_clear_scope  # noqa: SLF001 - see above
 narrow_all_map_indices = getattr(
     task_routes, "_clear_all_map_indices", lambda _scope, _session, all_map_indices: all_map_indices
 )

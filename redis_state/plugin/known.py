@@ -15,10 +15,9 @@ from airflow.state import AssetScope, TaskScope
 from fastapi import Depends, Query
 
 from redis_state.airflow.run_identity import UNKNOWN, ClosedSession, incarnation
+from redis_state.plugin.asked import Asked, AskedToClear
 from redis_state.plugin.checked import (
-    ClearTaskScopeDep,
     SessionDep,
-    TaskScopeDep,
     narrow_all_map_indices,
     require_asset,
     require_task,
@@ -38,18 +37,19 @@ class Addressed:
     all_map_indices: bool = False
 
 
-def _task(scope: TaskScopeDep, session: SessionDep) -> Addressed:
-    return _with(session, lambda: _addressed(scope, session))
+def _task(asked: Asked, session: SessionDep) -> Addressed:
+    return _with(session, lambda: _addressed(asked(session, False), session))
 
 
-def _known_task(scope: TaskScopeDep, session: SessionDep) -> Addressed:
-    return _with(session, lambda: _addressed(require_task(scope, session), session))
+def _known_task(asked: Asked, session: SessionDep) -> Addressed:
+    return _with(session, lambda: _addressed(require_task(asked(session, False), session), session))
 
 
 def _cleared_task(
-    scope: ClearTaskScopeDep, session: SessionDep, all_map_indices: Annotated[bool, Query()] = False
+    asked: AskedToClear, session: SessionDep, all_map_indices: Annotated[bool, Query()] = False
 ) -> Addressed:
     def look_up() -> Addressed:
+        scope = asked(session, all_map_indices)
         clears_all = narrow_all_map_indices(scope, session, all_map_indices)
         known = require_task_to_clear(scope, session, clears_all)
         return replace(_addressed(known, session), all_map_indices=clears_all)
