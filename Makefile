@@ -49,13 +49,13 @@ unit: .venv/ready .servers/ready
 	@$(RUN) -m pytest -n 4 --dist worksteal -m unmeasured
 
 # Measured in the tests' own processes, and in Airflow's where the plug-in runs: others would be
-# slowed down.
+# slowed down. What Airflow's commands and routes delete, slow lanes try.
 airflow: .venv-airflow/ready
 	@COVERAGE_FILE=.coverage.airflow AIRFLOW_HOME=$(CURDIR)/.venv-airflow/home \
-		.venv-airflow/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile \
+		.venv-airflow/bin/python -m pytest -q -p no:cacheprovider -n 3 --dist loadfile \
 		--cov=redis_state --cov-branch --cov-config=/dev/null --cov-report= \
 		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server tests/with_airflow/rest \
-		tests/with_airflow/promises tests/with_airflow/page
+		tests/with_airflow/promises/test_[dt]*.py tests/with_airflow/page
 
 pictures: .venv-plots/ready
 	@.venv-plots/bin/python -m pytest -q -p no:cacheprovider tests/with_matplotlib

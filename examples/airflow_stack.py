@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import socket
 import sqlite3
@@ -12,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -164,6 +165,8 @@ class AirflowStack:
         own = {
             "CORE__EXECUTION_API_SERVER_URL": f"http://{_HOST}:{self._port}/execution/",
             "CORE__FERNET_KEY": "",
+            # On a busy machine, so many processes wait longer for SQLite than its five seconds.
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._home / 'airflow.db'}?timeout=60",
             "API__SECRET_KEY": secrets.token_hex(32),
             "API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
@@ -241,7 +244,9 @@ def _inherited_path() -> list[str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    # The API server takes it seconds later: it lies below those that the system gives to others.
+    while True:
+        port = random.SystemRandom().randint(20_000, 29_999)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((_HOST, port))
+            return port

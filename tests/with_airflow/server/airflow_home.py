@@ -91,13 +91,14 @@ class ApiServer:
 
     def __init__(self, home: Home, apps: str = "execution", **more: str) -> None:
         port = free_port()
+        is_ours = "AIRFLOW__STATE_STORE__BACKEND" not in more
         self.root = f"http://{_HOST}:{port}"
         # What is mounted there, as this is, has the path of the base URL in front.
         path = urlsplit(more.get("AIRFLOW__API__BASE_URL", "")).path
         self.url = f"{self.root}{path}/execution/"
         self._log = home.folder / f"api-server-{port}.log"
         self._process = home.start(
-            *(_measuring(home.folder) if apps == "all" else ()),
+            *(_measuring(home.folder) if apps == "all" and is_ours else ()),
             *("uvicorn", "airflow.api_fastapi.main:app", "--host", _HOST, "--port", str(port)),
             log=self._log,
             AIRFLOW_API_APPS=apps,
