@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from redis_state import AssetScope, TaskScope
 from tests.support.fetch import supported
 
 HERE = Path(__file__).parent
@@ -56,6 +57,8 @@ OTHERS = tuple(name for name in (HASH_FORM, "path" if ON_PATH else None) if name
 KINDS = ("cluster", "sentinel")
 
 
+# They tell little that their neighbours do not: a slow lane has them.
+OTHER_SCOPES = (TaskScope("dag", "run", "task", 1000), AssetScope(uri="s3://bucket/orders"))
 # On fakeredis, which proves nothing of a server, and the mode that `make test` tries each in.
 FAKES = {"fake-field-form": "async", "fake-hash-form": "sync"}
 
@@ -85,6 +88,8 @@ def is_left_out(path: Path, params: Mapping[str, Any]) -> bool:
     if folder == "contract" and not ALL_SERVERS and str(params.get("methods_maker")) in FAKES:
         # In pairs: one form sync, the other async.
         return bool(FAKES[str(params["methods_maker"])] != params.get("methods_with"))
+    if folder == "contract" and not ALL_SERVERS and params.get("scope") in OTHER_SCOPES:
+        return True
     if folder == "contract" and HOW_MANY_TOPOLOGIES == "some":
         return params.get("methods_maker") in TOPOLOGIES and name not in TELLING
     if folder == "client" and not ALL_SERVERS and {"server_name", "fast_lane"} <= params.keys():
@@ -144,7 +149,7 @@ LANES = {
         ("contract", "lua", "worker"),
         {"REDIS_STATE_TEST_SERVERS": "all", **_NO_TOPOLOGIES},
         # Those that `make test` leaves out, and a second time the fakes that it does not.
-        only="redis82 or valkey81 or path or fake",
+        only="redis82 or valkey81 or path or fake or far-mapped or asset-uri",
     ),
     "every-topology": Lane(
         ("contract",),

@@ -9,7 +9,7 @@ import pytest
 
 from redis_state import AssetScope, StateScope, TaskScope
 from redis_state.testing import fake_backend
-from tests.matrix import FAKES, SERVERS, TOPOLOGIES
+from tests.matrix import FAKES, OTHER_SCOPES, SERVERS, TOPOLOGIES
 from tests.support.methods import MODES, Methods
 
 
@@ -48,12 +48,11 @@ def methods(methods_with: Any) -> Methods:
     params=[
         TaskScope("dag", "run", "task"),
         TaskScope("dag", "run", "task", 3),
-        TaskScope("dag", "run", "task", 1000),
         AssetScope(asset_id=7),
         AssetScope(name="orders"),
-        AssetScope(uri="s3://bucket/orders"),
+        *OTHER_SCOPES,
     ],
-    ids=["task", "mapped", "far-mapped", "asset-id", "asset-name", "asset-uri"],
+    ids=["task", "mapped", "asset-id", "asset-name", "far-mapped", "asset-uri"],
 )
 def scope(request: pytest.FixtureRequest) -> StateScope:
     scope: StateScope = request.param
