@@ -160,7 +160,7 @@ LANES = {
         tuple(
             f"faults/test_{name}.py" for name in ("failovers", "sentinel", "cluster", "moving_slot")
         ),
-        {"REDIS_STATE_TEST_FAULTS": "all"},
+        {"REDIS_STATE_TEST_FAULTS": "all", "REDIS_STATE_TEST_FAILOVERS": "10"},
         only=FIELD_FORM,
         options=("-n", "2"),
     ),

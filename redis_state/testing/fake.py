@@ -104,8 +104,9 @@ def _arguments(item: Command | ScriptCall) -> Sequence[Any]:
 
 def _fakeredis() -> Callable[..., Any]:
     try:
+        # First: what fakeredis does not find when it is imported, it never looks for again.
+        import lupa  # noqa: F401, I001 - fakeredis runs Lua scripts only where it is installed
         import fakeredis
-        import lupa  # noqa: F401 - fakeredis runs Lua scripts only where it is installed
     except ImportError:
         raise MisconfiguredError(
             "There is no fakeredis with Lua here: pip install 'fakeredis[lua]' (the extra "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,22 @@ def test_a_missing_extra_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MisconfiguredError, match=remedy):
         make()
+
+
+def test_lua_that_came_later_is_found() -> None:
+    code = """if True:
+        import sys
+        from redis_state import MisconfiguredError, TaskScope
+        from redis_state.testing import fake_backend
+        sys.modules["lupa"] = None
+        try:
+            fake_backend()
+        except MisconfiguredError:
+            del sys.modules["lupa"]
+        scope = TaskScope("dag", "run", "task", 1)
+        fake_backend(field_expiry=False).clear(scope)
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_platform_without_bundled_server_is_told(
