@@ -167,7 +167,7 @@ LANES = {
     # What waits, expires, gives up, or is interrupted.
     "under-load": Lane(
         (
-            *("client", "faults", "lua", "worker", "users", "chaos"),
+            *("client", "faults", "lua", "worker", "users"),
             *("contract/test_expiry.py", "contract/test_isolation.py"),
         ),
         _NO_TOPOLOGIES,
@@ -197,7 +197,7 @@ LANES = {
     "python": Lane(
         ("unit", "contract", "worker", "client/test_lane.py", *_CONNECTIONS),
         _NO_TOPOLOGIES,
-        only="not redis62",
+        only="not redis62 and not fake",
     ),
     # The task SDK alone has nothing to wait for.
     "airflow-sdk": Lane(_BESIDE_THE_SDK, options=_AIRFLOW),
