@@ -23,7 +23,7 @@ _log = logging.getLogger("redis_state.plugin")
 
 def is_on() -> bool:
     """Tell whether the bridge is on, and say so in the log where the backend is ours."""
-    if not issubclass(resolve_state_backend(), RedisStateBackend):
+    if not _is_ours():
         return False
     leave_to_plugin()
     try:
@@ -49,13 +49,21 @@ def is_on() -> bool:
 @cache
 def does_work() -> bool:
     """Tell the same in any process, and log nothing."""
-    if not issubclass(resolve_state_backend(), RedisStateBackend):
+    if not _is_ours():
         return False
     leave_to_plugin()
     try:
         return _why_off(get_state_backend().settings) is None
     except StateStoreError:
         return True
+
+
+def _is_ours() -> bool:
+    try:
+        return issubclass(resolve_state_backend(), RedisStateBackend)
+    except Exception as error:  # noqa: BLE001 - Airflow tells it where state is used, and works on
+        _log.warning("[state_store] backend cannot be used: %s.", type(error).__name__)
+        return False
 
 
 def _why_off(settings: Settings) -> str | None:
