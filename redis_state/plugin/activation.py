@@ -28,9 +28,10 @@ def is_on() -> bool:
     leave_to_plugin()
     try:
         backend = cast("RedisStateBackend", get_state_backend())
-    except StateStoreError as error:
+    except Exception as error:  # noqa: BLE001 - a subclass may raise whatever it likes
         # Each request tells the same: the state is not in the metadata database.
-        _log.error("redis-state %s cannot work. %s", __version__, error)
+        why = error if isinstance(error, StateStoreError) else f"{type(error).__name__}."
+        _log.error("redis-state %s cannot work. %s", __version__, why)
         return True
     owner.watch(backend)
     settings = backend.settings
@@ -54,7 +55,7 @@ def does_work() -> bool:
     leave_to_plugin()
     try:
         return _why_off(get_state_backend().settings) is None
-    except StateStoreError:
+    except Exception:  # noqa: BLE001 - as above
         return True
 
 
