@@ -12,7 +12,7 @@ from redis_state.format.layout import Place
 from redis_state.operations import scripts
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
 from redis_state.operations.reads import entry_of, key_of
-from redis_state.scopes import Entry, Listing
+from redis_state.scopes import Listing
 
 
 class Keys(NamedTuple):
@@ -84,18 +84,10 @@ class ReadListed(Operation[Listing]):
         listing, now = Listing({}, {}, self._total), envelope.now()
         for key, raw in zip(self._keys, replies[0] if replies else (), strict=True):
             try:
-                entry = self._entry(raw, key, now)
+                entry = entry_of(raw, self._place, key, now, self._incarnation, self._codec)
             except StateStoreError as error:
                 listing.unreadable[key] = str(error)
                 continue
             if entry is not None:
                 listing.entries[key] = entry
         return listing
-
-    def _entry(self, raw: bytes | None, key: str, now: int) -> Entry | None:
-        if raw is None:
-            return None
-        header = envelope.read_header(raw, self._place.page, key)
-        if not header.is_live(now, self._incarnation):
-            return None
-        return entry_of(self._codec.decode(raw, self._place, key), self._place.page)

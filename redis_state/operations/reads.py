@@ -103,14 +103,8 @@ class GetEntry(Operation[Entry | None]):
         return [hget(self._place.argument, self._place.field(self._key))]
 
     def end(self, replies: Replies) -> Entry | None:
-        raw, place, key = replies[0], self._place, self._key
-        if raw is None:
-            return None
-        # What a reader may not see needs no encryption key to be absent.
-        header = envelope.read_header(raw, place.page, key)
-        if not header.is_live(envelope.now(), self._incarnation):
-            return None
-        return entry_of(self._codec.decode(raw, place, key), place.page)
+        now = envelope.now()
+        return entry_of(replies[0], self._place, self._key, now, self._incarnation, self._codec)
 
 
 class Entries(Operation[dict[str, Entry]]):
@@ -138,14 +132,12 @@ class Entries(Operation[dict[str, Entry]]):
         now, place, flat, found = envelope.now(), self._place, replies[0], {}
         for field, raw in zip(flat[::2], flat[1::2], strict=True):
             key = key_of(place, field)
-            if key is None or not self._is_live(raw, key, now):
+            if key is None:
                 continue
-            found[key] = entry_of(self._codec.decode(raw, place, key), place.page)
+            entry = entry_of(raw, place, key, now, self._incarnation, self._codec)
+            if entry is not None:
+                found[key] = entry
         return dict(sorted(found.items()))
-
-    def _is_live(self, raw: bytes, key: str, now: int) -> bool:
-        # What a reader may not see needs no encryption key to be absent.
-        return envelope.read_header(raw, self._place.page, key).is_live(now, self._incarnation)
 
 
 def hget(page: bytes, field: bytes) -> bytes:
@@ -163,8 +155,17 @@ def key_of(place: Place, field: bytes) -> str | None:
         ) from error
 
 
-def entry_of(found: envelope.Envelope, page: str) -> Entry:
-    """Return an envelope as its reader knows it."""
+def entry_of(
+    raw: bytes | None, place: Place, key: str, now: int, incarnation: int, codec: Codec
+) -> Entry | None:
+    """Return a value with its times, or None where a reader may not see it."""
+    # What a reader may not see needs no encryption key to be absent.
+    if raw is None or not envelope.read_header(raw, place.page, key).is_live(now, incarnation):
+        return None
+    return _entry(codec.decode(raw, place, key), place.page)
+
+
+def _entry(found: envelope.Envelope, page: str) -> Entry:
     # A worker value of an asset; no namespace has braces.
     is_bound = ":aw:{" in page and envelope.is_bound(found.expires_at)
     never = found.expires_at == envelope.NEVER or is_bound

@@ -38,11 +38,13 @@ class Addressed:
 
 
 def _task(asked: Asked, session: SessionDep) -> Addressed:
-    return _with(session, lambda: _addressed(asked(session, False), session))
+    return give_back(session, lambda: _addressed(asked(session, False), session))
 
 
 def _known_task(asked: Asked, session: SessionDep) -> Addressed:
-    return _with(session, lambda: _addressed(require_task(asked(session, False), session), session))
+    return give_back(
+        session, lambda: _addressed(require_task(asked(session, False), session), session)
+    )
 
 
 def _cleared_task(
@@ -54,7 +56,7 @@ def _cleared_task(
         known = require_task_to_clear(scope, session, clears_all)
         return replace(_addressed(known, session), all_map_indices=clears_all)
 
-    return _with(session, look_up)
+    return give_back(session, look_up)
 
 
 def _known_asset(asset_id: int, session: SessionDep) -> Addressed:
@@ -62,7 +64,7 @@ def _known_asset(asset_id: int, session: SessionDep) -> Addressed:
         scope = AssetScope(asset_id=require_asset(asset_id, session))
         return Addressed(scope, ClosedSession(session))
 
-    return _with(session, look_up)
+    return give_back(session, look_up)
 
 
 def _addressed(scope: TaskScope, session: Any) -> Addressed:
@@ -70,7 +72,8 @@ def _addressed(scope: TaskScope, session: Any) -> Addressed:
     return Addressed(scope, ClosedSession(session), has_run)
 
 
-def _with(session: Any, look_up: Callable[[], T]) -> T:
+def give_back(session: Any, look_up: Callable[[], T]) -> T:
+    """Look up all that is needed, and give the connection back."""
     try:
         return look_up()
     finally:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response,
 
 from redis_state.plugin.answers import backend
 from redis_state.plugin.checked import SessionDep, requires_access_asset
+from redis_state.plugin.known import give_back
 from redis_state.plugin.page import looked_up
 from redis_state.plugin.page.looked_up import KnownAsset
 from redis_state.plugin.page.rendering import render
@@ -18,7 +19,7 @@ asset_router = APIRouter(prefix="/assets", dependencies=[Depends(requires_access
 
 
 def _known_asset(asset_id: int, session: SessionDep) -> KnownAsset:
-    found = looked_up.give_back(session, lambda: looked_up.asset(session, asset_id))
+    found = give_back(session, lambda: looked_up.asset(session, asset_id))
     if found is None:
         raise HTTPException(
             status.HTTP_404_NOT_FOUND, f"The Asset with ID: `{asset_id}` was not found"
@@ -27,7 +28,7 @@ def _known_asset(asset_id: int, session: SessionDep) -> KnownAsset:
 
 
 def _newest_assets(session: SessionDep) -> list[KnownAsset]:
-    return looked_up.give_back(session, lambda: looked_up.newest_assets(session))
+    return give_back(session, lambda: looked_up.newest_assets(session))
 
 
 @asset_router.get("")

@@ -1,14 +1,14 @@
 """What the page takes from the metadata database: who has state, and what is left there itself.
 
-As in `known`, each function gives its connection back before Redis is asked.
+As in `known`, whoever calls a function gives the connection back before Redis is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from airflow.models.asset import AssetModel
 from airflow.models.asset_state_store import AssetStateStoreModel
@@ -20,7 +20,6 @@ from sqlalchemy import func, select
 from redis_state.airflow.run_identity import ClosedSession, incarnation
 from redis_state.scopes import ZERO_REGION, AssetScope, TaskScope
 
-T = TypeVar("T")
 # So many of each are looked at, and shown.
 MOST_INSTANCES = 1_000
 MOST_LEFT = 100
@@ -60,14 +59,6 @@ class KnownAsset:
     uri: str
     left: list[Left]
     session: ClosedSession
-
-
-def give_back(session: Any, look_up: Callable[[], T]) -> T:
-    """Look up all that is needed, and give the connection back."""
-    try:
-        return look_up()
-    finally:
-        session.close()
 
 
 def task(session: Any, dag_id: str, run_id: str, task_id: str) -> TaskOfRun | None:

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from redis_state import __version__
 from redis_state.plugin.answers import backend
 from redis_state.plugin.checked import ReadableTIFilterDep, SessionDep, requires_access_view
+from redis_state.plugin.known import give_back
 from redis_state.plugin.page import looked_up
 from redis_state.plugin.page.looked_up import TaskOfRun
 from redis_state.plugin.page.rendering import render
@@ -26,7 +27,7 @@ overview_router = APIRouter()
 
 
 def _left(session: SessionDep) -> dict[str, int]:
-    return looked_up.give_back(session, lambda: looked_up.count_left(session))
+    return give_back(session, lambda: looked_up.count_left(session))
 
 
 def _newest_tasks(
@@ -35,9 +36,7 @@ def _newest_tasks(
     session: SessionDep,
     readable: ReadableTIFilterDep,
 ) -> list[TaskOfRun]:
-    return looked_up.give_back(
-        session, lambda: looked_up.newest_tasks(session, readable.value or ())
-    )
+    return give_back(session, lambda: looked_up.newest_tasks(session, readable.value or ()))
 
 
 @overview_router.get("/", dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])

@@ -14,6 +14,7 @@ from redis_state.admin.survey import Survey, Tally
 from redis_state.format.layout import UNMAPPED
 from redis_state.plugin.answers import backend
 from redis_state.plugin.checked import SessionDep, requires_access_dag
+from redis_state.plugin.known import give_back
 from redis_state.plugin.page import looked_up
 from redis_state.plugin.page.looked_up import MOST_INSTANCES, TaskOfRun
 from redis_state.plugin.page.rendering import query, render
@@ -68,9 +69,7 @@ def query_of(scope: TaskScope) -> str:
 
 def _known_task(dag_id: str, dag_run_id: str, task_id: str, session: SessionDep) -> TaskOfRun:
     # No DAG is called "~" or nothing, by which Airflow's check means all of them.
-    found = looked_up.give_back(
-        session, lambda: looked_up.task(session, dag_id, dag_run_id, task_id)
-    )
+    found = give_back(session, lambda: looked_up.task(session, dag_id, dag_run_id, task_id))
     if found is None:
         raise HTTPException(
             status.HTTP_404_NOT_FOUND, f"There is no task {task_id!r} in the run {dag_run_id!r}."
