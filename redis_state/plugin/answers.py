@@ -28,10 +28,12 @@ def backend() -> RedisStateBackend:
 def in_order(found: Listing) -> Iterator[tuple[str, Entry]]:
     """Return all keys of a listing in their order; one that cannot be read hides no others."""
     for key in sorted({*found.entries, *found.unreadable}):
+        # Half a character is no text that can be sent.
+        shown = key.encode("utf-8", "replace").decode()
         if key in found.entries:
-            yield key, found.entries[key]
+            yield shown, found.entries[key]
         else:
-            yield key, Entry(json.dumps({UNREADABLE: found.unreadable[key]}), _BEFORE, None)
+            yield shown, Entry(json.dumps({UNREADABLE: found.unreadable[key]}), _BEFORE, None)
 
 
 def read_json(text: str) -> Any:

@@ -19,7 +19,7 @@ from redis_state.airflow import database_mark
 from redis_state.airflow.metrics import meter
 from redis_state.airflow.sides import SERVER
 from redis_state.backends.server import RedisStateBackend
-from redis_state.errors import MisconfiguredError
+from redis_state.errors import MisconfiguredError, StateStoreError
 from redis_state.format.owner import another_owner
 from redis_state.plugin.deletions import Deletions
 from redis_state.scopes import AssetScope, StateScope
@@ -105,10 +105,12 @@ def _tell(failed: list[StateScope], reason: Exception) -> None:
     for scope in failed[:_NAMED]:
         _log.error("Not cleared in Redis, and there until it expires: the state of %s", scope)
     others = len(failed) - _NAMED
+    # What the database says may hold its password.
+    why = reason if isinstance(reason, StateStoreError) else f"{type(reason).__name__}."
     _log.error(
         "%sAirflow has deleted it, or marked it as success. %s",
         f"The same holds for {others} others. " if others > 0 else "",
-        reason,
+        why,
     )
     if (meter_of_server := meter(SERVER)) is not None:
         meter_of_server.not_cleared(len(failed))

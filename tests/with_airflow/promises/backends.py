@@ -31,5 +31,12 @@ class Slow(RedisStateBackend):
         super().clear(scope, all_map_indices=all_map_indices, session=session)
 
 
+class Talkative(RedisStateBackend):
+    """Fails, and says more than it should."""
+
+    def clear(self, *_: Any, **__: Any) -> None:
+        raise RuntimeError("cannot connect to postgresql://airflow:sesame@database")
+
+
 class Others(MetastoreBackend):  # type: ignore[misc]  # Airflow's classes have no types here
     """Is none of ours."""

@@ -216,6 +216,18 @@ def test_a_redis_that_hangs_holds_a_transaction_up_for_a_moment_only(
     wait_for(lambda: not is_there(backend, instance), "the clear")
 
 
+def test_what_others_say_of_a_failure_is_not_logged(
+    metadata: Metadata,
+    watching: Callable[..., RedisStateBackend],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watching(AIRFLOW__STATE_STORE__BACKEND="tests.with_airflow.promises.backends.Talkative")
+    with metadata.session() as session:
+        clear(metadata.instance(), session)
+    wait_for(lambda: "marked it as success. RuntimeError." in caplog.text)
+    assert "sesame" not in caplog.text
+
+
 def test_what_redis_did_not_clear_is_logged_and_the_transaction_stands(
     metadata: Metadata,
     watching: Callable[..., RedisStateBackend],

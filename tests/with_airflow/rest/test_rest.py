@@ -198,6 +198,13 @@ def test_a_value_that_no_page_can_show_says_so(
     assert "cannot be shown" in told["__redis_state_unreadable__"]
 
 
+def test_a_key_that_is_no_text_hides_no_others(
+    ours: Airflow, asset: Asset, backend: RedisStateBackend
+) -> None:
+    backend.set_many(AssetScope(asset_id=asset.id), {"a": "1", "half \ud800": "2"}, session=None)
+    assert listed(ours, path_of(asset)) == {"a": 1, "half ?": 2}
+
+
 def test_a_key_that_is_too_long_is_refused_as_to_tasks(ours: Airflow, instance: Instance) -> None:
     path = f"{path_of(instance.scope)}/{'k' * 513}"
     for method, body in (("PUT", {"value": 1}), ("GET", None), ("DELETE", None)):
