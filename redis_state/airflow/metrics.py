@@ -71,6 +71,18 @@ class Meter:
         """Count the tasks and assets that Airflow deleted, and that are not cleared in Redis."""
         self._emit(self._stats.incr, "redis_state.not_cleared", scopes)
 
+    def took_express_lane(self) -> None:
+        """Count a request of a task that was answered in front of Airflow's own routes."""
+        self._emit(self._stats.incr, "redis_state.express_lane.answered", 1)
+
+    def passed_express_lane(self, reason: str) -> None:
+        """Count a request of a task that Airflow's own route had to answer."""
+        self._emit(self._stats.incr, "redis_state.express_lane.passed", 1, reason=reason)
+
+    def looked_up(self, requests: int) -> None:
+        """Tell how many requests shared a look into the metadata database."""
+        self._emit(self._stats.gauge, "redis_state.express_lane.batch", requests)
+
     def _call(self, method: str, outcome: str, seconds: float) -> None:
         self._emit(self._stats.incr, "redis_state.operations", 1, method=method, outcome=outcome)
         duration = timedelta(seconds=seconds)

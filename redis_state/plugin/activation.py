@@ -21,6 +21,17 @@ TESTED = ("3.3.2", "3.4.0b2")
 _log = logging.getLogger("redis_state.plugin")
 
 
+def our_backend() -> RedisStateBackend | None:
+    """Return this process's backend, if it is ours and works."""
+    if not _is_ours():
+        return None
+    leave_to_plugin()
+    try:
+        return cast("RedisStateBackend", get_state_backend())
+    except Exception:  # noqa: BLE001 - `is_on` says so
+        return None
+
+
 def is_on() -> bool:
     """Tell whether the bridge is on, and say so in the log where the backend is ours."""
     if not _is_ours():

@@ -10,15 +10,18 @@ from typing import Any, ClassVar
 
 from redis_state.airflow.bases import plugin_base
 from redis_state.plugin.bridge import bridge
+from redis_state.plugin.express_lane.begin import express_lane
 from redis_state.plugin.page import mount
 
 
 class RedisStatePlugin(plugin_base()):  # type: ignore[misc]  # known at run time
-    """Puts the bridge in front of Airflow's API server, and a page of our own into its UI."""
+    """Puts the bridge and the express lane in front of Airflow's API, and a page into its UI."""
 
     name = "redis_state"
+    # The first one is the innermost: nothing of ours stands between the lane and Airflow's routes.
     fastapi_root_middlewares: ClassVar[list[dict[str, Any]]] = [
-        {"name": "redis-state: Airflow's UI and REST API on Redis", "middleware": bridge}
+        {"name": "redis-state: tasks' state calls", "middleware": express_lane},
+        {"name": "redis-state: Airflow's UI and REST API on Redis", "middleware": bridge},
     ]
 
     # Airflow asks an instance, and asks for these in its API server alone.
