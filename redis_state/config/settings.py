@@ -174,9 +174,7 @@ class Settings(BaseModel):
     )
     untested_airflow: bool = Field(
         default=False,
-        description=(
-            "Use the plug-in with a version of Airflow that this release was not tested with."
-        ),
+        description="Use the plug-in with an Airflow that this release was not tested with.",
     )
 
     require_owner: bool = Field(
