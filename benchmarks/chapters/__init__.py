@@ -40,12 +40,12 @@ class ChapterModule:
 
 
 CHAPTERS = (
+    ChapterModule("execution_api", needs_airflow=True),
     ChapterModule("one_thread", uses_airflow_stores=True),
     ChapterModule("threads", uses_airflow_stores=True),
     ChapterModule("tasks"),
     ChapterModule("unrelated_keys"),
     ChapterModule("clear_all"),
-    ChapterModule("execution_api", needs_airflow=True),
     ChapterModule("memory"),
 )
 

@@ -9,10 +9,12 @@ from redis_state import TaskScope
 
 OURS = "redis-state"
 OURS_POOLED = "redis-state, lane off"
+OURS_EXPRESS = "redis-state, express lane"
 REDIS_PY = "redis-py"
 WIRE = "bare socket"
 NAIVE = "naive Redis"
 DICT = "in-memory dict"
+BARE_ANSWER = "bare 204"
 METASTORE_SQLITE = "metastore, SQLite"
 METASTORE_POSTGRESQL = "metastore, PostgreSQL"
 OBJECT_STORAGE = "object storage"

@@ -38,10 +38,21 @@ def lack() -> str | None:
     return None
 
 
+def can_count() -> bool:
+    """Tell whether it can count statements."""
+    try:
+        asked = [program("pg_config"), "--pkglibdir"]
+    except FileNotFoundError:
+        return False
+    folder = Path(subprocess.check_output(asked, text=True).strip())  # noqa: S603
+    return any(folder.glob("pg_stat_statements.*"))
+
+
 @contextmanager
-def running() -> Iterator[str]:
+def running(*, is_counting: bool = False) -> Iterator[str]:
     """Run a server with its defaults in a temporary folder, and yield its URL."""
-    with PostgreSQL() as server:
+    options = ("-c", "shared_preload_libraries=pg_stat_statements") if is_counting else ()
+    with PostgreSQL(*options) as server:
         yield server.url
 
 

@@ -25,7 +25,7 @@ class Effort:
     mixed_rounds: int
     mixed_calls_per_round: int
     api_rounds: int
-    api_requests_per_round: int
+    api_turn_seconds: float
     unrelated_keys: tuple[int, ...]
     unrelated_rounds: int
     mapped_tasks: tuple[MappedTask, ...]
@@ -41,8 +41,8 @@ FULL = Effort(
     calls_per_round=100,
     mixed_rounds=16,
     mixed_calls_per_round=2_000,
-    api_rounds=40,
-    api_requests_per_round=128,
+    api_rounds=20,
+    api_turn_seconds=0.5,
     unrelated_keys=(0, 100_000, 1_000_000),
     unrelated_rounds=15,
     mapped_tasks=(
@@ -62,7 +62,7 @@ QUICK = Effort(
     mixed_rounds=3,
     mixed_calls_per_round=400,
     api_rounds=3,
-    api_requests_per_round=64,
+    api_turn_seconds=0.1,
     unrelated_keys=(0, 100_000, 1_000_000),
     unrelated_rounds=3,
     mapped_tasks=(
@@ -82,7 +82,7 @@ TINY = Effort(
     mixed_rounds=2,
     mixed_calls_per_round=40,
     api_rounds=2,
-    api_requests_per_round=10,
+    api_turn_seconds=0.02,
     unrelated_keys=(0, 100, 1_000),
     unrelated_rounds=2,
     mapped_tasks=(MappedTask(indices=100, keys=5, value_bytes=25, repetitions=1),),

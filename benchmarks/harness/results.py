@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Unit = Literal["seconds", "bytes"]
+Unit = Literal["seconds", "bytes", "statements"]
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that was measured, with the figure of our backend first."""
+    """One thing that was measured; its unit is that of the chapter, if it has none."""
 
     name: str
     figures: tuple[Figure, ...]
+    unit: Unit | None = None
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,5 @@ def _chapter(stored: dict[str, Any]) -> Chapter:
 
 
 def _case(stored: dict[str, Any]) -> Case:
-    return Case(stored["name"], tuple(Figure(**each) for each in stored["figures"]))
+    figures = tuple(Figure(**each) for each in stored["figures"])
+    return Case(stored["name"], figures, stored.get("unit"))

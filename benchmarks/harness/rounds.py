@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from benchmarks.harness.results import Case, Figure
+from benchmarks.harness.results import Case, Figure, Unit
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,14 @@ class Round:
 
 @dataclass
 class Record:
-    """Collects the rounds of one case; the first contender is ours."""
+    """Collects the rounds of one case; the others are compared with the first contender.
+
+    With a ``unit`` of its own, the case is no time of single calls.
+    """
 
     case: str
     contenders: Sequence[str]
+    unit: Unit | None = None
     _rounds: dict[str, list[Round]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,11 +53,11 @@ class Record:
 
     def sum_up(self) -> Case:
         """Return what all rounds together say."""
-        ours = self._rounds[self.contenders[0]]
-        return Case(
-            self.case,
-            tuple(_figure(name, rounds, ours) for name, rounds in self._rounds.items()),
-        )
+        first = self._rounds[self.contenders[0]]
+        figures = tuple(_figure(name, rounds, first) for name, rounds in self._rounds.items())
+        if self.unit:
+            figures = tuple(replace(each, p50=None, p99=None) for each in figures)
+        return Case(self.case, figures, self.unit)
 
 
 def turns(contenders: Sequence[str], rounds: int, warm_up_rounds: int = 1) -> list[Turn]:
@@ -73,7 +77,7 @@ def middle(sample: Sequence[float]) -> tuple[float, float]:
     if len(sample) == 1:
         return sample[0], 0.0
     low, median, high = statistics.quantiles(sample, n=4, method="inclusive")
-    return median, (high - low) / 2 / median
+    return median, (high - low) / 2 / median if median else 0.0
 
 
 def percentile(sample: Sequence[float], part: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.harness.results import Chapter, Figure, Unit
+from benchmarks.harness.results import Case, Chapter, Figure, Unit
 
 # With many clients at once, the calls that all of them make say more than a share of the time.
 RATES = {"threads", "tasks", "execution_api"}
@@ -27,15 +27,17 @@ def section(title: str, *paragraphs: str) -> str:
     return "\n\n".join([f"## {title}", *paragraphs])
 
 
-def reading(chapter: Chapter, figure: Figure) -> str:
-    """Return a figure in the way that its chapter is read."""
-    if chapter.name in RATES:
+def reading(chapter: Chapter, case: Case, figure: Figure) -> str:
+    """Return a figure in the way that its case is read, or else its chapter."""
+    if case.unit is None and chapter.name in RATES:
         return a_second(figure.median)
-    return amount(figure.median, chapter.unit)
+    return amount(figure.median, case.unit or chapter.unit)
 
 
 def amount(value: float, unit: Unit) -> str:
-    """Return a time with the unit that suits it, or bytes."""
+    """Return a time with the unit that suits it, or bytes, or a bare number."""
+    if unit == "statements":
+        return three_digits(value)
     if unit == "bytes":
         return f"{three_digits(value)} B"
     factor, name = unit_of_time(value)

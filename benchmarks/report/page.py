@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.contenders import OURS
 from benchmarks.harness.results import Case, Chapter, Figure, Results
 from benchmarks.report.headlines import in_short
 from benchmarks.report.markdown import (
@@ -17,6 +18,7 @@ from benchmarks.report.markdown import (
     with_spread,
 )
 from benchmarks.report.method import METHOD
+from benchmarks.report.targets import reached
 
 _IN_SHORT = (
     "What most people want to know. The last column is the median of the ratios within each round, "
@@ -26,7 +28,12 @@ _IN_SHORT = (
 
 # What is done a few times only: the greatest time stands where p99 would be.
 _FEW_TIMES = {"clear_all"}
-_WORDS = {"seconds": ("faster", "slower"), "bytes": ("smaller", "larger")}
+_WORDS = {
+    "seconds": ("faster", "slower"),
+    "bytes": ("smaller", "larger"),
+    "statements": ("fewer", "more"),
+}
+_WORDS_OF_A_CASE = _WORDS | {"seconds": ("less", "more")}
 
 
 def render(results: Results) -> str:
@@ -34,7 +41,7 @@ def render(results: Results) -> str:
     parts = [
         "# How fast redis-state is",
         section("In short", _IN_SHORT, in_short(results)),
-        *(section(each.title, each.sentence, _figures(each)) for each in results.chapters),
+        *(section(each.title, *_parts(each)) for each in results.chapters),
         section("How it was measured", METHOD),
         section("Where", "What the figures depend on.", _facts(results)),
     ]
@@ -46,7 +53,7 @@ def write_docs(results: Results, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     parts = {
         "in-short": f"{_IN_SHORT}\n\n{in_short(results)}",
-        **{each.name: f"{each.sentence}\n\n{_figures(each)}" for each in results.chapters},
+        **{each.name: "\n\n".join(_parts(each)) for each in results.chapters},
         "method": METHOD,
         "facts": _facts(results),
     }
@@ -58,17 +65,29 @@ def write_docs(results: Results, folder: Path) -> list[Path]:
     return written
 
 
+def _parts(chapter: Chapter) -> list[str]:
+    return [chapter.sentence, *reached(chapter), _figures(chapter)]
+
+
 def _figures(chapter: Chapter) -> str:
     """Return a table with a row for each contender of each case."""
     if not chapter.cases:
         return "Not measured in this run."
-    header = ["", "contender", _kind(chapter), "redis-state is", *_percentiles(chapter)]
+    header = ["", "contender", _kind(chapter), _comparison(chapter), *_percentiles(chapter)]
     rows = [row for case in chapter.cases for row in _rows(chapter, case)]
     return table(header, rows, words=2)
 
 
 def _kind(chapter: Chapter) -> str:
+    if any(case.unit for case in chapter.cases):
+        return "median"
     return "calls a second" if chapter.name in RATES else "median"
+
+
+def _comparison(chapter: Chapter) -> str:
+    """Return what the ratios say: how good redis-state is, or how good each is beside another."""
+    first = chapter.cases[0].figures[0].contender
+    return "redis-state is" if first == OURS else f"beside the {first}"
 
 
 def _percentiles(chapter: Chapter) -> dict[str, Callable[[Figure], float | None]]:
@@ -85,15 +104,19 @@ def _rows(chapter: Chapter, case: Case) -> Iterator[Sequence[str]]:
         yield [
             "" if number else case.name,
             figure.contender,
-            with_spread(reading(chapter, figure), figure.spread),
+            with_spread(reading(chapter, case, figure), figure.spread),
             _advantage(chapter, case, figure) if number else "",
             *(_percentile(read(figure)) for read in _percentiles(chapter).values()),
         ]
 
 
 def _advantage(chapter: Chapter, case: Case, figure: Figure) -> str:
-    words = ("shorter", "longer") if case.name.startswith("longest") else _WORDS[chapter.unit]
-    return with_spread(advantage(figure.advantage, *words), figure.advantage_spread)
+    words = _WORDS_OF_A_CASE[case.unit] if case.unit else _WORDS[chapter.unit]
+    if case.name.startswith("longest"):
+        words = ("shorter", "longer")
+    is_ours = case.figures[0].contender == OURS
+    ratio = figure.advantage if is_ours else 1 / figure.advantage
+    return with_spread(advantage(ratio, *words), figure.advantage_spread)
 
 
 def _percentile(seconds: float | None) -> str:

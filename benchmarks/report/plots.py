@@ -16,7 +16,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
-from benchmarks.contenders import OURS, OURS_POOLED
+from benchmarks.contenders import OURS, OURS_EXPRESS, OURS_POOLED
 from benchmarks.harness.results import Case, Chapter, Figure, Results
 from benchmarks.report.markdown import RATES, reading
 
@@ -53,8 +53,9 @@ _SHOWN = {
     "one_thread": ("get, 20 B", "set with expiry, 20 B", "clear*"),
     "clear_all": ("clear*", "longest stall*"),
     "memory": ("*unmapped*with expiry*",),
+    "execution_api": ("set, *", "get, *"),
 }
-_COLOURS = {OURS: _STRONG, OURS_POOLED: _TINT}
+_TINTED = {OURS, OURS_POOLED}
 
 
 def write(results: Results, folder: Path) -> list[Path]:
@@ -102,16 +103,21 @@ def _draw_bars(axes: Any, chapter: Chapter, case: Case) -> None:
     names = [figure.contender for figure in case.figures]
     values = [_value(chapter, figure) for figure in case.figures]
     spreads = [value * each.spread for value, each in zip(values, case.figures, strict=True)]
-    colours = [_COLOURS.get(name, _NEUTRAL) for name in names]
+    best = OURS_EXPRESS if OURS_EXPRESS in names else OURS
+    colours = [
+        _STRONG if name == best else _TINT if name in _TINTED else _NEUTRAL for name in names
+    ]
     rows = range(len(names))
     bars = axes.barh(rows, values, color=colours, height=0.6, xerr=spreads, ecolor=colours)
     # The part of the whisker on the bar is white, which stands out in either theme.
     lows = [value - spread for value, spread in zip(values, spreads, strict=True)]
     axes.hlines(rows, lows, values, color="white", linewidth=1.5)
     axes.set_yticks(rows, names)
-    labels = axes.bar_label(bars, [reading(chapter, each) for each in case.figures], padding=4)
+    labels = axes.bar_label(
+        bars, [reading(chapter, case, each) for each in case.figures], padding=4
+    )
     for name, *words in zip(names, axes.get_yticklabels(), labels, strict=True):
-        if name == OURS:
+        if name == best:
             for each in words:
                 each.set(color=_STRONG, weight="bold")
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -171,7 +177,7 @@ def _scale(chapter: Chapter, cases: Sequence[Case]) -> str:
 def _describe(chapter: Chapter) -> str:
     return " ".join(
         f"{case.name}: "
-        + ", ".join(f"{each.contender} {reading(chapter, each)}" for each in case.figures)
+        + ", ".join(f"{each.contender} {reading(chapter, case, each)}" for each in case.figures)
         + "."
         for case in shown(chapter)
     )

@@ -55,7 +55,7 @@ def test_a_run_names_each_contender_and_all_that_it_could_not_measure(tmp_path: 
 def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
     run = benchmark("--only", "one_threat")
     assert run.returncode == 2
-    assert "no chapter: one_threat; there are: one_thread, threads," in run.stderr
+    assert "no chapter: one_threat; there are: execution_api, one_thread, threads," in run.stderr
 
 
 def test_the_makefile_gives_the_documentation_the_files_that_it_shows() -> None:
@@ -100,7 +100,9 @@ def test_a_chapter_says_whom_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> N
         contenders.METASTORE_POSTGRESQL: "there is no PostgreSQL here"
     }
     monkeypatch.setattr(postgresql, "lack", lambda: None)
+    monkeypatch.setattr(postgresql, "can_count", lambda: True)
     assert execution_api.missing(effort.FULL) == {}
-    assert execution_api.missing(effort.QUICK) == {
-        f"{contenders.METASTORE_SQLITE} in execution_api": "a short run does without"
+    monkeypatch.setattr(postgresql, "can_count", lambda: False)
+    assert execution_api.missing(effort.FULL) == {
+        "statements in the metadata database": "there is no pg_stat_statements here"
     }

@@ -1,4 +1,4 @@
-"""The metadata databases behind the API servers: PostgreSQL, as in production, if it is here."""
+"""The metadata database behind the API servers: PostgreSQL, as in production, if it is here."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.contenders import DICT, METASTORE_POSTGRESQL, METASTORE_SQLITE, OURS, postgresql
+from benchmarks.contenders import METASTORE_POSTGRESQL, METASTORE_SQLITE, postgresql
+
+
+def baseline() -> str:
+    """Name the metastore that the others are compared with."""
+    return METASTORE_SQLITE if postgresql.lack() else METASTORE_POSTGRESQL
 
 
 @contextmanager
-def metadata_databases(*, with_sqlite: bool = True) -> Iterator[dict[str, str]]:
-    """Give each contender the URL of one: all have the same, but for the metastore on SQLite.
-
-    Without PostgreSQL, all are on SQLite.
-    """
+def metadata_database() -> Iterator[str]:
+    """Run the database that all contenders share, and yield its URL."""
+    if not postgresql.lack():
+        with postgresql.running(is_counting=postgresql.can_count()) as url:
+            yield url
+        return
     with TemporaryDirectory(prefix="redis-state-metadata-") as folder:
-        sqlite = f"sqlite:///{Path(folder) / 'airflow.db'}"
-        if postgresql.lack():
-            yield dict.fromkeys((OURS, DICT, METASTORE_SQLITE), sqlite)
-            return
-        with postgresql.running() as url:
-            shared = dict.fromkeys((OURS, DICT, METASTORE_POSTGRESQL), url)
-            yield shared | ({METASTORE_SQLITE: sqlite} if with_sqlite else {})
+        yield f"sqlite:///{Path(folder) / 'airflow.db'}"
 
 
 def describe() -> str:
-    """Name the database that the contenders share."""
+    """Name it."""
     lack = postgresql.lack()
     return f"SQLite: {lack}" if lack else f"PostgreSQL {postgresql.version()}"

@@ -1,6 +1,6 @@
 """Run as a program, with Airflow: makes running tasks, and prints the requests that they send.
 
-The rows of the tasks are made with Airflow's own models in each metadata database that is named on
+The rows of the tasks are made with Airflow's own models in the metadata database that is named on
 the command line. The requests are those of the task SDK's own client, caught before they leave.
 """
 
@@ -27,21 +27,18 @@ _TOKEN_SECONDS = 24 * 3600
 
 
 def main() -> None:
-    count, *databases = sys.argv[1:]
-    print(json.dumps([_tasks(database, int(count)) for database in databases]))
-
-
-def _tasks(database: str, count: int) -> list[Any]:
+    count, database = sys.argv[1:]
     metadata = Metadata(database)
     dag_id = metadata.dag("sales_report")
     metadata.run(dag_id)
-    made = [metadata.instances(dag_id, task_id=f"load_region_{each}")[0] for each in range(count)]
+    names = [f"load_region_{each}" for each in range(int(count))]
+    made = [metadata.instances(dag_id, task_id=name)[0] for name in names]
     metadata.close()
-    return [_exchanges(instance) for instance in made]
+    print(json.dumps([_exchanges(instance) for instance in made]))
 
 
-def _exchanges(instance: Instance) -> list[dict[str, Any]]:
-    """Set a key, get it back, and so on for each key."""
+def _exchanges(instance: Instance) -> dict[str, list[dict[str, Any]]]:
+    """Set each key, and get it."""
     caught: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -55,7 +52,8 @@ def _exchanges(instance: Instance) -> list[dict[str, Any]]:
         for key in _KEYS:
             client.task_state_store.set(instance.id, key, _VALUE, workload.deadline())
             client.task_state_store.get(instance.id, key)
-    return [_exchange(request) for request in caught]
+    requests = [_exchange(request) for request in caught]
+    return {"set": requests[::2], "get": requests[1::2]}
 
 
 def _exchange(request: httpx.Request) -> dict[str, Any]:

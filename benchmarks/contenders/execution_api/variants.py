@@ -1,0 +1,41 @@
+"""The API servers that are compared: they differ in their state store, and in little else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.contenders import (
+    BARE_ANSWER,
+    DICT,
+    METASTORE_POSTGRESQL,
+    METASTORE_SQLITE,
+    OURS,
+    OURS_EXPRESS,
+)
+
+_METASTORE = "airflow.state.metastore.MetastoreBackend"
+_REDIS_STATE = "redis_state.RedisStateBackend"
+_DICT = "benchmarks.contenders.execution_api.dict_backend.DictBackend"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How one API server differs from the others.
+
+    With ``answers_at_once``, whatever is asked for state is answered with an empty 204, at the
+    place where a plug-in's middleware stands: nothing there can be faster.
+    """
+
+    backend: str
+    express_lane: bool = False
+    answers_at_once: bool = False
+
+
+VARIANTS = {
+    METASTORE_POSTGRESQL: Variant(_METASTORE),
+    METASTORE_SQLITE: Variant(_METASTORE),
+    OURS: Variant(_REDIS_STATE),
+    OURS_EXPRESS: Variant(_REDIS_STATE, express_lane=True),
+    DICT: Variant(_DICT),
+    BARE_ANSWER: Variant(_METASTORE, answers_at_once=True),
+}
