@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +22,15 @@ from redis_state.plugin.express_lane import passing
 from redis_state.plugin.express_lane.counts import Counts
 from redis_state.plugin.express_lane.passing import Passes
 from redis_state.plugin.express_lane.requests import Target
-from redis_state.plugin.express_lane.statements import ASSETS, TASKS, asset_of, task_of
+from redis_state.plugin.express_lane.statements import select
 
 # Seconds after which Airflow's own route may try.
 _PATIENCE = 1.0
 _LARGEST_BATCH = 256
+# Seconds that a connection is kept without requests, and at most. The pool tests each one that it
+# hands out, which takes longer than what is asked here.
+_LINGERS = 1.0
+_KEPT_FOR = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Lookups:
         self._waiting: list[_Question] = []
         self._asked: list[_Question] = []
         self._looking: asyncio.Task[None] | None = None
+        # Done when somebody asks.
+        self._idle: asyncio.Future[None] | None = None
         self._is_late = False
 
     async def find(self, target: Target, writer: UUID | None = None) -> Found:
@@ -65,73 +72,83 @@ class Lookups:
             # Not in the context of the request that happens to be first.
             context = contextvars.Context()
             self._looking = loop.create_task(self._look_up(), context=context)
+        elif self._idle is not None:
+            _wake_up(self._idle)
         return await question.answer
 
     async def _look_up(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                self._asked = self._waiting[:_LARGEST_BATCH]
-                del self._waiting[:_LARGEST_BATCH]
-                timer = loop.call_later(_PATIENCE, self._give_up)
                 try:
-                    await self._answer(self._asked)
+                    await self._use_a_connection()
                 except Exception:  # noqa: BLE001 - whatever it is, Airflow's own route meets it
-                    _fail(self._asked)
-                finally:
-                    timer.cancel()
+                    self._fail()
         finally:
             self._is_late = False
-            self._looking = None
-            _fail(self._asked + self._waiting)
-            self._waiting.clear()
+            self._looking = self._idle = None
+            self._fail()
 
-    def _give_up(self) -> None:
-        # Until the connection is given back, nobody waits for it any more.
-        self._is_late = True
-        _fail(self._asked + self._waiting)
-        self._waiting.clear()
-        if self._looking is not None:
-            self._looking.cancel()
+    async def _use_a_connection(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _KEPT_FOR
+        with self._patience(loop):
+            # One statement is a transaction of its own: it sees what was committed before it.
+            opened = settings.async_engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+            connection = await opened.start()
+        async with connection:
+            while self._waiting and loop.time() < until:
+                with self._patience(loop):
+                    await self._answer(connection)
+                if not self._waiting:
+                    await self._linger(loop)
 
-    async def _answer(self, asked: list[_Question]) -> None:
+    async def _answer(self, connection: Any) -> None:
+        self._asked = asked = self._waiting[:_LARGEST_BATCH]
+        del self._waiting[:_LARGEST_BATCH]
         self._counts.has_looked_up(len(asked))
-        found = await _select(asked)
+        tasks = {task for each in asked for task in (each.target.task, each.writer) if task}
+        assets = {(each.target.by, each.target.asset) for each in asked if each.target.by}
+        found = await select(connection, tasks, assets)
         for question in asked:
             if question.answer.done():
                 # Whoever asked has gone.
                 continue
-            state = found.get(question.target.task or (question.target.by, question.target.asset))
-            if state is None or (question.writer is not None and question.writer not in found):
+            target, writer = question.target, question.writer
+            state = found.get(target.task or (target.by, target.asset))
+            if state is None or (writer is not None and writer not in found):
                 question.answer.set_exception(Passes(passing.ABSENT))
             else:
                 question.answer.set_result(Found(*state))
 
+    async def _linger(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._idle = loop.create_future()
+        timer = loop.call_later(_LINGERS, _wake_up, self._idle)
+        await self._idle
+        timer.cancel()
+        self._idle = None
 
-def _fail(questions: list[_Question]) -> None:
-    for question in questions:
-        if not question.answer.done():
-            question.answer.set_exception(Passes(passing.DATABASE))
+    @contextmanager
+    def _patience(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        timer = loop.call_later(_PATIENCE, self._give_up)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _give_up(self) -> None:
+        # Until the connection is given back, nobody waits for it any more.
+        self._is_late = True
+        self._fail()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _fail(self) -> None:
+        for question in self._asked + self._waiting:
+            if not question.answer.done():
+                question.answer.set_exception(Passes(passing.DATABASE))
+        self._asked, self._waiting = [], []
 
 
-async def _select(asked: list[_Question]) -> dict[Any, tuple[Any, KnownRun]]:
-    tasks = {task for each in asked for task in (each.target.task, each.writer) if task}
-    found: dict[Any, tuple[Any, KnownRun]] = {}
-    async with settings.async_engine.connect() as connection:
-        # One statement is a transaction of its own: it sees what was committed before it.
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        if tasks:
-            rows = await connection.execute(TASKS, {"asked": _padded(list(tasks))})
-            found |= map(task_of, rows)
-        for by, statement in ASSETS.items():
-            names = {each.target.asset for each in asked if each.target.by == by}
-            if names:
-                rows = await connection.execute(statement, {"asked": _padded(list(names))})
-                found |= {(by, name): state for name, state in map(asset_of, rows)}
-    return found
-
-
-def _padded(values: list[Any]) -> list[Any]:
-    """Make the number of values a power of two, so that there are few different statements."""
-    missing = (1 << (len(values) - 1).bit_length()) - len(values)
-    return [*values, *repeat(values[-1], missing)]
+def _wake_up(idle: asyncio.Future[None]) -> None:
+    if not idle.done():
+        idle.set_result(None)

@@ -61,9 +61,9 @@ class ExpressLane:
     async def _respond(self, scope: Scope, body: Body) -> Response:
         asked = read_request(scope, self._versions)
         if asked.correlation_id:
-            named = {"correlation_id": asked.correlation_id.decode("latin-1")}
-            with structlog.contextvars.bound_contextvars(**named):
-                return await self._answer(asked, body)
+            # For what is logged of this request, as in Airflow's own middleware.
+            correlation_id = asked.correlation_id.decode("latin-1")
+            structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         return await self._answer(asked, body)
 
     async def _answer(self, asked: Asked, body: Body) -> Response:
