@@ -93,14 +93,16 @@ class Lookups:
         until = loop.time() + _KEPT_FOR
         with self._patience(loop):
             # One statement is a transaction of its own: it sees what was committed before it.
-            opened = settings.async_engine.execution_options(isolation_level="AUTOCOMMIT").connect()
-            connection = await opened.start()
-        async with connection:
+            engine = settings.async_engine.execution_options(isolation_level="AUTOCOMMIT")
+            connection = await engine.connect()
+        try:
             while self._waiting and loop.time() < until:
                 with self._patience(loop):
                     await self._answer(connection)
                 if not self._waiting:
                     await self._linger(loop)
+        finally:
+            await connection.close()
 
     async def _answer(self, connection: Any) -> None:
         self._asked = asked = self._waiting[:_LARGEST_BATCH]
