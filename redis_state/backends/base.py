@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 from redis_state.admin.health import Health
 from redis_state.admin.health.check import check
 from redis_state.admin.steps import Steps, arun, run
-from redis_state.airflow import database_mark
+from redis_state.airflow import database_mark, express_lane
 from redis_state.airflow.bases import airflow_bases
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.metrics import Meter, meter
@@ -235,8 +235,8 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
         self._loop_clients.close_current()
 
     def _look(self) -> Steps[Health]:
-        database = database_mark.known()
-        return check(self._settings, worker=self._is_worker, database=database)
+        database, lane = database_mark.known(), express_lane.known()
+        return check(self._settings, worker=self._is_worker, database=database, lane=lane)
 
     def _durable(self, operation: Operation[T]) -> Operation[T]:
         """Return a write that is done when it is as safe as was asked."""

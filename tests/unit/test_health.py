@@ -19,6 +19,7 @@ from redis_state.admin.health import Finding, Health, permissions
 from redis_state.admin.health.check import check
 from redis_state.admin.health.probes import BEATS
 from redis_state.admin.steps import run
+from redis_state.airflow.express_lane import LaneState
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.operations import scripts
@@ -365,6 +366,34 @@ def test_a_worker_does_not_look_whose_the_namespace_is() -> None:
     client.owner = OWNER
     health = run(client, check(Settings(), worker=True))
     assert not [each for each in health.findings if each.name == "owner"]
+
+
+ON = LaneState()
+OFF = LaneState("[traces] otel_on is True, and it makes no spans.")
+
+
+@pytest.mark.parametrize(
+    ("lane", "wanted", "verdict", "said"),
+    [
+        (ON, True, "ok", "on: "),
+        (OFF, True, "warning", r"off: \[traces\] otel_on"),
+        (OFF, False, "ok", "off: "),
+        (None, True, "ok", "each API server's log says"),
+    ],
+)
+def test_whether_the_express_lane_is_on_is_told(
+    lane: LaneState | None, wanted: bool, verdict: str, said: str
+) -> None:
+    health = run(FakeClient(), check(Settings(express_lane=wanted), worker=False, lane=lane))
+    (finding,) = [each for each in health.findings if each.name == "express lane"]
+    assert finding.verdict == verdict
+    assert re.match(said, finding.found)
+    assert bool(finding.remedy) is (verdict == "warning")
+
+
+def test_an_express_lane_that_nobody_wants_is_not_spoken_of_outside_an_api_server() -> None:
+    health = run(FakeClient(), check(Settings(), worker=False))
+    assert not [each for each in health.findings if each.name == "express lane"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 from redis_state.admin.health import (
     cluster,
+    express_lane,
     owner,
     permissions,
     replication,
@@ -17,6 +18,7 @@ from redis_state.admin.health import (
 from redis_state.admin.health.probes import Answers, Beats, Target
 from redis_state.admin.health.report import Finding, Health
 from redis_state.admin.steps import Ask, Steps
+from redis_state.airflow.express_lane import LaneState
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
@@ -31,8 +33,14 @@ _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
 )
 
 
-def check(settings: Settings, *, worker: bool, database: str | None = None) -> Steps[Health]:
-    """Ask all servers; ``database`` is the id of the metadata database, where that is known."""
+def check(
+    settings: Settings,
+    *,
+    worker: bool,
+    database: str | None = None,
+    lane: LaneState | None = None,
+) -> Steps[Health]:
+    """Ask all servers; ``database`` and ``lane`` are what is known of the Airflow around us."""
     findings = yield from _ask_sentinels(settings)
     servers = yield from _try(Ask())
     if isinstance(servers, StateStoreError):
@@ -52,6 +60,8 @@ def check(settings: Settings, *, worker: bool, database: str | None = None) -> S
     if is_served and not worker:
         mark = yield from _try(Ask(ReadOwner(settings.namespace)))
         findings += owner.check(settings.namespace, mark, database)
+    if not worker:
+        findings += express_lane.check(lane, is_wanted=settings.express_lane)
     return Health(tuple(_together(findings)))
 
 

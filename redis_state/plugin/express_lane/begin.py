@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from redis_state.airflow.express_lane import LaneState, tell
+
 _log = logging.getLogger("redis_state.plugin")
 
 
@@ -23,10 +25,12 @@ def express_lane(app: Any) -> Any:
         conditions.check_tracing()
         execution = conditions.execution_api(app)
     except conditions.Off as off:
+        tell(LaneState(str(off)))
         level = logging.WARNING if backend.settings.express_lane else logging.INFO
         _log.log(level, "redis-state's express lane is off: %s", off)
         return app
     from redis_state.plugin.express_lane.middleware import ExpressLane  # noqa: PLC0415
 
+    tell(LaneState())
     _log.info("redis-state's express lane is on: it answers tasks' state calls.")
     return ExpressLane(app, execution, backend, versions)
