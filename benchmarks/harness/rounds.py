@@ -33,14 +33,12 @@ class Round:
 
 @dataclass
 class Record:
-    """Collects the rounds of one case; the others are compared with the first contender.
-
-    With a ``unit`` of its own, the case is no time of single calls.
-    """
+    """Collects the rounds of one case; the others are compared with the first contender."""
 
     case: str
     contenders: Sequence[str]
     unit: Unit | None = None
+    has_single_calls: bool = True
     _rounds: dict[str, list[Round]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +53,7 @@ class Record:
         """Return what all rounds together say."""
         first = self._rounds[self.contenders[0]]
         figures = tuple(_figure(name, rounds, first) for name, rounds in self._rounds.items())
-        if self.unit:
+        if not self.has_single_calls:
             figures = tuple(replace(each, p50=None, p99=None) for each in figures)
         return Case(self.case, figures, self.unit)
 

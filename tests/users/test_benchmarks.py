@@ -100,9 +100,12 @@ def test_a_chapter_says_whom_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> N
         contenders.METASTORE_POSTGRESQL: "there is no PostgreSQL here"
     }
     monkeypatch.setattr(postgresql, "lack", lambda: None)
-    monkeypatch.setattr(postgresql, "can_count", lambda: True)
-    assert execution_api.missing(effort.FULL) == {}
     monkeypatch.setattr(postgresql, "can_count", lambda: False)
     assert execution_api.missing(effort.FULL) == {
         "statements in the metadata database": "there is no pg_stat_statements here"
+    }
+    monkeypatch.setattr(postgresql, "can_count", lambda: True)
+    assert execution_api.missing(effort.FULL) == {}
+    assert execution_api.missing(effort.QUICK) == {
+        "middlewares of pure ASGI": "a short run does without"
     }

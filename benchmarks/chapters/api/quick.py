@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from benchmarks.chapters.api import rates, statements
-from benchmarks.contenders import BARE_ANSWER, DICT, OURS, OURS_EXPRESS, postgresql
+from benchmarks.chapters.api import rates, statements, waiting
+from benchmarks.contenders import (
+    BARE_ANSWER,
+    DICT,
+    METASTORE_PURE_ASGI,
+    OURS,
+    OURS_EXPRESS,
+    OURS_EXPRESS_PURE_ASGI,
+    OURS_PURE_ASGI,
+    postgresql,
+)
+from benchmarks.contenders.execution_api import lane_counts
 from benchmarks.contenders.execution_api.databases import baseline, metadata_database
-from benchmarks.contenders.execution_api.stack import Contender, api_servers
+from benchmarks.contenders.execution_api.stack import Servers, api_servers
 from benchmarks.harness.results import Case, Figure
 from benchmarks.harness.target import open_target
 from benchmarks.report.markdown import a_second, amount, table, three_digits
@@ -20,43 +30,53 @@ _NAMES = {
     "dict": DICT,
     "204": BARE_ANSWER,
 }
+_PURE_ASGI = {
+    "metastore-pure": METASTORE_PURE_ASGI,
+    "redis-state-pure": OURS_PURE_ASGI,
+    "lane-pure": OURS_EXPRESS_PURE_ASGI,
+}
+_NO_TASKS = (DICT, BARE_ANSWER)
+_ALL = _NAMES | _PURE_ASGI
 
 
 def main() -> None:
     """Measure, and print the table."""
     options = _parser().parse_args()
-    names = [baseline(), *(_NAMES[each] for each in options.contenders.split(","))]
+    names = [baseline(), *(_ALL[each] for each in options.contenders)]
     with (
         metadata_database() as database,
         open_target(None) as target,
-        api_servers(names, database, target, max(options.clients)) as contenders,
+        api_servers(names, database, target, max(rates.CLIENTS)) as servers,
     ):
-        cases = asyncio.run(_measure(database, contenders, options))
+        cases = asyncio.run(_measure(servers, options))
+        if not options.no_tasks:
+            named = [each for each in names if each not in _NO_TASKS]
+            cases += waiting.measure(servers, named, options.rounds)
+        counts = servers.lane_counts() if OURS_EXPRESS in names else None
     print(_as_table(cases))
     print("\nIn brackets: how many times as good as the metastore. ± is half of the range between")
     print("the quartiles of the rounds.")
+    if counts:
+        print(f"\n{lane_counts.in_words(counts)} Sizes of its batches: {counts['batches']}")
 
 
-async def _measure(
-    database: str, contenders: Mapping[str, Contender], options: argparse.Namespace
-) -> list[Case]:
+async def _measure(servers: Servers, options: argparse.Namespace) -> list[Case]:
+    contenders = servers.contenders
     amount = rates.Amount(options.rounds, options.seconds)
     async with rates.connected(contenders) as tasks:
         counted = []
         if postgresql.can_count() and not postgresql.lack():
             some = [name for name in contenders if name != BARE_ANSWER]
-            counted = await statements.measure(database, tasks, some)
-        measured = await rates.measure(contenders, tasks, amount, options.clients)
+            counted = await statements.measure(servers.database, tasks, some, options.seconds)
+        measured = await rates.measure(contenders, tasks, amount, clients=options.clients)
     return [*measured, *counted]
 
 
 def _as_table(cases: Sequence[Case]) -> str:
     names = [figure.contender for figure in cases[0].figures]
-    rows = [[name, *(_cell(case, name) for case in cases)] for name in names]
-    columns = [list(column) for column in zip(["", *(c.name for c in cases)], *rows, strict=True)]
-    heads, *body = columns
-    rotated = [[column[0], *column[1:]] for column in body]
-    return table(heads, rotated)
+    return table(
+        ["", *names], [[case.name, *(_cell(case, name) for name in names)] for case in cases]
+    )
 
 
 def _cell(case: Case, contender: str) -> str:
@@ -84,11 +104,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clients", type=_numbers, default=rates.CLIENTS, metavar="1,8,32")
     parser.add_argument(
         "--contenders",
-        default=",".join(_NAMES),
-        metavar=",".join(_NAMES),
-        help="only these, beside the metastore",
+        type=_contenders,
+        default=list(_NAMES),
+        metavar=",".join(_ALL),
+        help=f"these beside the metastore, not {','.join(_NAMES)}",
     )
+    parser.add_argument("--no-tasks", action="store_true", help="start no processes of tasks")
     return parser
+
+
+def _contenders(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(_ALL):
+        raise argparse.ArgumentTypeError(f"no contender: {', '.join(sorted(unknown))}")
+    return names
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.contenders.execution_api.client import Task, work_together
 from benchmarks.contenders.execution_api.stack import Contender
 from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case
 from benchmarks.harness.rounds import Record, Round, turns
+from benchmarks.harness.workload import counted
 
 METHODS = ("set", "get")
 CLIENTS = (1, 8, 32)
 # Where the CPU time is shown: the server is busy, and not yet crowded.
 CPU_CLIENTS = 8
-_LEAST, _MOST = 4, 400
+# Requests of each client in a turn.
+LEAST, _MOST = 4, 400
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Amount:
 
     rounds: int
     turn_seconds: float
+
+    def share(self, measured: Round, clients: int) -> int:
+        """Return how many requests of each client fill a turn, by what the warm-up has shown."""
+        share = round(self.turn_seconds / measured.per_call / clients)
+        return min(max(share, LEAST), _MOST)
 
 
 @asynccontextmanager
@@ -51,7 +58,9 @@ async def measure(
     contenders: Mapping[str, Contender],
     tasks: Mapping[str, Sequence[Task]],
     amount: Amount,
+    *,
     clients: Sequence[int] = CLIENTS,
+    prefix: str = "",
 ) -> list[Case]:
     """Measure writes and reads apart, at each number of clients."""
     cases, cpu = [], []
@@ -61,7 +70,7 @@ async def measure(
             cases.append(rates)
             if count == CPU_CLIENTS:
                 cpu.append(costs)
-    return cases + cpu
+    return [replace(each, name=f"{prefix}{each.name}") for each in cases + cpu]
 
 
 async def _measure(
@@ -71,18 +80,17 @@ async def _measure(
     tasks: Mapping[str, Sequence[Task]],
     amount: Amount,
 ) -> tuple[Case, Case]:
-    name = f"{method}, {clients} client{'s' if clients > 1 else ''}"
-    rates = Record(name, list(contenders))
-    costs = Record(f"CPU of the server, {name}", list(contenders), "seconds")
+    name, names = f"{method}, {counted(clients, 'client')}", list(contenders)
+    rates = Record(name, names)
+    costs = Record(f"CPU of the server, {name}", names, "seconds", has_single_calls=False)
     shares: dict[str, int] = {}
-    for turn in track(f"execution_api, {name}", turns(rates.contenders, amount.rounds)):
+    for turn in track(f"execution_api, {name}", turns(names, amount.rounds)):
         server, working = contenders[turn.contender], tasks[turn.contender][:clients]
         before = server.cpu_seconds
-        measured = await work_together(working, method, shares.get(turn.contender, _LEAST))
+        measured = await work_together(working, method, shares.get(turn.contender, LEAST))
         cpu = (server.cpu_seconds - before) / len(measured.calls)
         rates.add(turn, measured)
         costs.add(turn, Round([cpu], cpu))
         if not turn.counts:
-            share = round(amount.turn_seconds / measured.per_call / clients)
-            shares[turn.contender] = min(max(share, _LEAST), _MOST)
+            shares[turn.contender] = amount.share(measured, clients)
     return rates.sum_up(), costs.sum_up()

@@ -11,14 +11,13 @@ from contextlib import closing, contextmanager
 from importlib import import_module
 from typing import Any
 
-from benchmarks.chapters.api.rates import METHODS
+from benchmarks.chapters.api.rates import LEAST, METHODS, Amount
 from benchmarks.contenders.execution_api.client import Task, work_together
 from benchmarks.harness.progress import track
 from benchmarks.harness.results import Case
 from benchmarks.harness.rounds import Record, Round, turns
 
 _CLIENTS = 32
-_SHARE = 4
 # A count does not vary as a time does.
 _ROUNDS = 2
 _ENDS_WITHIN = 0.1
@@ -26,11 +25,15 @@ _COUNT = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT
 
 
 async def measure(
-    database: str, tasks: Mapping[str, Sequence[Task]], contenders: Sequence[str]
+    database: str,
+    tasks: Mapping[str, Sequence[Task]],
+    contenders: Sequence[str],
+    turn_seconds: float,
 ) -> list[Case]:
     """Count those of writes and of reads, in turns."""
     with _counter(database) as counter:
-        return [await _measure(method, counter, tasks, contenders) for method in METHODS]
+        amount = Amount(_ROUNDS, turn_seconds)
+        return [await _measure(method, counter, tasks, contenders, amount) for method in METHODS]
 
 
 async def _measure(
@@ -38,17 +41,22 @@ async def _measure(
     counter: Any,
     tasks: Mapping[str, Sequence[Task]],
     contenders: Sequence[str],
+    amount: Amount,
 ) -> Case:
     name = f"statements in the metadata database, {method}, {_CLIENTS} clients"
-    record = Record(name, contenders, "statements")
-    for turn in track(f"execution_api, {name}", turns(contenders, _ROUNDS, warm_up_rounds=0)):
+    record = Record(name, contenders, "statements", has_single_calls=False)
+    shares: dict[str, int] = {}
+    for turn in track(f"execution_api, {name}", turns(contenders, amount.rounds)):
         counter.execute("SELECT pg_stat_statements_reset()")
-        measured = await work_together(tasks[turn.contender][:_CLIENTS], method, _SHARE)
+        share = shares.get(turn.contender, LEAST)
+        measured = await work_together(tasks[turn.contender][:_CLIENTS], method, share)
         # A transaction may end a little after the request.
         await asyncio.sleep(_ENDS_WITHIN)
         counter.execute(_COUNT)
         count = float(counter.fetchone()[0]) / len(measured.calls)
         record.add(turn, Round([count], count))
+        if not turn.counts:
+            shares[turn.contender] = amount.share(measured, _CLIENTS)
     return record.sum_up()
 
 

@@ -20,6 +20,8 @@ import uvicorn
 from airflow import settings
 from fastapi.middleware import Middleware
 
+from benchmarks.contenders.execution_api import lane_counts
+
 _HOST = "127.0.0.1"
 # Longer than any run: Airflow has 120 s, and some connections must wait for their case.
 _KEEP_ALIVE = 3600
@@ -60,28 +62,38 @@ def main() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _serve(
-    port: int, database: str, backend: str, *, express_lane: bool, answers_at_once: bool
-) -> None:
+def _serve(port: int, database: str, variant: Any) -> None:
     try:
-        os.environ["AIRFLOW__STATE_STORE__BACKEND"] = backend
-        os.environ["AIRFLOW__REDIS_STATE__EXPRESS_LANE"] = str(express_lane)
+        os.environ["AIRFLOW__STATE_STORE__BACKEND"] = variant["backend"]
+        os.environ["AIRFLOW__REDIS_STATE__EXPRESS_LANE"] = str(variant["express_lane"])
         os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = database
         settings.configure_vars()
         # The engine for threads, and the one for event loops.
         settings.reconfigure_orm()
         settings.configure_adapters()
         app = import_module("airflow.api_fastapi.main").app
-        if answers_at_once:
+        if variant["pure_asgi"]:
+            _make_pure(app, with_execution_api=not variant["express_lane"])
+        if variant["answers_at_once"]:
             # Beside the middlewares of plug-ins, which are the innermost.
             app.user_middleware.append(Middleware(AtOnce))
-        Path(os.environ["AIRFLOW_HOME"], f"{port}.pid").write_text(f"{os.getpid()}")
+        home = Path(os.environ["AIRFLOW_HOME"])
+        lane_counts.tell_when_signalled(home / f"{port}.counts")
+        (home / f"{port}.pid").write_text(f"{os.getpid()}")
         options: dict[str, Any] = {"log_config": None, "log_level": "warning", "access_log": False}
         uvicorn.run(app, host=_HOST, port=port, timeout_keep_alive=_KEEP_ALIVE, **options)
     finally:
         # It should have served until it was killed.
         traceback.print_exc()
         os.killpg(0, signal.SIGKILL)
+
+
+def _make_pure(app: Any, *, with_execution_api: bool) -> None:
+    pure_asgi = import_module("benchmarks.contenders.execution_api.pure_asgi")
+    pure_asgi.replace(app)
+    if with_execution_api:
+        # The express lane wants those to be Airflow's own, and passes them by.
+        pure_asgi.replace(next(each.app for each in app.routes if each.path == "/execution"))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.contenders import OURS_EXPRESS
+from benchmarks.contenders.execution_api import lane_counts
 from benchmarks.contenders.execution_api.client import HOST, Exchange
 from benchmarks.contenders.execution_api.variants import VARIANTS
 from benchmarks.harness.target import Target
@@ -42,14 +44,29 @@ class Contender:
         return time.clock_gettime(~self.pid << 3 | 2)
 
 
+@dataclass(frozen=True)
+class Servers:
+    """All API servers, and the Airflow that they are of."""
+
+    contenders: Mapping[str, Contender]
+    database: str
+    home: Path
+    environment: dict[str, str] = field(repr=False)
+
+    def lane_counts(self) -> dict[str, Any]:
+        """Return what the express lane has counted."""
+        server = self.contenders[OURS_EXPRESS]
+        return lane_counts.ask(server.pid, self.home / f"{server.port}.counts")
+
+
 @contextmanager
 def api_servers(
     contenders: Sequence[str], database: str, target: Target, task_count: int
-) -> Iterator[dict[str, Contender]]:
+) -> Iterator[Servers]:
     """Run an API server for each contender, all on one metadata database."""
     ports = {contender: _free_port() for contender in contenders}
     servers = [
-        {"port": port, "database": database, **asdict(VARIANTS[each])}
+        {"port": port, "database": database, "variant": asdict(VARIANTS[each])}
         for each, port in ports.items()
     ]
     with tempfile.TemporaryDirectory(prefix="redis-state-api-") as name:
@@ -59,10 +76,11 @@ def api_servers(
             tasks = _make_tasks(task_count, database, environment)
             for port in ports.values():
                 _wait_until_it_listens(process, port)
-            yield {
+            running = {
                 each: Contender(port, _pid(home, port), _expected_of(each, tasks))
                 for each, port in ports.items()
             }
+            yield Servers(running, database, home, environment)
 
 
 def _environment(home: Path, target: Target, database: str) -> dict[str, str]:

@@ -8,9 +8,12 @@ from benchmarks.contenders import (
     BARE_ANSWER,
     DICT,
     METASTORE_POSTGRESQL,
+    METASTORE_PURE_ASGI,
     METASTORE_SQLITE,
     OURS,
     OURS_EXPRESS,
+    OURS_EXPRESS_PURE_ASGI,
+    OURS_PURE_ASGI,
 )
 
 _METASTORE = "airflow.state.metastore.MetastoreBackend"
@@ -23,12 +26,14 @@ class Variant:
     """How one API server differs from the others.
 
     With ``answers_at_once``, whatever is asked for state is answered with an empty 204, at the
-    place where a plug-in's middleware stands: nothing there can be faster.
+    place where a plug-in's middleware stands: nothing there can be faster. With ``pure_asgi``, the
+    middlewares of Airflow are `pure_asgi`'s; the express lane meets one of them only.
     """
 
     backend: str
     express_lane: bool = False
     answers_at_once: bool = False
+    pure_asgi: bool = False
 
 
 VARIANTS = {
@@ -38,4 +43,7 @@ VARIANTS = {
     OURS_EXPRESS: Variant(_REDIS_STATE, express_lane=True),
     DICT: Variant(_DICT),
     BARE_ANSWER: Variant(_METASTORE, answers_at_once=True),
+    METASTORE_PURE_ASGI: Variant(_METASTORE, pure_asgi=True),
+    OURS_PURE_ASGI: Variant(_REDIS_STATE, pure_asgi=True),
+    OURS_EXPRESS_PURE_ASGI: Variant(_REDIS_STATE, express_lane=True, pure_asgi=True),
 }
