@@ -378,7 +378,7 @@ OFF = LaneState("[traces] otel_on is True, and it makes no spans.")
         (ON, True, "ok", "on: "),
         (OFF, True, "warning", r"off: \[traces\] otel_on"),
         (OFF, False, "ok", "off: "),
-        (None, True, "ok", "each API server's log says"),
+        (None, True, "ok", "switched on; each API server's log says"),
     ],
 )
 def test_whether_the_express_lane_is_on_is_told(
