@@ -118,6 +118,12 @@ def airflow_sdk(session: nox.Session) -> None:
     beside_airflow(session, ".venv-airflow-sdk")
 
 
+@nox.session(name="express-lane")
+def express_lane(session: nox.Session) -> None:
+    """Ask Airflow ten thousand things with the express lane and without."""
+    beside_airflow(session, ".venv-airflow")
+
+
 @nox.session(name="airflow-next")
 def airflow_next(session: nox.Session) -> None:
     """Run beside the next Airflow."""

@@ -39,6 +39,9 @@ MINIMAL_RIGHTS = _variable("REDIS_STATE_TEST_ACL", "full", "minimal") == "minima
 EXAMPLES = _variable("REDIS_STATE_TEST_EXAMPLES", "same", "new")
 METADATA = _variable("REDIS_STATE_TEST_METADATA", "sqlite", "postgresql")
 DAGS = _variable("REDIS_STATE_TEST_DAGS", "server side", "both sides")
+LANE_REQUESTS = _variable("REDIS_STATE_TEST_LANE_REQUESTS", "some", "many", "all")
+# Random ones, and those of the race.
+HOW_MANY_REQUESTS = {"some": 150, "many": 1_000, "all": 10_000}[LANE_REQUESTS]
 FAST_LANE = os.environ.get("REDIS_STATE_FAST_LANE") != "false"
 
 # Each stands for a kind: no field expiry (6.2, 8.1 and Debian's 7.0), field expiry (8.2, 9.1).
@@ -204,18 +207,29 @@ LANES = {
     "airflow-next": Lane(
         (
             *(*_BESIDE_THE_SDK, "with_airflow/test_metrics.py"),
-            *("with_airflow/server", "with_airflow/rest"),
+            *("with_airflow/server", "with_airflow/rest", "with_airflow/lane"),
             *("with_airflow/promises", "with_airflow/page"),
         ),
+        {"REDIS_STATE_TEST_LANE_REQUESTS": "many"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
+    ),
+    # On SQLite: other lanes have the next Airflow and PostgreSQL, and fewer requests.
+    "express-lane": Lane(
+        ("with_airflow/lane",),
+        {"REDIS_STATE_TEST_LANE_REQUESTS": "all"},
+        options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--timeout", "1800"),
     ),
     "browser": Lane(("with_browser",), options=_AIRFLOW),
     "postgresql": Lane(
         (
             *("with_airflow/test_dags.py", "with_airflow/server"),
-            *("with_airflow/rest", "with_airflow/promises"),
+            *("with_airflow/rest", "with_airflow/promises", "with_airflow/lane"),
         ),
-        {"REDIS_STATE_TEST_METADATA": "postgresql", "REDIS_STATE_TEST_DAGS": "both sides"},
+        {
+            "REDIS_STATE_TEST_METADATA": "postgresql",
+            "REDIS_STATE_TEST_DAGS": "both sides",
+            "REDIS_STATE_TEST_LANE_REQUESTS": "many",
+        },
         options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--no-loadscope-reorder"),
     ),
 }

@@ -79,7 +79,9 @@ def inside_server(
         use(patch, None)
         patch.setattr(settings, "NonScopedSession", metadata.sessions)
         patch.setattr(settings, "Session", scoped_session(metadata.sessions))
-        patch.setattr(settings, "AsyncSession", async_sessionmaker(metadata.async_engine()))
+        async_engine = metadata.async_engine()
+        patch.setattr(settings, "async_engine", async_engine)
+        patch.setattr(settings, "AsyncSession", async_sessionmaker(async_engine))
         app = import_module("airflow.api_fastapi.app")
         # Its lines would mix with those of the test run.
         patch.setattr(app, "init_access_logging", lambda _: None)

@@ -1,0 +1,85 @@
+"""Fixtures of the tests of the express lane: two API servers on one metadata database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_state.testing import EmbeddedServer
+from tests import matrix
+from tests.support.servers import raw_client
+from tests.with_airflow.conftest import HAS_CORE
+
+pytest.register_assert_rewrite("tests.with_airflow.lane.pair")
+
+if TYPE_CHECKING or HAS_CORE:
+    from tests.with_airflow.lane.pair import LANE, PLAIN, Pair
+    from tests.with_airflow.lane.seeds import seed
+    from tests.with_airflow.lane.world import World
+    from tests.with_airflow.rest.airflows import options_of
+    from tests.with_airflow.server.airflow_home import ApiServer, Home
+    from tests.with_airflow.server.inside import inside_server
+    from tests.with_airflow.server.metadata import Metadata
+    from tests.with_airflow.server.postgresql import PostgreSQL
+else:
+    # The task SDK alone has no API server.
+    collect_ignore_glob = ["test_*.py"]
+
+NAMESPACE = "AIRFLOW__REDIS_STATE__NAMESPACE"
+EXPRESS_LANE = "AIRFLOW__REDIS_STATE__EXPRESS_LANE"
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedServer]:
+    with EmbeddedServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
+    if matrix.METADATA == "postgresql":
+        with PostgreSQL("-c", "fsync=off") as running:
+            yield running.url
+    else:
+        yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def home(
+    tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedServer, database: str
+) -> Home:
+    return Home(tmp_path_factory.mktemp("airflow-home"), redis_server.url, database)
+
+
+@pytest.fixture(scope="session")
+def metadata(home: Home) -> Iterator[Metadata]:
+    database = Metadata(home.database)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def pair(home: Home, metadata: Metadata, redis_server: EmbeddedServer) -> Iterator[Pair]:
+    """Run a server with the lane in this process, and one without it in its own."""
+    options = options_of(home)
+    plain = ApiServer(home, "all", **options, **{NAMESPACE: PLAIN, EXPRESS_LANE: "False"})
+    with_lane = {NAMESPACE: LANE, EXPRESS_LANE: "True"}
+    with (
+        inside_server(home, metadata, "all", **options, **with_lane) as lane,
+        plain,
+        raw_client(redis_server) as client,
+    ):
+        ports = {PLAIN: port_of(plain.root), LANE: port_of(lane.root)}
+        world = World(home, metadata)
+        seed(world, ports[PLAIN], client)
+        pair = Pair(world, client, ports)
+        pair.keep()
+        world.let_some_go()
+        yield pair
+
+
+def port_of(root: str) -> int:
+    return int(root.rpartition(":")[2])
