@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import warnings
@@ -169,3 +170,23 @@ def test_a_process_without_the_execution_api_has_none(
     app: FastAPI, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert_off(innermost(FastAPI()), "no Execution API", caplog)
+
+
+async def test_what_is_loaded_for_good_is_out_of_the_collectors_sight(app: FastAPI) -> None:
+    lane = express_lane(innermost(app))
+    sent: list[str] = []
+
+    async def started(_: Any, __: Any, send: Any) -> None:
+        assert gc.get_freeze_count() == 0
+        await send({"type": "lifespan.startup.complete"})
+
+    async def send(message: Any) -> None:
+        assert gc.get_freeze_count() > 0
+        sent.append(message["type"])
+
+    lane._app = started
+    try:
+        await lane({"type": "lifespan"}, None, send)
+    finally:
+        gc.unfreeze()
+    assert sent == ["lifespan.startup.complete"]

@@ -19,7 +19,7 @@ from redis_state import (
     TaskScope,
     TooLargeError,
 )
-from redis_state.airflow.metrics import size_of
+from redis_state.airflow.metrics import meter, size_of
 from redis_state.testing import EmbeddedServer
 from tests.support.budgets import few_attempts
 from tests.support.freezing import frozen
@@ -77,6 +77,24 @@ def switched_on(side: str) -> Iterator[None]:
 def side(request: pytest.FixtureRequest, statsd: Catch) -> Iterator[str]:
     with switched_on(request.param):
         yield str(request.param)
+
+
+def test_the_express_lane_counts_what_it_answers_and_what_it_leaves_to_airflow(
+    statsd: Catch,
+) -> None:
+    from redis_state.plugin.express_lane.counts import Counts  # noqa: PLC0415 - of the core
+
+    with switched_on("server"):
+        counts = Counts(meter=meter("server"))
+        counts.has_answered()
+        counts.has_passed("token")
+        counts.has_passed("token")
+        counts.has_looked_up(3)
+        lines = statsd()
+    lane = "af.redis_state.express_lane"
+    assert counters(lines) == {f"{lane}.answered.server": 1, f"{lane}.passed.server.token": 2}
+    assert f"{lane}.batch.server:3|g" in lines
+    assert (counts.answered, counts.passed, counts.batches) == (1, {"token": 2}, {3: 1})
 
 
 @pytest.fixture

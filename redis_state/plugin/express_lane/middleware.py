@@ -20,6 +20,7 @@ from redis_state.plugin.express_lane.checked import AssetStateStorePutBody, Task
 from redis_state.plugin.express_lane.lookups import Found, Lookups
 from redis_state.plugin.express_lane.passing import Passes
 from redis_state.plugin.express_lane.requests import MARK, Asked, Scope, read_request
+from redis_state.plugin.express_lane.settling import settle_later, settle_when_started
 from redis_state.plugin.express_lane.tokens import bearer
 
 App: TypeAlias = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -46,6 +47,8 @@ class ExpressLane:
     async def __call__(self, scope: Scope, receive: Receive, send: Any) -> None:
         """Answer a request, or pass it on."""
         if scope["type"] != "http" or MARK not in scope["path"]:
+            if scope["type"] == "lifespan":
+                send = settle_when_started(send)
             await self._app(scope, receive, send)
             return
         body = Body(receive)
@@ -57,6 +60,7 @@ class ExpressLane:
         else:
             self._counts.has_answered()
             await response(scope, body.receive, send)
+            settle_later(self._counts.answered)
 
     async def _respond(self, scope: Scope, body: Body) -> Response:
         asked = read_request(scope, self._versions)
