@@ -66,11 +66,11 @@ coverage: .venv/ready
 	@$(BIN)/coverage report
 
 # It runs away from any Airflow of the user's, in a home of its own that it removes.
-bench: .venv-airflow/ready .venv-postgresql/ready .venv-plots/ready .servers/ready  ## Measure how fast it is, for docs/benchmarks.md (20 minutes)
+bench: .venv-airflow/ready .venv-postgresql/ready .venv-plots/ready .servers/ready  ## Measure how fast it is, for docs/benchmarks.md (25 minutes)
 	@.venv-airflow/bin/python -m benchmarks --json $(FIGURES)/results.json
 	@.venv-plots/bin/python -m benchmarks.figures $(FIGURES)
 
-bench-quick: .venv-airflow/ready .venv-postgresql/ready .servers/ready  ## The same in two minutes; only prints, and says little
+bench-quick: .venv-airflow/ready .venv-postgresql/ready .servers/ready  ## The same in three minutes; only prints, and says little
 	@.venv-airflow/bin/python -m benchmarks --quick
 
 sync: .venv/ready  ## Make the client for threads (_sync) from the one for event loops (_async)

@@ -12,6 +12,14 @@ METHOD = """- All contenders of a case are measured in one run, in turns. Each r
   both alike.
 - p50 and p99 are of all single calls. Where many threads or tasks call at once, a call waits for
   others, too, and takes longer than its share of the time.
+- Through the Execution API, each contender has an API server of its own, forked from one process
+  that has imported Airflow, and each turn takes about as long. *Beside the metastore* compares
+  within each round, as *redis-state is* does. Airflow logs no line for each request, which it would
+  do by default.
+- *CPU of the server* is what the process of the API server took for a request: neither Redis,
+  PostgreSQL nor the clients. *Statements* are all that arrive at PostgreSQL, `BEGIN` and `COMMIT`
+  among them, counted in turns of their own. *A task's set* is timed within a task in a process of
+  its own, with Airflow's supervisor, as an executor starts it.
 - A stall is the longest time between two answers to a client in another process that reads in a
   tight loop. On few CPUs it also holds the turns of the thread in which the server frees memory.
   *Of it on the server* is the time of the command alone, by the server's own account.

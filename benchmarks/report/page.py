@@ -114,6 +114,8 @@ def _advantage(chapter: Chapter, case: Case, figure: Figure) -> str:
     words = _WORDS_OF_A_CASE[case.unit] if case.unit else _WORDS[chapter.unit]
     if case.name.startswith("longest"):
         words = ("shorter", "longer")
+    if not figure.advantage:
+        return "none"
     is_ours = case.figures[0].contender == OURS
     ratio = figure.advantage if is_ours else 1 / figure.advantage
     return with_spread(advantage(ratio, *words), figure.advantage_spread)

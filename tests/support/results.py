@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks.contenders import DICT, METASTORE_POSTGRESQL, OURS, REDIS_PY, STRING_AND_INDEX
+from benchmarks.contenders import (
+    DICT,
+    METASTORE_POSTGRESQL,
+    OURS,
+    OURS_EXPRESS,
+    REDIS_PY,
+    STRING_AND_INDEX,
+)
 from benchmarks.harness.results import Case, Chapter, Figure, Results, Unit
 
 MICROSECOND = 1e-6
@@ -25,6 +32,12 @@ def case(name: str, **medians: float) -> Case:
 
 def chapter(name: str, *cases: Case, unit: Unit = "seconds") -> Chapter:
     return Chapter(name, f"Title of {name}", f"Sentence of {name}.", unit, cases)
+
+
+def through_airflow(name: str, lane: float, *, unit: Unit | None = None) -> Case:
+    """Set the express lane beside a metastore that takes a millisecond."""
+    medians = {METASTORE_POSTGRESQL: 1e-3, OURS: 8e-4, OURS_EXPRESS: lane}
+    return Case(name, tuple(figure(who, median, 1e-3) for who, median in medians.items()), unit)
 
 
 def results(*chapters: Chapter) -> Results:

@@ -87,6 +87,13 @@ def test_two_checkouts_are_compared_call_by_call() -> None:
     assert "2 rounds." in shown
 
 
+def test_the_quick_look_through_airflow_needs_an_airflow() -> None:
+    command = [sys.executable, "-m", "benchmarks.through_airflow", "--rounds=1"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "there is no Airflow here" in run.stderr
+
+
 def test_what_is_no_checkout_is_not_compared(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.compare", str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import HASH_PER_INDEX, OURS, REDIS_PY
-from benchmarks.harness.results import Case, Chapter, Figure, load
+from benchmarks.contenders import HASH_PER_INDEX, OURS, OURS_EXPRESS, REDIS_PY
+from benchmarks.harness.results import Case, Chapter, Figure, Unit, load
 from benchmarks.report.page import render, write_docs
 from tests.support.results import (
     ALL,
@@ -18,6 +18,7 @@ from tests.support.results import (
     case,
     chapter,
     results,
+    through_airflow,
 )
 
 DOCS = Path(__file__).parents[2] / "docs" / "assets" / "benchmarks"
@@ -83,6 +84,25 @@ def test_a_headline_compares_clear_among_many_keys_with_the_same_among_none() ->
             "40.0 µs",
             "1.25x slower",
         ]
+    ]
+
+
+def test_headlines_through_airflows_api_set_the_express_lane_beside_the_metastore() -> None:
+    api = chapter(
+        "execution_api",
+        through_airflow("set, 8 clients", 1e-4),
+        through_airflow("get, 32 clients", 2e-4),
+        through_airflow("pure ASGI: set, 8 clients", 1e-4),
+    )
+    against = "metastore, PostgreSQL"
+    requests = "through Airflow's own API, {}: requests a second"
+    assert in_short(api, ONE_THREAD)[:3] == [
+        [requests.format("set, 8 clients"), against, "10,000/s", "1,000/s", "10.0x faster"],
+        [requests.format("get, 32 clients"), against, "5,000/s", "1,000/s", "5.00x faster"],
+        [
+            "through Airflow's own API, get, 32 clients: p99",
+            *(against, "800 µs", "4.00 ms", "5.00x faster"),
+        ],
     ]
 
 
@@ -152,6 +172,58 @@ def test_what_was_measured_once_has_no_spread_and_no_percentiles() -> None:
         ["1,000 unmapped task instances, with expiry", "redis-state", "140 B", ""],
         ["", "string + index", "280 B", "2.00x smaller"],
     ]
+
+
+def test_figures_beside_another_first_contender_tell_how_much_better_each_is() -> None:
+    api = chapter(
+        "execution_api",
+        through_airflow("set, 1 client", 2e-4),
+        through_airflow("CPU", 2e-3, unit="seconds"),
+        through_airflow("statements", 0.0, unit="statements"),
+    )
+    page = render(results(api))
+    assert "| beside the metastore, PostgreSQL |" in page
+    found = [row[1:4] for row in rows(page, api.title)]
+    assert [row for row in found if row[0] == OURS_EXPRESS] == [
+        [OURS_EXPRESS, "5,000/s ±5%", "5.00x faster ±3%"],
+        [OURS_EXPRESS, "2.00 ms ±5%", "2.00x more ±3%"],
+        [OURS_EXPRESS, "0.00 ±5%", "none"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "lane", "row"),
+    [
+        ("set, 1 client", None, 1e-3 / 4.5, ["set, 1 client", "4.5x faster", "4.50x faster"]),
+        ("get, 32 clients", None, 1e-3 / 9, ["get, 32 clients", "9x faster", "9.00x faster"]),
+        ("a task's get", "seconds", 1e-3 / 2.6, ["a task's get", "2.6x faster", "2.60x faster"]),
+        (
+            *("CPU of the server, set, 8 clients", "seconds", 599e-6),
+            ["CPU of the server, set, 8 clients", "under 600 µs", "599 µs"],
+        ),
+    ],
+)
+def test_a_target_is_told_with_what_was_measured_and_whether_it_is_reached(
+    name: str, unit: Unit | None, lane: float, row: list[str]
+) -> None:
+    def told(median: float) -> list[list[str]]:
+        api = chapter("execution_api", through_airflow(name, median, unit=unit))
+        return [line for line in rows(render(results(api)), api.title) if line[0] == name]
+
+    assert [*row, "reached"] in told(lane * 0.9999)
+    (missed,) = (line for line in told(lane * 1.01) if line[1] == row[1])
+    assert missed[-1] == "missed"
+
+
+def test_the_slowest_requests_have_a_target_of_their_own() -> None:
+    api = chapter("execution_api", through_airflow("set, 32 clients", 1e-3 / 9.5))
+    found = rows(render(results(api)), api.title)
+    assert ["set, 32 clients: p99", "10x faster", "9.50x faster", "missed"] in found
+
+
+def test_without_the_express_lane_there_are_no_targets() -> None:
+    old = chapter("execution_api", case("set, 1 client", ours=1, postgresql=2))
+    assert "is to be" not in render(results(old))
 
 
 def test_a_line_in_a_name_does_not_split_a_table() -> None:

@@ -20,6 +20,7 @@ from benchmarks.contenders import (
 from benchmarks.contenders.execution_api import lane_counts
 from benchmarks.contenders.execution_api.databases import baseline, metadata_database
 from benchmarks.contenders.execution_api.stack import Servers, api_servers
+from benchmarks.harness.installed import HAS_AIRFLOW
 from benchmarks.harness.results import Case, Figure
 from benchmarks.harness.target import open_target
 from benchmarks.report.markdown import a_second, amount, table, three_digits
@@ -41,12 +42,17 @@ _ALL = _NAMES | _PURE_ASGI
 
 def main() -> None:
     """Measure, and print the table."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if not HAS_AIRFLOW:
+        parser.error("there is no Airflow here: see `make bench-quick`")
     names = [baseline(), *(_ALL[each] for each in options.contenders)]
     with (
         metadata_database() as database,
         open_target(None) as target,
-        api_servers(names, database, target, max(rates.CLIENTS)) as servers,
+        api_servers(
+            names, database, target, max(rates.CLIENTS), log_level=options.log_level
+        ) as servers,
     ):
         cases = asyncio.run(_measure(servers, options))
         if not options.no_tasks:
@@ -110,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"these beside the metastore, not {','.join(_NAMES)}",
     )
     parser.add_argument("--no-tasks", action="store_true", help="start no processes of tasks")
+    parser.add_argument(
+        "--log-level", default="WARNING", help="INFO, as by default: a line for each request"
+    )
     return parser
 
 

@@ -61,9 +61,17 @@ class Servers:
 
 @contextmanager
 def api_servers(
-    contenders: Sequence[str], database: str, target: Target, task_count: int
+    contenders: Sequence[str],
+    database: str,
+    target: Target,
+    task_count: int,
+    *,
+    log_level: str = "WARNING",
 ) -> Iterator[Servers]:
-    """Run an API server for each contender, all on one metadata database."""
+    """Run an API server for each contender, all on one metadata database.
+
+    With the log level that Airflow has by default, INFO, there is a line for each request.
+    """
     ports = {contender: _free_port() for contender in contenders}
     servers = [
         {"port": port, "database": database, "variant": asdict(VARIANTS[each])}
@@ -72,6 +80,7 @@ def api_servers(
     with tempfile.TemporaryDirectory(prefix="redis-state-api-") as name:
         home = Path(name)
         environment = _environment(home, target, database)
+        environment["AIRFLOW__LOGGING__LOGGING_LEVEL"] = log_level
         with _running_servers(servers, home, environment) as process:
             tasks = _make_tasks(task_count, database, environment)
             for port in ports.values():
@@ -97,8 +106,6 @@ def _environment(home: Path, target: Target, database: str) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": str(_TOKEN_SECONDS),
-        # Without a line for each request.
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "AIRFLOW__REDIS_STATE__URL": target.url,
         "AIRFLOW__REDIS_STATE__NAMESPACE": target.namespace,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
