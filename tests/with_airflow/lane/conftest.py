@@ -20,7 +20,7 @@ if TYPE_CHECKING or HAS_CORE:
     from tests.with_airflow.lane.world import World
     from tests.with_airflow.rest.airflows import options_of
     from tests.with_airflow.server.airflow_home import ApiServer, Home
-    from tests.with_airflow.server.inside import inside_server
+    from tests.with_airflow.server.inside import InsideServer, inside_server
     from tests.with_airflow.server.metadata import Metadata
     from tests.with_airflow.server.postgresql import PostgreSQL
 else:
@@ -62,16 +62,31 @@ def metadata(home: Home) -> Iterator[Metadata]:
 
 
 @pytest.fixture(scope="session")
-def pair(home: Home, metadata: Metadata, redis_server: EmbeddedServer) -> Iterator[Pair]:
-    """Run a server with the lane in this process, and one without it in its own."""
-    options = options_of(home)
-    plain = ApiServer(home, "all", **options, **{NAMESPACE: PLAIN, EXPRESS_LANE: "False"})
-    with_lane = {NAMESPACE: LANE, EXPRESS_LANE: "True"}
-    with (
-        inside_server(home, metadata, "all", **options, **with_lane) as lane,
-        plain,
-        raw_client(redis_server) as client,
-    ):
+def starting(home: Home, metadata: Metadata) -> Iterator[ApiServer]:
+    """Start a server without the lane, while the one with it comes up."""
+    more = {NAMESPACE: PLAIN, EXPRESS_LANE: "False"}
+    server = ApiServer(home, "all", **options_of(home), **more)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def lane(home: Home, metadata: Metadata) -> Iterator[InsideServer]:
+    """Run a server with the lane in this process, where it can be seen what it counts."""
+    more = {NAMESPACE: LANE, EXPRESS_LANE: "True"}
+    with inside_server(home, metadata, "all", **options_of(home), **more) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pair(
+    home: Home,
+    metadata: Metadata,
+    redis_server: EmbeddedServer,
+    starting: ApiServer,
+    lane: InsideServer,
+) -> Iterator[Pair]:
+    with starting as plain, raw_client(redis_server) as client:
         ports = {PLAIN: port_of(plain.root), LANE: port_of(lane.root)}
         world = World(home, metadata)
         seed(world, ports[PLAIN], client)
