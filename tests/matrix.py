@@ -39,6 +39,7 @@ MINIMAL_RIGHTS = _variable("REDIS_STATE_TEST_ACL", "full", "minimal") == "minima
 EXAMPLES = _variable("REDIS_STATE_TEST_EXAMPLES", "same", "new")
 METADATA = _variable("REDIS_STATE_TEST_METADATA", "sqlite", "postgresql")
 DAGS = _variable("REDIS_STATE_TEST_DAGS", "server side", "both sides")
+EXPRESS_LANE = _variable("REDIS_STATE_TEST_STATE_CALLS", "plain", "express") == "express"
 LANE_REQUESTS = _variable("REDIS_STATE_TEST_LANE_REQUESTS", "some", "many", "all")
 # Random ones, and those of the race.
 HOW_MANY_REQUESTS = {"some": 150, "many": 1_000, "all": 10_000}[LANE_REQUESTS]
@@ -215,8 +216,8 @@ LANES = {
     ),
     # On SQLite: other lanes have the next Airflow and PostgreSQL, and fewer requests.
     "express-lane": Lane(
-        ("with_airflow/lane",),
-        {"REDIS_STATE_TEST_LANE_REQUESTS": "all"},
+        ("with_airflow/lane", "with_airflow/server", "with_airflow/test_dags.py"),
+        {"REDIS_STATE_TEST_STATE_CALLS": "express", "REDIS_STATE_TEST_LANE_REQUESTS": "all"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--timeout", "1800"),
     ),
     "browser": Lane(("with_browser",), options=_AIRFLOW),

@@ -61,7 +61,11 @@ class Lab:
                     [EXAMPLES, OWN_DAGS],
                     self.server.url,
                     triggerer=True,
-                    settings={**QUICK_TO_MISS_A_TRIGGERER, **configuration.settings},
+                    settings={
+                        **QUICK_TO_MISS_A_TRIGGERER,
+                        **configuration.settings,
+                        "REDIS_STATE__EXPRESS_LANE": str(matrix.EXPRESS_LANE),
+                    },
                     environment=self.world.connections,
                 )
             )
