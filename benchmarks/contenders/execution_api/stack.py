@@ -80,8 +80,8 @@ def api_servers(
     with tempfile.TemporaryDirectory(prefix="redis-state-api-") as name:
         home = Path(name)
         environment = _environment(home, target, database)
-        environment["AIRFLOW__LOGGING__LOGGING_LEVEL"] = log_level
-        with _running_servers(servers, home, environment) as process:
+        logging = {"AIRFLOW__LOGGING__LOGGING_LEVEL": log_level}
+        with _running_servers(servers, home, environment | logging) as process:
             tasks = _make_tasks(task_count, database, environment)
             for port in ports.values():
                 _wait_until_it_listens(process, port)
@@ -106,6 +106,7 @@ def _environment(home: Path, target: Target, database: str) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": str(_TOKEN_SECONDS),
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "AIRFLOW__REDIS_STATE__URL": target.url,
         "AIRFLOW__REDIS_STATE__NAMESPACE": target.namespace,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
