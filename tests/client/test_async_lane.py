@@ -8,6 +8,7 @@ import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from redis_state.client.io.async_link import AsyncLink
 from redis_state.client.policy.attempts import BrokenError, LateError, SilenceError, UnsentError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
-from tests.client.waiting import PATIENCE, reached
+from tests.client.waiting import PATIENCE, reached, wait_for
 from tests.support import peers
 from tests.support.inside import async_node_of
 from tests.support.peers import Parrot
@@ -68,14 +69,53 @@ def hget(name: str) -> bytes:
     return b"*3\r\n$4\r\nHGET\r\n$1\r\np\r\n$%d\r\n%b\r\n" % (len(name), name.encode())
 
 
+def was_read(peer: Parrot, name: str) -> bool:
+    return any(name.encode() in names for names in peer.reads())
+
+
 def opened(raw: redis.Redis) -> int:
     statistics: Any = raw.info("stats")
     return int(statistics["total_connections_received"])
 
 
-async def test_all_calls_of_one_tick_leave_in_one_write(
+async def test_a_call_that_is_alone_leaves_before_the_tick_ends(
+    link: AsyncLink, peer: Parrot
+) -> None:
+    for name in NAMES[:3]:
+        call = link.exchange(hget(name), 1, time.monotonic() + 30)
+        # Meanwhile the loop stands still.
+        wait_for(partial(was_read, peer, name))
+        assert (await call)[0].endswith(name.encode())
+
+
+async def test_what_calls_send_that_were_answered_together_leaves_before_the_next_tick(
+    link: AsyncLink, peer: Parrot
+) -> None:
+    seen: list[bool] = []
+
+    def stand_still() -> None:
+        wait_for(partial(was_read, peer, "next"))
+        seen.append(True)
+
+    async def go_on() -> None:
+        await link.exchange(hget("one"), 1, time.monotonic() + 30)
+        asyncio.get_running_loop().call_soon(stand_still)
+        await link.exchange(hget("next"), 1, time.monotonic() + 30)
+
+    with peer.holding(b"HGET"):
+        call = asyncio.create_task(go_on())
+        await asyncio.sleep(0)
+        link.exchange(hget("other"), 1, time.monotonic() + 30)
+        await reached(lambda: not link._outbox)
+    await call
+    assert seen == [True]
+
+
+async def test_all_calls_of_one_tick_leave_in_one_write_where_there_was_a_crowd(
     parroted: RedisStateBackend, peer: Parrot
 ) -> None:
+    # Until then, the first of them is alone.
+    assert await asyncio.gather(*(parroted.aget(TASK, name) for name in NAMES)) == NAMES
     before = len(peer.together)
     assert await asyncio.gather(*(parroted.aget(TASK, name) for name in NAMES)) == NAMES
     assert peer.together[before:] == [peer.together[-1]]
@@ -90,7 +130,8 @@ async def test_many_calls_of_one_tick_leave_fifty_at_a_time(
     assert await asyncio.gather(*(parroted.aget(TASK, name) for name in names)) == names
     writes = peer.reads()[before:]
     assert [name.decode() for write in writes for name in write] == names
-    assert len(writes) <= 3
+    # The first was alone.
+    assert len(writes) <= 4
     assert peer.connections == 1
 
 
@@ -239,7 +280,7 @@ async def test_bytes_that_are_no_reply_fail_what_is_under_way(
 ) -> None:
     with peer.holding(b"HGET"):
         calls = [link.exchange(hget(name), 1, time.monotonic() + 30) for name in NAMES]
-        await reached(lambda: len(peer.reads()) > 0)
+        await reached(lambda: not link._outbox)
         link.data_received(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [BrokenError] * len(NAMES)

@@ -45,7 +45,10 @@ async def exchange(
         return operation.end([])
     # Scripts whole where it waits: a server that asked for one would have waited in vain.
     whole = operation.lingers > 0
-    replies = await _send(way, batch, deadline, is_asking=is_asking, with_texts=whole)
+    if is_asking:
+        replies = await _send(way, batch, deadline, is_asking=True, with_texts=whole)
+    else:
+        replies = await way.exchange(packing.pack(batch, with_texts=whole), len(batch), deadline)
     if has_error(replies) and not operation.reads_errors:
         try:
             check(replies, way.server)
@@ -79,11 +82,7 @@ async def _send(
         packed = packing.pack_asking(batch, with_texts=with_texts)
         replies = await way.exchange(packed, 2 * len(batch), deadline)
         return replies[1::2]
-    try:
-        packed = b"".join(batch)  # type: ignore[arg-type]  # the frequent commands are packed already
-    except TypeError:
-        packed = packing.pack(batch, with_texts=with_texts)
-    return await way.exchange(packed, len(batch), deadline)
+    return await way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)
 
 
 def has_error(replies: Replies) -> bool:

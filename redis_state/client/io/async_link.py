@@ -1,8 +1,8 @@
 """One connection of an event loop: redis-py opens it, then its transport is driven.
 
-Any number of calls may be under way on a link. What they send in one tick of the loop leaves in one
-write, and the replies are theirs in the order of the calls; a call that is cancelled, or whose time
-is over, still gets its reply, which then goes nowhere.
+Any number of calls may be under way on a link. A call that is alone leaves at once; what several
+send in one tick of the loop leaves in one write. The replies are theirs in the order of the calls;
+a call that is cancelled, or whose time is over, still gets its reply, which then goes nowhere.
 
 A link breaks for all if the server says nothing for too long, and stays so. A slow reply breaks
 nothing. What the server does not take yet stays here; a call that was not sent in time takes a
@@ -15,10 +15,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
-from hiredis import HiredisError, PushNotification, Reader
+from hiredis import HiredisError, PushNotification
 
+from redis_state.client.io.connected import INCOMPLETE, Connected
 from redis_state.client.policy.abandoned import Identity
 from redis_state.client.policy.attempts import (
     BrokenError,
@@ -31,8 +31,6 @@ from redis_state.client.policy.pulse import Pulse
 from redis_state.config.url import Server
 from redis_state.operations.operation import Capabilities, Replies
 
-_READ_SIZE = 65_536
-INCOMPLETE = object()
 # More than this takes a connection of its own: others would have to wait for it.
 _LARGEST = 65_536
 _MOST_UNSENT = 1_048_576
@@ -45,18 +43,6 @@ _LATE = 0.02
 _CLOSED = BrokenError("the connection was closed")
 
 _Waiting = tuple[asyncio.Future[Replies], int, float]
-
-
-class Connected(Protocol):
-    """What is left of redis-py when the connection stands."""
-
-    replies: Reader
-
-    def hand_over(self) -> asyncio.Transport:
-        """Return the transport, which is redis-py's no more."""
-
-    def close(self) -> None:
-        """Close the connection at once."""
 
 
 class AsyncLink(asyncio.Protocol):
@@ -89,6 +75,9 @@ class AsyncLink(asyncio.Protocol):
         self._arrived: Replies = []
         self._outbox: list[bytes] = []
         self._unsent = 0
+        # Whether several calls were under way when the server was last heard.
+        self._is_crowded = False
+        self._leaves_soon = False
         self._is_full = False
         self._untaken = 0
         self._quiet_since = 0.0
@@ -106,13 +95,14 @@ class AsyncLink(asyncio.Protocol):
         ):
             raise CrowdedError
         future: asyncio.Future[Replies] = self._loop.create_future()
+        is_alone = not (self._waiting or self._is_crowded)
         self._waiting.append((future, count, deadline))
-        if not self._outbox:
-            self._loop.call_soon(self._flush)
         self._outbox.append(packed)
         self._unsent += size
-        if len(self._outbox) == _ENOUGH_TO_SEND:
+        if is_alone or len(self._outbox) == _ENOUGH_TO_SEND:
             self._flush()
+        elif not self._leaves_soon:
+            self._leave_soon()
         if self._watch is None or deadline < self._watch_ends or not self.is_shared:
             self._watch_until(min(deadline, time.monotonic() + self.silence))
         return future
@@ -126,6 +116,7 @@ class AsyncLink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Give the replies to the calls in their order."""
         next_reply, waiting, arrived = self._replies.gets, self._waiting, self._arrived
+        self._is_crowded = len(waiting) > 1
         self._quiet_since = self._pulse.heard_at = time.monotonic()
         self._replies.feed(data)
         try:
@@ -142,6 +133,9 @@ class AsyncLink(asyncio.Protocol):
             self._break(BrokenError(f"the connection broke: {error}"))
         except IndexError:
             self._break(BrokenError("the server sent what nobody had asked for"))
+        if self._is_crowded:
+            # In the tick in which the calls go on, and behind them: so it needs none of its own.
+            self._leave_soon()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Fail what is under way."""
@@ -159,7 +153,12 @@ class AsyncLink(asyncio.Protocol):
         self._quiet_since = time.monotonic()
         self._flush()
 
+    def _leave_soon(self) -> None:
+        self._leaves_soon = True
+        self._loop.call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._leaves_soon = False
         if len(self._outbox) == len(self._waiting):
             # It has not been asked anything until now.
             self._quiet_since = time.monotonic()

@@ -13,7 +13,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from redis_state.client.io.async_link import INCOMPLETE, AsyncLink
+from redis_state.client.io.async_link import AsyncLink
+from redis_state.client.io.connected import INCOMPLETE
 from redis_state.client.io.connecting import AsyncLocated
 from redis_state.client.io.options import connection_options
 from redis_state.client.io.tls import AsyncTlsConnection
