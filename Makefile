@@ -55,7 +55,7 @@ airflow: .venv-airflow/ready
 		.venv-airflow/bin/python -m pytest -q -p no:cacheprovider -n 3 --dist loadfile \
 		--cov=redis_state --cov-branch --cov-config=/dev/null --cov-report= \
 		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server tests/with_airflow/rest \
-		tests/with_airflow/lane \
+		tests/with_airflow/lane/test_[rs]*.py \
 		tests/with_airflow/promises/test_[dt]*.py tests/with_airflow/page
 
 pictures: .venv-plots/ready

@@ -129,8 +129,16 @@ class ApiServer:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
-    def stop(self) -> None:
+    def terminate(self) -> None:
+        """Ask it to stop, and do not wait for it."""
         self._process.terminate()
+
+    def wait(self) -> None:
+        """Wait until it has stopped by itself."""
+        self._process.wait(_STARTS_WITHIN)
+
+    def stop(self) -> None:
+        self.terminate()
         try:
             self._process.wait(_STOPS_WITHIN)
         except subprocess.TimeoutExpired:
