@@ -29,6 +29,7 @@ CALLS = 40
 # Fewer than Airflow has connections to its database.
 FEW = 8
 MANY = 1_000
+ALL_UP_WITHIN = 120
 BODY = json.dumps({"value": 1}).encode()
 
 
@@ -176,3 +177,15 @@ def test_a_server_that_is_stopped_answers_what_it_has_begun(
         assert status(second.answer("PUT")) == HTTPStatus.NO_CONTENT
     stopping.wait()
     assert "Finished server process" in stopping.log
+
+
+def test_each_of_several_workers_has_a_lane(home: Home, metadata: Metadata) -> None:
+    more = {NAMESPACE: LANE, EXPRESS_LANE: "True", "WEB_CONCURRENCY": "2"}
+    with ApiServer(home, "all", **options_of(home), **more) as server:
+        wait_for(lambda: server.log.count("express lane is on") == 2, "both", ALL_UP_WITHIN)
+        caller = Caller(home, metadata.instance(), port_of(server.root))
+        assert status(caller.ask("PUT")) == HTTPStatus.NO_CONTENT
+        # They share the connections, though not evenly.
+        with ThreadPoolExecutor(CALLS) as threads:
+            calls = [threads.submit(caller.ask) for _ in range(CALLS)]
+            assert {status(call.result()) for call in calls} == {HTTPStatus.OK}
