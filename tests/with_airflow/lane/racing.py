@@ -143,7 +143,12 @@ class Race:
     def _take(self) -> bool:
         with self._lock:
             self._left -= 1
-            return self._left >= 0
+            return not self._is_over()
+
+    def _is_over(self) -> bool:
+        """Tell whether enough was asked, also of each kind before its end and after it."""
+        tried = {(kind, had_ended) for kind, had_ended, _ in self.seen}
+        return self._left < 0 and len(tried) == 2 * len(self._makers)
 
     def _judge(self, victim: Victim, method: str, begun: float, answer: Answer) -> None:
         had_ended = begun > victim.ended
@@ -158,8 +163,9 @@ class Race:
 
     def _end(self) -> None:
         for kind in cycle(_ORDER):
-            if self._left <= 0:
-                break
+            with self._lock:
+                if self._is_over():
+                    break
             victim = self._alive[kind]
             victim.end()
             if victim.kind != "token":

