@@ -11,7 +11,6 @@ import contextvars
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from airflow import settings
@@ -22,7 +21,7 @@ from redis_state.plugin.express_lane import passing
 from redis_state.plugin.express_lane.counts import Counts
 from redis_state.plugin.express_lane.passing import Passes
 from redis_state.plugin.express_lane.requests import Target
-from redis_state.plugin.express_lane.statements import select
+from redis_state.plugin.express_lane.statements import Reader
 
 # Seconds after which Airflow's own route may try.
 _PATIENCE = 1.0
@@ -96,21 +95,26 @@ class Lookups:
             engine = settings.async_engine.execution_options(isolation_level="AUTOCOMMIT")
             connection = await engine.connect()
         try:
+            reader = await Reader.on(connection)
             while self._waiting and loop.time() < until:
                 with self._patience(loop):
-                    await self._answer(connection)
+                    await self._answer(reader)
                 if not self._waiting:
                     await self._linger(loop)
+        except BaseException:
+            # An answer may be under way on it.
+            await connection.invalidate()
+            raise
         finally:
             await connection.close()
 
-    async def _answer(self, connection: Any) -> None:
+    async def _answer(self, reader: Reader) -> None:
         self._asked = asked = self._waiting[:_LARGEST_BATCH]
         del self._waiting[:_LARGEST_BATCH]
         self._counts.has_looked_up(len(asked))
         tasks = {task for each in asked for task in (each.target.task, each.writer) if task}
         assets = {(each.target.by, each.target.asset) for each in asked if each.target.by}
-        found = await select(connection, tasks, assets)
+        found = await reader.select(tasks, assets)
         for question in asked:
             if question.answer.done():
                 # Whoever asked has gone.
