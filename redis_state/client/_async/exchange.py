@@ -48,7 +48,7 @@ async def exchange(
     if is_asking:
         replies = await _send(way, batch, deadline, is_asking=True, with_texts=whole)
     else:
-        replies = await way.exchange(packing.pack(batch, with_texts=whole), len(batch), deadline)
+        replies = await way.exchange(_packed(batch, with_texts=whole), len(batch), deadline)
     if has_error(replies) and not operation.reads_errors:
         try:
             check(replies, way.server)
@@ -82,7 +82,14 @@ async def _send(
         packed = packing.pack_asking(batch, with_texts=with_texts)
         replies = await way.exchange(packed, 2 * len(batch), deadline)
         return replies[1::2]
-    return await way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)
+    return await way.exchange(_packed(batch, with_texts=with_texts), len(batch), deadline)
+
+
+def _packed(batch: Batch, *, with_texts: bool) -> bytes:
+    try:
+        return b"".join(batch)  # type: ignore[arg-type]  # the frequent commands are packed already
+    except TypeError:
+        return packing.pack(batch, with_texts=with_texts)
 
 
 def has_error(replies: Replies) -> bool:

@@ -49,7 +49,7 @@ def exchange(
     if is_asking:
         replies = _send(way, batch, deadline, is_asking=True, with_texts=whole)
     else:
-        replies = way.exchange(packing.pack(batch, with_texts=whole), len(batch), deadline)
+        replies = way.exchange(_packed(batch, with_texts=whole), len(batch), deadline)
     if has_error(replies) and not operation.reads_errors:
         try:
             check(replies, way.server)
@@ -83,7 +83,14 @@ def _send(
         packed = packing.pack_asking(batch, with_texts=with_texts)
         replies = way.exchange(packed, 2 * len(batch), deadline)
         return replies[1::2]
-    return way.exchange(packing.pack(batch, with_texts=with_texts), len(batch), deadline)
+    return way.exchange(_packed(batch, with_texts=with_texts), len(batch), deadline)
+
+
+def _packed(batch: Batch, *, with_texts: bool) -> bytes:
+    try:
+        return b"".join(batch)  # type: ignore[arg-type]  # the frequent commands are packed already
+    except TypeError:
+        return packing.pack(batch, with_texts=with_texts)
 
 
 def has_error(replies: Replies) -> bool:

@@ -11,10 +11,7 @@ _ASKING = b"*1\r\n$6\r\nASKING\r\n"
 
 def pack(batch: Batch, *, with_texts: bool = False) -> bytes:
     """Pack a batch; ``with_texts`` sends scripts whole, for a server that has lost them."""
-    try:
-        return b"".join(batch)  # type: ignore[arg-type]  # the frequent commands are packed already
-    except TypeError:
-        return b"".join([_pack(item, with_text=with_texts) for item in batch])
+    return b"".join([_pack(item, with_text=with_texts) for item in batch])
 
 
 def pack_asking(batch: Batch, *, with_texts: bool = False) -> bytes:
