@@ -126,6 +126,24 @@ def test_while_the_database_hangs_airflows_own_route_waits_for_it(
     wait_for(lambda: status(caller.ask()) == HTTPStatus.OK and COUNTS.answered > answered)
 
 
+@pytest.mark.skipif(matrix.METADATA == "sqlite", reason="there is no connection to close")
+def test_a_connection_that_the_database_closes_is_opened_again(
+    caller: Caller, metadata: Metadata
+) -> None:
+    assert status(caller.ask("PUT")) == HTTPStatus.NO_CONTENT
+    with metadata.engine.connect() as connection:
+        ended = connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE query LIKE '%%task_instance.id = ANY%%' AND pid != pg_backend_pid()"
+        )
+        assert list(ended) == [(True,)]
+    passed, answered = COUNTS.passed["database"], COUNTS.answered
+    assert status(caller.ask()) == HTTPStatus.OK
+    assert COUNTS.passed["database"] - passed == 1
+    assert status(caller.ask()) == HTTPStatus.OK
+    assert COUNTS.answered - answered == 1
+
+
 def test_clients_that_send_half_a_body_hold_up_nobody(caller: Caller) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(Connection(caller.port)) for _ in range(CALLS)]
