@@ -1,4 +1,7 @@
-"""Fixtures of the tests of the express lane: two API servers on one metadata database."""
+"""Fixtures of the tests of the express lane: two API servers on one metadata database.
+
+None outlives this folder: the server in this process has an environment of its own.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,13 @@ NAMESPACE = "AIRFLOW__REDIS_STATE__NAMESPACE"
 EXPRESS_LANE = "AIRFLOW__REDIS_STATE__EXPRESS_LANE"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def redis_server() -> Iterator[EmbeddedServer]:
     with EmbeddedServer() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
     if matrix.METADATA == "postgresql":
@@ -47,21 +50,21 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(
     tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedServer, database: str
 ) -> Home:
     return Home(tmp_path_factory.mktemp("airflow-home"), redis_server.url, database)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def metadata(home: Home) -> Iterator[Metadata]:
     database = Metadata(home.database)
     yield database
     database.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def starting(home: Home, metadata: Metadata) -> Iterator[ApiServer]:
     """Start a server without the lane, while the one with it comes up."""
     more = {NAMESPACE: PLAIN, EXPRESS_LANE: "False"}
@@ -70,7 +73,7 @@ def starting(home: Home, metadata: Metadata) -> Iterator[ApiServer]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lane(home: Home, metadata: Metadata) -> Iterator[InsideServer]:
     """Run a server with the lane in this process, where it can be seen what it counts."""
     more = {NAMESPACE: LANE, EXPRESS_LANE: "True"}
@@ -78,7 +81,7 @@ def lane(home: Home, metadata: Metadata) -> Iterator[InsideServer]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pair(
     home: Home,
     metadata: Metadata,
