@@ -86,6 +86,10 @@ def inside_server(
         # Its lines would mix with those of the test run.
         patch.setattr(app, "init_access_logging", lambda _: None)
         patch.setattr(app._AuthManagerState, "instance", None)
+        managers = import_module("airflow.api_fastapi.auth.managers.base_auth_manager")
+        for cached in ("_get_token_signer", "_get_token_validator"):
+            # They hold the secret of the server that was here before.
+            getattr(managers.BaseAuthManager, cached).cache_clear()
         server = InsideServer(app.create_app(apps), metadata)
         with server.running():
             yield server
