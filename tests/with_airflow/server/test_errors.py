@@ -20,6 +20,7 @@ from tenacity import stop_after_attempt, wait_none
 from redis_state import AssetScope
 from redis_state.format import layout
 from redis_state.testing import EmbeddedServer
+from tests.support.freezing import frozen
 from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
 from tests.with_airflow.server.metadata import Asset, Metadata
 from tests.with_airflow.server.supervision import supervised
@@ -202,16 +203,13 @@ def test_redis_that_is_silent_is_told_before_the_client_gives_up(
 ) -> None:
     monkeypatch.setattr(RETRYING, "stop", stop_after_attempt(1))
     state = TaskStateStoreAccessor(task.instance.id, task.instance.scope)
-    redis_server.pause()
-    try:
-        # A missing key would be the default; so would nothing else.
-        with (
-            supervised(task),
-            pytest.raises(AirflowRuntimeError, match="503.*did not answer") as caught,
-        ):
-            state.get("key", "default")
-    finally:
-        redis_server.resume()
+    # A missing key would be the default; so would nothing else.
+    with (
+        frozen(redis_server),
+        supervised(task),
+        pytest.raises(AirflowRuntimeError, match="503.*did not answer") as caught,
+    ):
+        state.get("key", "default")
     told = re.search(r"within the budget of (\S+) s", str(caught.value))
     assert told is not None
     assert float(told[1]) <= conf.getfloat("workers", "execution_api_timeout") / 2
