@@ -56,10 +56,15 @@ class _Bridge:
 
 def is_ours(scope: _Scope) -> bool:
     """Tell whether a request is for one of Airflow's routes for state."""
-    path, root = scope["path"], scope.get("root_path", "")
-    # A proxy may have left the path of [api] base_url there, or taken it away.
-    if root and path.startswith(f"{root}/"):
-        path = path.removeprefix(root)
+    path = path_of(scope)
     return any(
         scope["method"] in methods and pattern.fullmatch(path) for pattern, methods in _ROUTES
     )
+
+
+def path_of(scope: _Scope) -> str:
+    """Return the path of a request, without that of [api] base_url."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "")
+    # A proxy may have left it there, or taken it away.
+    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+from redis_state.plugin.bridge import path_of
 from redis_state.plugin.express_lane import passing
 from redis_state.plugin.express_lane.passing import Passes
 
@@ -82,11 +83,7 @@ def read_request(scope: Scope, versions: tuple[bytes, ...]) -> Asked:
 
 
 def _read_target(scope: Scope) -> tuple[Target, str | None]:
-    path, root = scope["path"], scope.get("root_path", "")
-    # A proxy may have left the path of [api] base_url there, or taken it away.
-    if root and path.startswith(f"{root}/"):
-        path = path.removeprefix(root)
-    query = scope["query_string"]
+    path, query = path_of(scope), scope["query_string"]
     if (task := _TASK.fullmatch(path)) is not None:
         if query:
             raise Passes(passing.REQUEST)
