@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 import warnings
@@ -91,8 +92,12 @@ def inside_server(
             # They hold the secret of the server that was here before.
             getattr(managers.BaseAuthManager, cached).cache_clear()
         server = InsideServer(app.create_app(apps), metadata)
-        with server.running():
-            yield server
+        try:
+            with server.running():
+                yield server
+        finally:
+            # The express lane has frozen what was there.
+            gc.unfreeze()
 
 
 def use(patch: pytest.MonkeyPatch, backend: BaseStoreBackend | None) -> None:
