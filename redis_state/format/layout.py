@@ -159,6 +159,11 @@ def is_page(namespace: str, page: bytes) -> bool:
     return is_whole and bool(_TASK_PAGE.fullmatch(text) or _ASSET_PAGE.fullmatch(text))
 
 
+def is_of_worker(namespace: str, page: str) -> bool:
+    """Tell whether a page of ours holds worker values."""
+    return page.startswith("w:", len(namespace) + 2)
+
+
 def locate(namespace: str, page: bytes, field: bytes) -> Place | None:
     """Return the place of a field of a page, or None if that is not one of ours."""
     index, colon, _ = field.partition(b":")
@@ -168,7 +173,7 @@ def locate(namespace: str, page: bytes, field: bytes) -> Place | None:
         except ValueError:
             continue  # it has no index, or one beyond all numbers
         if found is not None:
-            of_worker = page[len(namespace) + 2 :].startswith(b"w:")
+            of_worker = is_of_worker(namespace, page.decode())
             if isinstance(found[0], TaskScope):
                 spot = _task_place(namespace, found[0], of_worker=of_worker)
             else:

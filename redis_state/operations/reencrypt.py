@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from redis_state.format.references import MARK
 from redis_state.operations import scripts
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
+
+# What has a meaning in a pattern of Redis.
+_GLOB = re.compile(r"[*?\[\]^\\]")
 
 
 class CountKeys(Operation[int]):
@@ -24,22 +29,27 @@ class CountKeys(Operation[int]):
 
 
 class ScanPages(Operation[tuple[bytes, list[bytes]]]):
-    """Take one step through the keys of a server: the next cursor, and keys that begin as ours."""
+    """Take one step through the keys of a server: the next cursor, and keys that begin as ours.
 
-    __slots__ = ("_cursor", "_namespace")
+    ``prefix`` is what else they begin with.
+    """
+
+    __slots__ = ("_cursor", "_namespace", "_prefix")
 
     COUNT = 1000
 
-    def __init__(self, namespace: str, cursor: bytes) -> None:
+    def __init__(self, namespace: str, cursor: bytes, prefix: str = "") -> None:
         self._namespace = namespace
         self._cursor = cursor
+        self._prefix = prefix
 
     @property
     def page(self) -> str:
         return self._namespace
 
     def begin(self, _: Capabilities) -> Batch:
-        pattern = f"{self._namespace}:*"
+        literal = _GLOB.sub(r"\\\g<0>", f"{self._namespace}:{self._prefix}")
+        pattern = f"{literal}*"
         return [("SCAN", self._cursor, "MATCH", pattern, "COUNT", self.COUNT, "TYPE", "hash")]
 
     def end(self, replies: Replies) -> tuple[bytes, list[bytes]]:

@@ -1,0 +1,190 @@
+"""All values of a namespace: met on all masters at once, in short steps, and none of them read.
+
+Each step takes a server about a millisecond, and others are served between two. What is under way
+here is bounded, however much a namespace holds. A value that is there all the time is met at least
+once; one that is written meanwhile may be met twice or not at all, as `SCAN` has it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from redis_state.admin.patience import patiently
+from redis_state.admin.tasks import task_group
+from redis_state.client._async.client import AsyncClient
+from redis_state.config.url import Server
+from redis_state.errors import InvalidInputError, StateStoreError
+from redis_state.format import envelope, layout
+from redis_state.format.envelope import Envelope
+from redis_state.operations.reencrypt import CountKeys, ScanPages
+from redis_state.operations.survey import Position, Seen, Walked, WalkPages
+from redis_state.scopes import StateScope
+
+# Pages that are looked at together, of one master.
+_AT_A_TIME = 32
+_START, _END = "0", "end"
+
+
+class Found(NamedTuple):
+    """A value that was met: whose it is, where it lies, its times, and its bytes."""
+
+    scope: StateScope
+    key: str
+    page: str
+    field: bytes
+    # Without its text.
+    header: Envelope
+    size: int
+    of_worker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some values that were met together, dead ones too; the rest is bookkeeping."""
+
+    values: list[Found] = field(default_factory=list)
+    # Fields whose bytes are not ours, as page and field.
+    unreadable: list[tuple[str, bytes]] = field(default_factory=list)
+    # Keys of the server that are behind, and where the walk goes on there.
+    keys: int = 0
+    reached: tuple[str, str] | None = None
+
+
+Cursor: TypeAlias = dict[str, str]
+
+
+def cursor_text(cursor: Cursor) -> str:
+    """Write a cursor as one word."""
+    return base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Cursor:
+    """Read a cursor, as `cursor_text` wrote it."""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if isinstance(found, dict) and all(isinstance(each, str) for each in found.values()):
+            return found
+    except ValueError:
+        pass
+    raise InvalidInputError("This is no cursor: use the one that the command before has told.")
+
+
+class Walk:
+    """One pass through a namespace, or through the pages that begin with ``prefix``."""
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        namespace: str,
+        *,
+        prefix: str = "",
+        wanted: Callable[[str], bool] | None = None,
+        start: Cursor | None = None,
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._prefix = prefix
+        self._wanted = wanted
+        self.cursor: Cursor = dict(start or {})
+        # About how many keys are behind, of how many.
+        self.done = 0
+        self.total = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether all was met."""
+        return bool(self.cursor) and all(each == _END for each in self.cursor.values())
+
+    @asynccontextmanager
+    async def batches(self) -> AsyncIterator[AsyncIterator[Batch]]:
+        """Begin the walk; leaving the context ends it."""
+        servers = await patiently(self._client.servers)
+        for server in servers:
+            self.total += await patiently(partial(self._client.run_at, server, CountKeys()))
+        sending, receiving = anyio.create_memory_object_stream[Batch](2 * _AT_A_TIME)
+        async with task_group() as tasks, receiving:
+            for server in servers:
+                start = self.cursor.setdefault(str(server), _START)
+                tasks.start_soon(self._walk_server, server, start, sending.clone())
+            sending.close()
+            async with aclosing(self._each(receiving)) as batches:
+                yield batches
+            tasks.cancel_scope.cancel()
+
+    async def _each(self, receiving: MemoryObjectReceiveStream[Batch]) -> AsyncGenerator[Batch]:
+        async for batch in receiving:
+            yield batch
+            # Whoever asks for the next one has dealt with this.
+            self.done = min(self.done + batch.keys, self.total)
+            if batch.reached is not None:
+                server, cursor = batch.reached
+                self.cursor[server] = cursor
+        self.done = self.total
+
+    async def _walk_server(
+        self, server: Server, cursor: str, sending: MemoryObjectSendStream[Batch]
+    ) -> None:
+        async with sending:
+            while cursor != _END:
+                scan = ScanPages(self._namespace, cursor.encode(), self._prefix)
+                following, pages = await patiently(partial(self._client.run_at, server, scan))
+                await self._walk_pages([page for page in pages if self._is_wanted(page)], sending)
+                cursor = _END if following == b"0" else following.decode()
+                await sending.send(Batch(keys=scan.COUNT, reached=(str(server), cursor)))
+
+    def _is_wanted(self, page: bytes) -> bool:
+        is_ours = layout.is_page(self._namespace, page)
+        return is_ours and (self._wanted is None or self._wanted(page.decode()))
+
+    async def _walk_pages(
+        self, pages: Sequence[bytes], sending: MemoryObjectSendStream[Batch]
+    ) -> None:
+        left = iter(pages)
+
+        async def walk_next() -> None:
+            for page in left:
+                await self._walk_page(page.decode(), sending)
+
+        async with task_group() as tasks:
+            for _ in range(min(_AT_A_TIME, len(pages))):
+                tasks.start_soon(walk_next)
+
+    async def _walk_page(self, page: str, sending: MemoryObjectSendStream[Batch]) -> None:
+        position: Position | None = Position()
+        while position is not None:
+            step = WalkPages([page], position)
+            walked: Walked = await patiently(partial(self._client.run, step))
+            await sending.send(self._batch(walked.seen))
+            position = walked.next
+
+    def _batch(self, seen: Sequence[Seen]) -> Batch:
+        batch = Batch()
+        for each in seen:
+            found = self._found(each)
+            if found is None:
+                batch.unreadable.append((each.page, each.field))
+            else:
+                batch.values.append(found)
+        return batch
+
+    def _found(self, seen: Seen) -> Found | None:
+        parsed = layout.parse(self._namespace, seen.page.encode(), seen.field)
+        if parsed is None:
+            return None
+        scope, key = parsed
+        try:
+            header = envelope.read_header(seen.header, seen.page, key)
+        except StateStoreError:
+            return None
+        of_worker = layout.is_of_worker(self._namespace, seen.page)
+        size = seen.size - envelope.SIZE
+        return Found(scope, key, seen.page, seen.field, header, size, of_worker)
