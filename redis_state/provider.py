@@ -28,6 +28,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": "redis-state",
         "description": _DESCRIPTION,
         "versions": [__version__],
+        "cli": ["redis_state.cli.in_airflow.get_commands"],
         "config": {
             SECTION: {
                 "description": f"{_DESCRIPTION} Switched on by [state_store] backend.",

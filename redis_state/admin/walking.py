@@ -54,6 +54,8 @@ class Batch:
     values: list[Found] = field(default_factory=list)
     # Fields whose bytes are not ours, as page and field.
     unreadable: list[tuple[str, bytes]] = field(default_factory=list)
+    # The page that has no more values than these.
+    ended: str = ""
     # Keys of the server that are behind, and where the walk goes on there.
     keys: int = 0
     reached: tuple[str, str] | None = None
@@ -163,11 +165,11 @@ class Walk:
         while position is not None:
             step = WalkPages([page], position)
             walked: Walked = await patiently(partial(self._client.run, step))
-            await sending.send(self._batch(walked.seen))
             position = walked.next
+            await sending.send(self._batch(walked.seen, "" if position else page))
 
-    def _batch(self, seen: Sequence[Seen]) -> Batch:
-        batch = Batch()
+    def _batch(self, seen: Sequence[Seen], ended: str) -> Batch:
+        batch = Batch(ended=ended)
         for each in seen:
             found = self._found(each)
             if found is None:

@@ -54,3 +54,12 @@ def fernet_keys() -> str:
     if conf is None:
         return os.environ.get("AIRFLOW__CORE__FERNET_KEY", "")
     return str(conf.get("core", "fernet_key", fallback=None) or "")
+
+
+def default_retention_days() -> int | None:
+    """Return how long Airflow keeps a value by default, 0 for ever; None where nobody says."""
+    conf = configuration()
+    if conf is None:
+        return None
+    days = conf.get("state_store", "default_retention_days", fallback=None)
+    return None if days is None else int(days)

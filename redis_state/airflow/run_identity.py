@@ -35,6 +35,13 @@ class KnownRun:
         known = {} if scope is None else {(scope.dag_id, scope.run_id): _number(row_id, created_at)}
         self.info: dict[Any, Any] = {NOTES: known}
 
+    @classmethod
+    def of_incarnation(cls, scope: Any, known: int) -> KnownRun:
+        """Return the run of a task whose incarnation is known already."""
+        run = cls()
+        run.info[NOTES][scope.dag_id, scope.run_id] = known
+        return run
+
 
 def watch_runs() -> None:
     """Begin to note the runs that are loaded, where this process has Airflow's models."""

@@ -1,7 +1,7 @@
-"""The command ``redis-state``: looks after the servers of a deployment."""
+"""The command ``redis-state``: looks after the state of a deployment."""
 
 from __future__ import annotations
 
-from redis_state.cli.command import main
+from redis_state.cli.running import main
 
 __all__ = ["main"]

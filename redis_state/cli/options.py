@@ -1,53 +1,46 @@
-"""The options that all commands share: where the servers are, as the backend knows it.
-
-No password is taken from the command line, where every user of the machine could read it.
-"""
+"""The options that commands share. Their names are those of `airflow` and `airflowctl`."""
 
 from __future__ import annotations
 
-import argparse
-from typing import Any, TypeAlias
+from redis_state.cli.table import Option
 
-from redis_state.backends.base import RedisBackend
-from redis_state.backends.server import RedisStateBackend
-from redis_state.backends.worker import RedisWorkerBackend
-from redis_state.config.url import read_credentials
-from redis_state.errors import MisconfiguredError
+OUTPUTS = ("table", "json", "jsonl", "yaml", "plain")
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
+# No password is taken from the command line, where every user of the machine could read it.
+URL = Option(
+    ("--url",),
+    "the server, without a password: set REDIS_STATE_PASSWORD for that",
+    variable="REDIS_STATE_URL",
+)
+USERNAME = Option(("--username",), "the ACL user", variable="REDIS_STATE_USERNAME")
+NAMESPACE = Option(
+    ("--namespace",), "what all Redis keys begin with", variable="REDIS_STATE_NAMESPACE"
+)
+OUTPUT = Option(
+    ("-o", "--output"),
+    "how the result is written (default: table)",
+    {"choices": OUTPUTS, "metavar": "(table, json, jsonl, yaml, plain)"},
+)
+VERBOSE = Option(("-v", "--verbose"), "tell more, on stderr", {"action": "store_true"})
+COMMON = (URL, USERNAME, NAMESPACE, OUTPUT, VERBOSE)
 
+DAG_ID = Option(("--dag-id",), "the dag")
+RUN_ID = Option(("--run-id",), "the dag run")
+TASK_ID = Option(("--task-id",), "the task")
+MAP_INDEX = Option(
+    ("--map-index",), "the map index of a mapped task (default: -1, not mapped)", {"type": int}
+)
+ALL_MAP_INDICES = Option(
+    ("--all-map-indices",), "all map indices of the task", {"action": "store_true"}
+)
+ASSET_ID = Option(("--asset-id",), "the asset, by its id", {"type": int})
+ASSET_NAME = Option(("--asset-name",), "the asset, by its name")
+ASSET_URI = Option(("--asset-uri",), "the asset, by its uri")
+TASK = (DAG_ID, RUN_ID, TASK_ID, MAP_INDEX)
+ASSET = (ASSET_ID, ASSET_NAME, ASSET_URI)
+SCOPE = (*TASK, *ASSET)
 
-def add_options(command: argparse.ArgumentParser) -> None:
-    """Add what all commands take."""
-    command.add_argument("--json", action="store_true", help="write JSON")
-    command.add_argument(
-        "--url", help="the server, without a password: set REDIS_STATE_PASSWORD for that"
-    )
-    command.add_argument("--username", help="the ACL user")
-    command.add_argument("--namespace", help="what all keys begin with")
-
-
-def make_backend(given: argparse.Namespace) -> RedisBackend:
-    """Return the backend that the command works with."""
-    names = ("url", "username", "namespace")
-    options: dict[str, Any] = {
-        name: getattr(given, name) for name in names if getattr(given, name) is not None
-    }
-    if "url" in options:
-        _refuse_password(options["url"])
-        # What the command line says goes before a connection that is configured.
-        options["redis_conn_id"] = None
-    kind = RedisWorkerBackend if given.worker else RedisStateBackend
-    return kind(**options)
-
-
-def _refuse_password(url: str) -> None:
-    try:
-        _, password = read_credentials(url)
-    except ValueError as error:
-        raise MisconfiguredError(f"--url is wrong: {error}.") from None
-    if password is not None:
-        raise MisconfiguredError(
-            "--url holds a password, which every user of this machine can read in the list of "
-            "processes: leave it out, and set REDIS_STATE_PASSWORD in the environment."
-        )
+YES = Option(("-y", "--yes"), "do not ask", {"action": "store_true"})
+DRY_RUN = Option(
+    ("--dry-run",), "change nothing: tell what would be done", {"action": "store_true"}
+)

@@ -1,0 +1,108 @@
+"""All commands, in the order in which help lists them."""
+
+from __future__ import annotations
+
+from redis_state.cli import options
+from redis_state.cli.table import Command, Option
+
+_KEY = Option(("key",), "the state key")
+_VALUE = Option(("value",), "the value, as JSON; - reads it from stdin")
+_TEXT = Option(("--text",), "take the value as a text, not as JSON", {"action": "store_true"})
+
+COMMANDS = (
+    Command(
+        "ls",
+        "list what keeps state: tasks and assets",
+        "ls",
+        (
+            options.DAG_ID._replace(help="dags with this id; * and ? stand for any characters"),
+            options.RUN_ID._replace(help="the same for the run"),
+            options.TASK_ID._replace(help="the same for the task"),
+            options.MAP_INDEX._replace(help="the map index"),
+            options.ASSET_ID,
+            options.ASSET_NAME._replace(help="assets by name; * and ? stand for any characters"),
+            options.ASSET_URI._replace(help="the same by uri"),
+            Option(("--expiring",), "with a value that expires within this time, such as 1d"),
+            Option(("--permanent",), "with a value that never expires", {"action": "store_true"}),
+            Option(("--larger",), "with more bytes than this, such as 1MB"),
+            Option(("--limit",), "so many at most", {"type": int}),
+            *options.COMMON,
+        ),
+        alias="list",
+    ),
+    Command(
+        "get",
+        "show the state of a task or an asset, or one value",
+        "get",
+        (
+            _KEY._replace(more={"nargs": "?"}, help="the state key; without it, all are shown"),
+            *options.SCOPE,
+            Option(
+                ("--resolve",),
+                "show the worker value that a reference stands for",
+                {"action": "store_true"},
+            ),
+            *options.COMMON,
+        ),
+    ),
+    Command(
+        "set",
+        "write a value",
+        "set",
+        (
+            _KEY,
+            _VALUE,
+            *options.SCOPE,
+            Option(("--retention",), "how long it is kept, such as 2d or 12h"),
+            Option(("--never-expire",), "keep it until it is deleted", {"action": "store_true"}),
+            _TEXT,
+            *options.COMMON,
+        ),
+    ),
+    Command(
+        "update",
+        "write another value, which expires when the present one does",
+        "update",
+        (_KEY, _VALUE, *options.SCOPE, _TEXT, *options.COMMON),
+    ),
+    Command(
+        "delete",
+        "delete a value",
+        "delete",
+        (_KEY, *options.SCOPE, options.DRY_RUN, *options.COMMON),
+    ),
+    Command(
+        "clear",
+        "delete all values of a task or an asset",
+        "clear",
+        (
+            *options.SCOPE,
+            options.ALL_MAP_INDICES,
+            options.YES,
+            options.DRY_RUN,
+            *options.COMMON,
+        ),
+    ),
+    Command(
+        "health",
+        "look at all servers, and tell what is wrong and what to do",
+        "health",
+        (
+            Option(
+                ("--worker",),
+                "look as a worker does: it uses fewer Redis keys",
+                {"action": "store_true"},
+            ),
+            *options.COMMON,
+        ),
+        alias="doctor",
+    ),
+    Command(
+        "rotate",
+        "encrypt all values with the newest key",
+        "rotate",
+        (options.DRY_RUN, *options.COMMON),
+        description="Encrypt all values that the newest key has not encrypted with it, beside "
+        "whoever reads and writes. It may be stopped and run again at any time.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The code of each command, as a function ``run`` that returns the exit code."""

@@ -1,0 +1,95 @@
+"""Where a command works: with the options of the backend, and those of the command line before."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import anyio
+
+from redis_state.admin.store import Store
+from redis_state.backends.base import RedisBackend
+from redis_state.backends.server import RedisStateBackend
+from redis_state.backends.worker import RedisWorkerBackend
+from redis_state.client._async.client import AsyncClient
+from redis_state.config.settings import Settings, load
+from redis_state.config.url import read_credentials
+from redis_state.errors import MisconfiguredError
+from redis_state.format.codec import Codec
+
+T = TypeVar("T")
+_NAMES = ("url", "username", "namespace")
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Return the settings that a command works with."""
+    return load(**_options(given))
+
+
+@contextmanager
+def backend_of(given: argparse.Namespace) -> Iterator[RedisStateBackend]:
+    """Open the backend that a command works with."""
+    with _closing(RedisStateBackend(**_options(given))) as backend:
+        yield backend
+
+
+@contextmanager
+def worker_backend_of(given: argparse.Namespace) -> Iterator[RedisWorkerBackend]:
+    """Open the backend of the worker side."""
+    with _closing(RedisWorkerBackend(**_options(given))) as backend:
+        yield backend
+
+
+B = TypeVar("B", bound=RedisBackend)
+
+
+@contextmanager
+def _closing(backend: B) -> Iterator[B]:
+    try:
+        yield backend
+    finally:
+        backend.close()
+
+
+@asynccontextmanager
+async def store_of(settings: Settings) -> AsyncIterator[Store]:
+    """Open a store for what overlaps, on the running loop."""
+    client = AsyncClient(settings)
+    try:
+        yield Store(settings, Codec(settings), client)
+    finally:
+        client.close()
+
+
+def overlapping(given: argparse.Namespace, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Run what overlaps with the store that a command works with, and return its result."""
+    settings = settings_of(given)
+
+    async def main() -> T:
+        async with store_of(settings) as store:
+            return await work(store)
+
+    return anyio.run(main)
+
+
+def _options(given: argparse.Namespace) -> dict[str, Any]:
+    options = {name: value for name in _NAMES if (value := getattr(given, name)) is not None}
+    if "url" in options:
+        _refuse_password(options["url"])
+        # What the command line says goes before a connection that is configured.
+        options["redis_conn_id"] = None
+    return options
+
+
+def _refuse_password(url: str) -> None:
+    try:
+        _, password = read_credentials(url)
+    except ValueError as error:
+        raise MisconfiguredError(f"--url is wrong: {error}.") from None
+    if password is not None:
+        raise MisconfiguredError(
+            "--url holds a password, which every user of this machine can read in the list of "
+            "processes: leave it out, and set REDIS_STATE_PASSWORD in the environment."
+        )

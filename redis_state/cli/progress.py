@@ -1,0 +1,83 @@
+"""How far a long command is, on stderr: a bar where somebody looks on, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+# A program's log has a line for each tenth, and one where that takes long.
+_TENTH = 10
+_SILENCE = 30.0
+
+
+class Progress(Protocol):
+    """Shows how far a command is."""
+
+    def show(self, done: int, total: int) -> None:
+        """Show it, if it looks otherwise than before."""
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress]:
+    """Show how many of ``what`` are done, for as long as the context lasts."""
+    if not sys.stderr.isatty():
+        yield _Lines(what)
+        return
+    with _bar(what) as bar:
+        yield bar
+
+
+class _Lines:
+    """A line for each tenth."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._shown = -1
+        self._last = self._begun = time.monotonic()
+
+    def show(self, done: int, total: int) -> None:
+        """Write a line, unless it looks as before."""
+        tenth, now = _TENTH * done // total if total else _TENTH, time.monotonic()
+        if tenth == self._shown and now - self._last < _SILENCE:
+            return
+        self._shown, self._last = tenth, now
+        rate = done / max(now - self._begun, 0.001)
+        print(
+            f"redis-state: {done:,} of {total:,} {self._what}, {rate:,.0f} a second",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Progress]:
+    from rich.progress import (  # noqa: PLC0415 - not for programs
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar  # noqa: PLC0415 - the same
+
+    from redis_state.cli.tables import console  # noqa: PLC0415 - the same
+
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        class _Shown:
+            def show(self, done: int, total: int) -> None:
+                speed = bar.tasks[task].speed
+                rate = f"{speed:,.0f}/s" if speed else ""
+                bar.update(task, completed=done, total=total, rate=rate)
+
+        yield _Shown()

@@ -1,0 +1,83 @@
+"""Tables as wide as the terminal, written while rows come: their widths are those of the first."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from redis_state.cli import texts
+from redis_state.cli.output import Column, Row
+
+# So many rows decide on the widths.
+_FIRST = 200
+_NARROWEST = 8
+_GAP = 3
+_PIPED_WIDTH = 200
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console as wide as the terminal; in a pipe, nobody has to wrap."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = shutil.get_terminal_size((_PIPED_WIDTH, 24)).columns
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+class Table:
+    """A table of rows."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._rows: list[list[str]] = []
+        self._widths: list[int] = []
+        self._console = console()
+
+    def add(self, row: Row) -> None:
+        """Keep a row, and write the table so far where there are enough."""
+        self._rows.append([texts.printable(column.text(row)) for column in self._columns])
+        if len(self._rows) >= _FIRST:
+            self._write()
+
+    def end(self) -> None:
+        """Write what is left."""
+        if self._rows:
+            self._write()
+
+    def _write(self) -> None:
+        table = RichTable(
+            box=SIMPLE_HEAD, show_header=not self._widths, show_edge=False, pad_edge=False
+        )
+        self._widths = self._widths or self._fitting()
+        for column, width in zip(self._columns, self._widths, strict=True):
+            table.add_column(
+                column.title,
+                justify="right" if column.is_number else "left",
+                overflow="ellipsis" if column.is_number else "fold",
+                no_wrap=column.is_number,
+                width=width,
+            )
+        for row in self._rows:
+            table.add_row(*map(Text, row))
+        self._console.print(table)
+        self._rows = []
+
+    def _fitting(self) -> list[int]:
+        """Return the widths at which the first rows fit; the widest text gives way."""
+        lines = [[column.title for column in self._columns], *self._rows]
+        widths = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+        giving_way = [at for at, column in enumerate(self._columns) if not column.is_number]
+        while self._surplus(widths) > 0:
+            widest = max(giving_way, key=widths.__getitem__)
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
+        return widths
+
+    def _surplus(self, widths: Sequence[int]) -> int:
+        return sum(widths) + _GAP * (len(widths) - 1) - self._console.width
