@@ -32,7 +32,7 @@ class KnownRun:
     def __init__(
         self, scope: Any = None, row_id: int = 0, created_at: datetime | None = None
     ) -> None:
-        known = {} if scope is None else {(scope.dag_id, scope.run_id): _number(row_id, created_at)}
+        known = {} if scope is None else {(scope.dag_id, scope.run_id): number(row_id, created_at)}
         self.info: dict[Any, Any] = {NOTES: known}
 
     @classmethod
@@ -71,7 +71,7 @@ def _note(run: Any, context: Any) -> None:
     loaded = run.__dict__
     if loaded.keys() >= _NEEDED:
         notes = context.session.info.setdefault(NOTES, {})
-        notes[loaded["dag_id"], loaded["run_id"]] = _number(loaded["id"], loaded["created_at"])
+        notes[loaded["dag_id"], loaded["run_id"]] = number(loaded["id"], loaded["created_at"])
 
 
 def _look_up(session: Any, dag_id: str, run_id: str) -> int:
@@ -87,13 +87,14 @@ def _look_up(session: Any, dag_id: str, run_id: str) -> int:
     model = models.DagRun
     for held in [each.__dict__ for each in session.identity_map.values() if type(each) is model]:
         if held.keys() >= _NEEDED and (held["dag_id"], held["run_id"]) == (dag_id, run_id):
-            return _number(held["id"], held["created_at"])
+            return number(held["id"], held["created_at"])
     query = select(model.id, model.created_at)
     row = session.execute(query.where(model.dag_id == dag_id, model.run_id == run_id)).first()
-    return _number(*row) if row is not None else UNKNOWN
+    return number(*row) if row is not None else UNKNOWN
 
 
-def _number(row_id: int, created_at: datetime | None) -> int:
+def number(row_id: int, created_at: datetime | None) -> int:
+    """Return the incarnation of a run, from its row."""
     # The id alone would not do: SQLite gives that of the last row away again.
     born = created_at.timestamp() if created_at is not None else 0.0
     return zlib.crc32(f"{row_id} {born:.6f}".encode()) or 1

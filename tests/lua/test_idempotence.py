@@ -15,6 +15,7 @@ import redis
 
 from redis_state import AssetScope, RedisStateBackend, RedisWorkerBackend, TaskScope
 from redis_state.format import envelope
+from redis_state.operations.copying import Copy, CopyValues, Discard
 from redis_state.operations.operation import Operation
 from redis_state.operations.reencrypt import Replace
 from tests.matrix import ONE_OF_EACH_FORM
@@ -76,6 +77,9 @@ class World:
         return bool(until >= 0)
 
 
+Make: TypeAlias = Callable[[World], Operation[Any]]
+
+
 def replace(world: World) -> Operation[Any]:
     page = f"{world.namespace}:a:{{id:7}}"
     old = envelope.encode(b"1", 0, 0)
@@ -83,7 +87,28 @@ def replace(world: World) -> Operation[Any]:
     return Replace(page, b"a", old, envelope.encode(base64.b64encode(b"new"), 0, 0))
 
 
-Make: TypeAlias = Callable[[World], Operation[Any]]
+def copy(until: int, *, replacing: bool = False) -> Make:
+    """Bring values of a mapped task from elsewhere: a new one, and newer ones over both others."""
+
+    def make(world: World) -> Operation[Any]:
+        moment = envelope.now() + 3_600_000_000
+        page = f"{world.namespace}:t:{{dag/run/task}}:3"
+        copies = [
+            Copy(field, envelope.encode(b"9", moment, until), old if replacing else b"")
+            for field in (b"3:new", b"3:a", b"3:lease")
+            for old in [world.client.hget(page, field) or b""]
+        ]
+        return CopyValues(page, copies)
+
+    return make
+
+
+def discard(*fields: bytes) -> Make:
+    def make(world: World) -> Operation[Any]:
+        page = f"{world.namespace}:t:{{dag/run/task}}:3"
+        return Discard(page, [(each, world.client.hget(page, each) or b"") for each in fields])
+
+    return make
 
 
 def on_server(method: str, *args: Any, **options: Any) -> Make:
@@ -131,6 +156,10 @@ OPERATIONS |= {
     "a worker value of an asset": on_worker("set", BY_NAME, "result", "9", None, None),
     "deletion of a worker value": on_worker("delete", MAPPED, "result"),
     "deletion of a worker value of an asset": on_worker("delete", BY_NAME, "result"),
+    "a copy for ever": copy(0),
+    "a copy for an hour": copy(envelope.to_microseconds(SOON), replacing=True),
+    "a copy that is over": copy(envelope.to_microseconds(PAST)),
+    "removal of what was copied": discard(b"3:a", b"3:lease"),
     "clear of worker values": on_worker("clear", MAPPED, **ONE),
     "clear of worker values of an asset": on_worker("clear", BY_NAME, **ONE),
 }

@@ -1,0 +1,1 @@
+"""Copies all state from one store to another, while both are in use."""

@@ -1,0 +1,240 @@
+"""A namespace of Redis as a side of a migration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+
+from redis_state.admin.migration.piles import Pile, by_page, head_of, parts, spot_of
+from redis_state.admin.migration.values import (
+    BATCH_SIZE,
+    Batch,
+    Lookup,
+    Outcome,
+    Problem,
+    Spot,
+    Value,
+    Written,
+)
+from redis_state.admin.patience import patiently
+from redis_state.admin.tasks import task_group
+from redis_state.admin.walking import Found, Walk
+from redis_state.client._async.client import AsyncClient
+from redis_state.config.settings import Settings
+from redis_state.errors import StateStoreError, UnavailableError
+from redis_state.format import envelope
+from redis_state.format.codec import Codec
+from redis_state.format.layout import Place, place
+from redis_state.operations.copying import Copied, Copy, CopyValues, Discard, ReadFields
+from redis_state.operations.operation import Operation
+
+T = TypeVar("T")
+# Calls under way; the client's one connection carries them together.
+_AT_A_TIME = 64
+_FOREIGN = "is not written: what is there is not redis-state's, see it and delete it"
+_TOO_LARGE = "is not written: it is larger than [redis_state] max_value_bytes"
+_OUTCOMES = {
+    Copied.WRITTEN: Outcome.WRITTEN,
+    Copied.SAME: Outcome.THERE,
+    Copied.NEWER: Outcome.NEWER,
+    Copied.FOREIGN: Outcome.REFUSED,
+}
+
+
+class RedisSide:
+    """Reads and writes envelopes, and what is in them.
+
+    ``keeps_envelopes`` where the other side is the same namespace elsewhere: then no value is
+    decoded. ``of_workers`` where the other side takes worker values, too.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        settings: Settings,
+        *,
+        keeps_envelopes: bool = False,
+        of_workers: bool = False,
+    ) -> None:
+        self.name = f"{settings.deployment}, namespace {settings.namespace!r}"
+        self.batch_size = BATCH_SIZE
+        self._client = client
+        self._namespace = settings.namespace
+        self._largest = settings.max_value_bytes
+        self._codec = Codec(settings)
+        self._keeps_envelopes = keeps_envelopes
+        self._of_workers = of_workers
+        self._calls = anyio.CapacityLimiter(_AT_A_TIME)
+
+    async def read(
+        self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True
+    ) -> None:
+        walk, pile = Walk(self._client, self._namespace), Pile(self.batch_size)
+        async with walk.batches() as met:
+            async for batch in met:
+                pile.unreadable += [
+                    Problem(f"{page} {field!r}", "is not redis-state's")
+                    for page, field in batch.unreadable
+                ]
+                for found in batch.values:
+                    if self._is_wanted(found, since):
+                        pile.add(found)
+                    if pile.is_full:
+                        await self._send(walk, pile, batches, with_bodies=with_bodies)
+        await self._send(walk, pile, batches, with_bodies=with_bodies)
+
+    async def find(self, values: Sequence[Value]) -> Lookup:
+        spots = {(spot, self._place(spot)) for spot in (value.spot for value in values)}
+        fields = [(at, at.field(spot.key), spot) for spot, at in spots]
+        found, unreadable = await self._values(fields)
+        # What cannot be read is there, and equal to nothing.
+        there = {spot: Value(spot, 0, 0, 0, b"") for spot in unreadable}
+        return Lookup(there | {value.spot: value for value in found}, set())
+
+    async def write(self, values: Sequence[Value]) -> Written:
+        outcomes = dict.fromkeys((value.spot for value in values), Outcome.REFUSED)
+        fitting = [value for value in values if self._fits(value)]
+        pages = by_page((self._place(value.spot), value) for value in fitting)
+        async with task_group() as tasks:
+            for page, placed in pages.items():
+                for part in parts(placed, lambda pair: len(pair[1].body)):
+                    tasks.start_soon(self._write_part, page, part, outcomes)
+        problems = [
+            Problem(str(value.spot), _FOREIGN if self._fits(value) else _TOO_LARGE)
+            for value in values
+            if outcomes[value.spot] is Outcome.REFUSED
+        ]
+        return Written([outcomes[value.spot] for value in values], problems)
+
+    async def remove(self, values: Sequence[Value]) -> int:
+        gone = 0
+
+        async def remove_part(page: str, part: Sequence[tuple[Place, Value]]) -> None:
+            nonlocal gone
+            headers = [(at.field(value.spot.key), _header(value)) for at, value in part]
+            removed = await self._run(Discard(page, headers))
+            gone += removed
+
+        async with task_group() as tasks:
+            pages = by_page((self._place(value.spot), value) for value in values)
+            for page, placed in pages.items():
+                for part in parts(placed, lambda _: 0):
+                    tasks.start_soon(remove_part, page, part)
+        return gone
+
+    def _fits(self, value: Value) -> bool:
+        return len(value.body) <= self._largest + envelope.SIZE
+
+    def _is_wanted(self, found: Found, since: int) -> bool:
+        is_recent = found.header.updated_at >= since * 1000
+        return is_recent and (self._of_workers or not found.of_worker)
+
+    async def _send(
+        self,
+        walk: Walk,
+        pile: Pile,
+        batches: MemoryObjectSendStream[Batch],
+        *,
+        with_bodies: bool,
+    ) -> None:
+        batch = Batch(unreadable=pile.unreadable, done=walk.done, total=walk.total)
+        if with_bodies:
+            fields = [(Place(each.page), each.field, spot_of(each)) for each in pile.found.values()]
+            batch.values, unreadable = await self._values(fields)
+            batch.unreadable = batch.unreadable + [
+                Problem(str(spot), why) for spot, why in unreadable.items()
+            ]
+        else:
+            batch.values = [head_of(each) for each in pile.found.values()]
+        pile.clear()
+        await batches.send(batch)
+
+    async def _values(
+        self, fields: Iterable[tuple[Place, bytes, Spot]]
+    ) -> tuple[list[Value], dict[Spot, str]]:
+        values: list[Value] = []
+        unreadable: dict[Spot, str] = {}
+
+        async def read_part(page: str, part: Sequence[tuple[Place, tuple[bytes, Spot]]]) -> None:
+            names = [field for _, (field, _) in part]
+            raws = await self._run(ReadFields(page, names))
+            for (_, (_, spot)), raw in zip(part, raws, strict=True):
+                try:
+                    if raw is not None:
+                        values.append(self._value(spot, raw))
+                except StateStoreError as error:
+                    unreadable[spot] = str(error)
+
+        async with task_group() as tasks:
+            pages = by_page((at, (field, spot)) for at, field, spot in fields)
+            for page, placed in pages.items():
+                for part in parts(placed, lambda _: 0):
+                    tasks.start_soon(read_part, page, part)
+        return values, unreadable
+
+    def _value(self, spot: Spot, raw: bytes) -> Value:
+        at = self._place(spot)
+        head = envelope.read_header(raw, at.page, spot.key)
+        if self._keeps_envelopes:
+            body = raw
+        elif head.expires_at != envelope.NEVER and head.expires_at <= envelope.now():
+            # It is not copied, so it needs no key.
+            body = b""
+        else:
+            body = envelope.to_bytes(self._codec.decode(raw, at, spot.key).text)
+        return Value(spot, head.updated_at // 1000, head.expires_at, head.incarnation, body)
+
+    def _envelope(self, value: Value, at: Place) -> bytes:
+        if self._keeps_envelopes:
+            return value.body
+        moment, until = value.updated_at * 1000, value.expires_at
+        return self._codec.encode(value.body, moment, until, value.incarnation, at, value.spot.key)
+
+    async def _write_part(
+        self, page: str, part: Sequence[tuple[Place, Value]], outcomes: dict[Spot, Outcome]
+    ) -> None:
+        copies = [Copy(at.field(v.spot.key), self._envelope(v, at)) for at, v in part]
+        told = await self._run(CopyValues(page, copies))
+        for (at, value), copy, each in zip(part, copies, told, strict=True):
+            if each is Copied.SAME_TIME:
+                outcomes[value.spot] = await self._replace(at, value, copy)
+            else:
+                outcomes[value.spot] = _OUTCOMES[each]
+
+    async def _replace(self, at: Place, value: Value, copy: Copy) -> Outcome:
+        """Write over a value of the same millisecond, unless it says the same in other bytes."""
+        (raw,) = await self._run(ReadFields(at.page, [copy.field]))
+        if raw is not None and self._says(raw, value):
+            return Outcome.THERE
+        (told,) = await self._run(CopyValues(at.page, [copy._replace(replaced=raw or b"")]))
+        # Of the same millisecond again: others are writing there.
+        return _OUTCOMES.get(told, Outcome.NEWER)
+
+    def _says(self, raw: bytes, value: Value) -> bool:
+        try:
+            return self._value(value.spot, raw).equals(value)
+        except StateStoreError:
+            return False
+
+    def _place(self, spot: Spot) -> Place:
+        return place(self._namespace, spot.scope, of_worker=spot.of_worker)
+
+    async def _run(self, operation: Operation[T]) -> T:
+        async def call() -> T:
+            try:
+                return await self._client.run(operation)
+            except UnavailableError as error:
+                if "OOM" in str(error.__cause__):
+                    raise StateStoreError(f"The target is full. {error}") from error
+                raise
+
+        async with self._calls:
+            return await patiently(call)
+
+
+def _header(value: Value) -> bytes:
+    moment, until = value.updated_at * 1000, value.expires_at
+    return envelope.encode(b"", moment, until, value.incarnation)

@@ -1,0 +1,55 @@
+"""Fixtures: a metadata database of Airflow, and servers of both forms, for what operators do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import matrix
+from tests.with_airflow.conftest import HAS_CORE
+
+if TYPE_CHECKING or HAS_CORE:
+    from airflow import settings
+
+    from redis_state.airflow import database_mark
+    from tests.with_airflow.operations.tables import Tables
+    from tests.with_airflow.server.metadata import Metadata
+    from tests.with_airflow.server.postgresql import PostgreSQL
+else:
+    # The task SDK alone has no metadata.
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(params=matrix.ONE_OF_EACH_FORM)
+def server_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
+    if matrix.METADATA == "postgresql":
+        with PostgreSQL("-c", "fsync=off") as running:
+            yield running.url
+    else:
+        yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def metadata(database: str) -> Iterator[Metadata]:
+    made = Metadata(database)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tables(metadata: Metadata, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
+    """Give Airflow's tables of state, which this process uses and which are empty at first."""
+    monkeypatch.setattr(settings, "NonScopedSession", metadata.sessions)
+    monkeypatch.setattr(database_mark, "_known", {})
+    tables = Tables(metadata)
+    tables.empty()
+    yield tables
+    tables.empty()
