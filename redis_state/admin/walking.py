@@ -26,7 +26,7 @@ from redis_state.errors import InvalidInputError, StateStoreError
 from redis_state.format import envelope, layout
 from redis_state.format.envelope import Envelope
 from redis_state.operations.reencrypt import CountKeys, ScanPages
-from redis_state.operations.survey import Position, Seen, Walked, WalkPages
+from redis_state.operations.survey import MeasurePage, Position, Seen, Walked, WalkPages
 from redis_state.scopes import StateScope
 
 # Pages that are looked at together, of one master.
@@ -47,15 +47,16 @@ class Found(NamedTuple):
     of_worker: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """Some values that were met together, dead ones too; the rest is bookkeeping."""
 
     values: list[Found] = field(default_factory=list)
     # Fields whose bytes are not ours, as page and field.
     unreadable: list[tuple[str, bytes]] = field(default_factory=list)
-    # The page that has no more values than these.
+    # The page that has no more values than these; and its memory, where that is asked.
     ended: str = ""
+    memory: int | None = None
     # Keys of the server that are behind, and where the walk goes on there.
     keys: int = 0
     reached: tuple[str, str] | None = None
@@ -91,11 +92,13 @@ class Walk:
         prefix: str = "",
         wanted: Callable[[str], bool] | None = None,
         start: Cursor | None = None,
+        measures: bool = False,
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._prefix = prefix
         self._wanted = wanted
+        self._measures = measures
         self.cursor: Cursor = dict(start or {})
         # About how many keys are behind, of how many.
         self.done = 0
@@ -166,10 +169,18 @@ class Walk:
             step = WalkPages([page], position)
             walked: Walked = await patiently(partial(self._client.run, step))
             position = walked.next
-            await sending.send(self._batch(walked.seen, "" if position else page))
+            batch = self._batch(walked.seen)
+            if position is None:
+                batch.ended, batch.memory = page, await self._measured(page)
+            await sending.send(batch)
 
-    def _batch(self, seen: Sequence[Seen], ended: str) -> Batch:
-        batch = Batch(ended=ended)
+    async def _measured(self, page: str) -> int | None:
+        if not self._measures:
+            return None
+        return await patiently(partial(self._client.run, MeasurePage(page)))
+
+    def _batch(self, seen: Sequence[Seen]) -> Batch:
+        batch = Batch()
         for each in seen:
             found = self._found(each)
             if found is None:

@@ -84,6 +84,19 @@ COMMANDS = (
         ),
     ),
     Command(
+        "stats",
+        "tell what fills the memory, by dag, task and asset",
+        "stats",
+        (
+            Option(("--top",), "how many of each are shown (default: 10)", {"type": int}),
+            Option(("--cursor",), "go on where an earlier one was stopped"),
+            *options.COMMON,
+        ),
+        description="Tell what fills the memory: how many values and bytes each dag, task and "
+        "asset keeps, until when, and which are the largest. It goes through all Redis keys of "
+        "the namespace once, in short steps; after Ctrl-C it shows what it has.",
+    ),
+    Command(
         "health",
         "look at all servers, and tell what is wrong and what to do",
         "health",

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-# A program's log has a line for each tenth, and one where that takes long.
+# A log has a line for each tenth of what takes long, and one each half minute.
 _TENTH = 10
+_QUIET = 5.0
 _SILENCE = 30.0
 
 
@@ -41,7 +42,8 @@ class _Lines:
     def show(self, done: int, total: int) -> None:
         """Write a line, unless it looks as before."""
         tenth, now = _TENTH * done // total if total else _TENTH, time.monotonic()
-        if tenth == self._shown and now - self._last < _SILENCE:
+        is_as_before = tenth == self._shown and now - self._last < _SILENCE
+        if is_as_before or now - self._begun < _QUIET:
             return
         self._shown, self._last = tenth, now
         rate = done / max(now - self._begun, 0.001)

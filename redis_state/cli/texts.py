@@ -13,6 +13,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
 _STEPS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
+_BINARY_STEP = 1024
 
 
 def printable(text: str) -> str:
@@ -36,6 +37,15 @@ def size(bytes_: int) -> str:
         number, unit = number / _STEP, larger
     has_decimals = unit != _STEPS[0] and number < _STEP / 10
     return f"{number:.1f} {unit}" if has_decimals else f"{number:.0f} {unit}"
+
+
+def binary_size(bytes_: int) -> str:
+    """Return a size that is a power of two, as people read it."""
+    for unit in ("B", "KiB", "MiB"):
+        if bytes_ < _BINARY_STEP:
+            return f"{bytes_} {unit}"
+        bytes_ //= _BINARY_STEP
+    return f"{bytes_} GiB"
 
 
 def read_size(text: str) -> int:

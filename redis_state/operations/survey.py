@@ -59,3 +59,26 @@ class WalkPages(Operation[Walked]):
         parts = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
         seen = [Seen(self._pages[page - 1], *others) for page, *others in parts]
         return Walked(seen, Position(number, cursor) if number else None)
+
+
+class MeasurePage(Operation[int | None]):
+    """Ask the server how much memory a page takes; None where it may not be asked."""
+
+    __slots__ = ("_page",)
+
+    reads_errors = True
+
+    def __init__(self, page: str) -> None:
+        self._page = page
+
+    @property
+    def page(self) -> str:
+        return self._page
+
+    def begin(self, _: Capabilities) -> Batch:
+        return [("MEMORY", "USAGE", self._page)]
+
+    def end(self, replies: Replies) -> int | None:
+        # A page that went meanwhile takes nothing.
+        answer = 0 if replies[0] is None else replies[0]
+        return answer if isinstance(answer, int) else None

@@ -165,7 +165,10 @@ def values(running: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.mark.usefixtures("values")
-def test_rotation_encrypts_all_values_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rotation_encrypts_all_values_and_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redis_state.cli.progress._QUIET", 0.0)
     assert main(["rotate", "--dry-run"]) == FAILED
     assert "25  values are plain" in capsys.readouterr().out
     assert main(["rotate"]) == DONE
@@ -196,6 +199,7 @@ def test_a_rotation_that_is_stopped_says_so_and_can_be_run_again(
     terminal.flush = press_ctrl_c  # type: ignore[method-assign]
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", terminal)
+        patch.setattr("redis_state.cli.progress._QUIET", 0.0)
         assert main(["rotate"]) == INTERRUPTED
     assert terminal.getvalue().endswith("redis-state: stopped; what was done stays done\n")
     assert main(["rotate"]) == DONE

@@ -1,0 +1,159 @@
+"""What fills the memory: how much each dag, task and asset keeps, and for how long.
+
+What is kept of it here is bounded, however much a namespace holds.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from redis_state.admin.contents import has_no_end
+from redis_state.admin.walking import Batch, Cursor, Found, Walk
+from redis_state.format import envelope, layout
+from redis_state.scopes import StateScope, TaskScope
+
+# Of each kind, so many groups are told apart; what is beyond them counts as one.
+_MOST_GROUPS = 100_000
+OTHERS = "(others)"
+_KIB, _MIB = 2**10, 2**20
+# Upper ends, which belong to the next one.
+SIZES = (64, 256, _KIB, 4 * _KIB, 16 * _KIB, 64 * _KIB, 256 * _KIB, _MIB, 16 * _MIB)
+AGES = tuple(timedelta(hours=hours) for hours in (1, 24, 7 * 24, 30 * 24, 365 * 24))
+
+
+@dataclass(slots=True)
+class Group:
+    """What a dag, a task or an asset keeps; ``size`` is that of its values."""
+
+    values: int = 0
+    size: int = 0
+    permanent: int = 0
+    pages: int = 0
+    # The memory of its pages, as the server tells it.
+    memory: int = 0
+
+    @property
+    def weight(self) -> tuple[int, int]:
+        """What groups are ranked by."""
+        return (self.memory, self.size)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Extreme:
+    """A value that is the largest, or the oldest."""
+
+    rank: int
+    met: int
+    found: Found = field(compare=False)
+
+
+class Stats:
+    """What a walk has met so far."""
+
+    def __init__(self, namespace: str, top: int, start: Cursor | None = None) -> None:
+        self._namespace = namespace
+        self._top = top
+        self._met = 0
+        self.cursor: Cursor = dict(start or {})
+        self.is_complete = False
+        # Where a server may not be asked for the memory, bytes of values are all that is known.
+        self.is_measured = True
+        self.total = Group()
+        self.dags: dict[str, Group] = {}
+        self.tasks: dict[str, Group] = {}
+        self.assets: dict[str, Group] = {}
+        self.expired = 0
+        self.unreadable = 0
+        self.sizes = [0] * (len(SIZES) + 1)
+        # By when they expire; the last one never does.
+        self.expiries = [0] * (len(AGES) + 2)
+        self._largest: list[Extreme] = []
+        self._oldest: list[Extreme] = []
+
+    @property
+    def largest(self) -> list[Found]:
+        """The largest values."""
+        return [each.found for each in sorted(self._largest, reverse=True)]
+
+    @property
+    def oldest(self) -> list[Found]:
+        """The permanent values that were written first."""
+        return [each.found for each in sorted(self._oldest, reverse=True)]
+
+    async def collect(self, walk: Walk, on_progress: Callable[[int, int], None]) -> None:
+        """Count all that a walk meets."""
+        async with walk.batches() as batches:
+            async for batch in batches:
+                self._count(batch)
+                self.cursor = walk.cursor
+                on_progress(walk.done, walk.total)
+        self.cursor, self.is_complete = walk.cursor, walk.is_complete
+
+    def _count(self, batch: Batch) -> None:
+        now = envelope.now()
+        self.unreadable += len(batch.unreadable)
+        for found in batch.values:
+            if found.header.is_live(now):
+                self._count_value(found, now)
+            else:
+                self.expired += 1
+        if batch.ended:
+            self._count_page(batch)
+
+    def _count_value(self, found: Found, now: int) -> None:
+        is_permanent = has_no_end(found)
+        for group in self._groups(found.scope):
+            group.values += 1
+            group.size += found.size
+            group.permanent += is_permanent
+        self.sizes[sum(found.size >= end for end in SIZES)] += 1
+        self.expiries[_age(found, now, is_permanent=is_permanent)] += 1
+        self._met += 1
+        self._keep(self._largest, Extreme(found.size, self._met, found))
+        if is_permanent:
+            self._keep(self._oldest, Extreme(-found.header.updated_at, self._met, found))
+
+    def _count_page(self, batch: Batch) -> None:
+        # Any field: of a mapped task, one with an index.
+        parsed = layout.parse(self._namespace, batch.ended.encode(), b"0:")
+        if parsed is None:
+            return
+        self.is_measured = self.is_measured and batch.memory is not None
+        for group in self._groups(parsed[0]):
+            group.pages += 1
+            group.memory += batch.memory or 0
+
+    def _groups(self, scope: StateScope) -> tuple[Group, ...]:
+        if isinstance(scope, TaskScope):
+            task = f"{scope.dag_id}/{scope.task_id}"
+            return self.total, _group(self.dags, scope.dag_id), _group(self.tasks, task)
+        return self.total, _group(self.assets, asset_name(scope))
+
+    def _keep(self, extremes: list[Extreme], extreme: Extreme) -> None:
+        keep = heapq.heappush if len(extremes) < self._top else heapq.heappushpop
+        keep(extremes, extreme)
+
+
+def asset_name(scope: StateScope) -> str:
+    """Return what an asset is called in a report."""
+    for kind in ("asset_id", "name", "uri"):
+        if (value := getattr(scope, kind)) is not None:
+            return f"{kind.removeprefix('asset_')} {value}"
+    raise AssertionError
+
+
+def _group(groups: dict[str, Group], name: str) -> Group:
+    found = groups.get(name)
+    if found is None:
+        found = groups.setdefault(name if len(groups) < _MOST_GROUPS else OTHERS, Group())
+    return found
+
+
+def _age(found: Found, now: int, *, is_permanent: bool) -> int:
+    if is_permanent:
+        return len(AGES) + 1
+    left = timedelta(microseconds=found.header.expires_at - now)
+    return sum(left >= end for end in AGES)
