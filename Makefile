@@ -36,6 +36,7 @@ lint: .venv/ready
 	@$(BIN)/ruff format --check --quiet .
 	@said=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$said"; exit 1; }
 	@$(RUN) -m tools.sync --check
+	@$(RUN) -m tools.reference --check
 
 types: .venv/ready
 	@$(BIN)/mypy
@@ -73,8 +74,9 @@ bench: .venv-airflow/ready .venv-postgresql/ready .venv-plots/ready .servers/rea
 bench-quick: .venv-airflow/ready .venv-postgresql/ready .servers/ready  ## The same in three minutes; only prints, and says little
 	@.venv-airflow/bin/python -m benchmarks --quick
 
-sync: .venv/ready  ## Make the client for threads (_sync) from the one for event loops (_async)
+sync: .venv/ready  ## Make what is made of other files: the client for threads, the list of commands
 	@$(RUN) -m tools.sync
+	@$(RUN) -m tools.reference
 
 format: .venv/ready  ## Format the code
 	@$(BIN)/ruff check --fix --quiet .

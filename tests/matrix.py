@@ -43,6 +43,8 @@ EXPRESS_LANE = _variable("REDIS_STATE_TEST_STATE_CALLS", "plain", "express") == 
 LANE_REQUESTS = _variable("REDIS_STATE_TEST_LANE_REQUESTS", "some", "many", "all")
 # Random ones, and those of the race.
 HOW_MANY_REQUESTS = {"some": 60, "many": 1_000, "all": 10_000}[LANE_REQUESTS]
+# Only bash is likely to be there.
+SHELLS = ("bash", "zsh", "fish") if ALL_SERVERS else ("bash",)
 FAST_LANE = os.environ.get("REDIS_STATE_FAST_LANE") != "false"
 
 # Each stands for a kind: no field expiry (6.2, 8.1 and Debian's 7.0), field expiry (8.2, 9.1).

@@ -46,8 +46,14 @@ class Extreme:
     """A value that is the largest, or the oldest."""
 
     rank: int
-    met: int
+    page: str
+    name: bytes
     found: Found = field(compare=False)
+
+    @classmethod
+    def of(cls, rank: int, found: Found) -> Extreme:
+        """Rank a value; those that are equal, by where they lie."""
+        return cls(rank, found.page, found.field, found)
 
 
 class Stats:
@@ -56,7 +62,6 @@ class Stats:
     def __init__(self, namespace: str, top: int, start: Cursor | None = None) -> None:
         self._namespace = namespace
         self._top = top
-        self._met = 0
         self.cursor: Cursor = dict(start or {})
         self.is_complete = False
         # Where a server may not be asked for the memory, bytes of values are all that is known.
@@ -111,10 +116,9 @@ class Stats:
             group.permanent += is_permanent
         self.sizes[sum(found.size >= end for end in SIZES)] += 1
         self.expiries[_age(found, now, is_permanent=is_permanent)] += 1
-        self._met += 1
-        self._keep(self._largest, Extreme(found.size, self._met, found))
+        self._keep(self._largest, Extreme.of(found.size, found))
         if is_permanent:
-            self._keep(self._oldest, Extreme(-found.header.updated_at, self._met, found))
+            self._keep(self._oldest, Extreme.of(-found.header.updated_at, found))
 
     def _count_page(self, batch: Batch) -> None:
         # Any field: of a mapped task, one with an index.

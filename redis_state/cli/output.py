@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from redis_state.cli import texts
 
 Row: TypeAlias = Mapping[str, Any]
+_A_MOMENT = timedelta(minutes=1)
 
 
 class Column(NamedTuple):
@@ -170,4 +171,11 @@ def expiry(name: str, title: str) -> Column:
 
 def ago(name: str, title: str = "") -> Column:
     """Return the column of a moment in the past."""
-    return Column(title or name, lambda row: f"{texts.distance(datetime.now(UTC), row[name])} ago")
+
+    def since(row: Row) -> str:
+        now = datetime.now(UTC)
+        if now - row[name] < _A_MOMENT:
+            return "just now"
+        return f"{texts.distance(now, row[name])} ago"
+
+    return Column(title or name, since)

@@ -71,17 +71,15 @@ def read_duration(text: str) -> timedelta:
 
 def moment(when: datetime) -> str:
     """Return a moment in ISO 8601, in UTC."""
-    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def distance(when: datetime, now: datetime) -> str:
     """Return how far away a moment is, in its two largest units, such as 1d 4h."""
     seconds = int((when - now).total_seconds())
-    if seconds < 0:
-        return f"{distance(now, when)} ago"
     parts: list[str] = []
     for unit in "dhms":
         count, seconds = divmod(seconds, _SECONDS[unit])
         if count or parts:
             parts.append(f"{count}{unit}")
-    return " ".join(part for part in parts[:2] if not part.startswith("0")) or "now"
+    return " ".join(part for part in parts[:2] if not part.startswith("0")) or "0s"

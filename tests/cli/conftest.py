@@ -93,15 +93,23 @@ def in_a_process(*arguments: str, stdin: str | None = None) -> Ended:
 
 
 def in_a_terminal(
-    *arguments: str, columns: int, typed: str = "", after: str = "", interrupt: bool = False
+    *arguments: str,
+    columns: int,
+    typed: str = "",
+    after: str = "",
+    interrupt: bool = False,
+    apart: bool = False,
 ) -> Ended:
-    """Call the command in a terminal of its own; once it shows ``after``, type or interrupt."""
+    """Call the command in a terminal of its own; once it shows ``after``, type or interrupt.
+
+    ``apart``: stderr goes elsewhere.
+    """
     outer, inner = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "redis_state", *arguments],
         stdin=inner,
         stdout=inner,
-        stderr=inner,
+        stderr=subprocess.DEVNULL if apart else inner,
         env=os.environ | {"COLUMNS": str(columns), "TERM": "xterm-256color"},
     )
     os.close(inner)

@@ -95,7 +95,7 @@ def test_a_scope_is_told_with_what_it_keeps(call: Call, filled: RedisStateBacken
         "keys": 2,
         "bytes": 2_007,
         "permanent": 0,
-        "next_expiry": ends.isoformat().replace("+00:00", "Z"),
+        "next_expiry": ends.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "updated_at": row["updated_at"],
     }
 
