@@ -1,8 +1,8 @@
 """Errors as Airflow's API server answers them: with a status, and a message for the task's log.
 
-Airflow's client tries again after a 5xx and gives up after a 4xx. The error stays what it is, and
-is one of FastAPI's as well. FastAPI logs none of its own, so what an operator has to know is logged
-here.
+Airflow's client tries again after a 5xx and gives up after a 4xx, so what trying again does not
+mend is a 4xx. The error stays what it is, and is one of FastAPI's as well. FastAPI logs none of its
+own, so what an operator has to know is logged here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from redis_state.errors import (
     ConflictError,
     CorruptValueError,
     InvalidInputError,
+    MisconfiguredError,
     StateStoreError,
     TooLargeError,
 )
@@ -25,6 +26,8 @@ _STATUSES: dict[type[StateStoreError], int] = {
     InvalidInputError: 422,
     ConflictError: 409,
     CorruptValueError: 409,
+    # "Failed Dependency": nothing else in Airflow answers so, and no client takes it for its own.
+    MisconfiguredError: 424,
     StateStoreError: 503,
 }
 _log = logging.getLogger(__name__)

@@ -48,6 +48,8 @@ class WriteAsset(Operation[None]):
 
     __slots__ = ("_asset", "_expires_at", "_mark", "_then", "_values")
 
+    writes = True
+
     def __init__(
         self,
         asset: Asset,

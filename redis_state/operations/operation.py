@@ -53,6 +53,8 @@ class Operation(Generic[T]):
 
     # Seconds that it may wait at the server: so it takes a connection of its own.
     lingers: float = 0.0
+    # Done, it has shown that the server takes writes.
+    writes = False
     # The errors of the server are among the replies, for the operation to read.
     reads_errors = False
 
@@ -138,6 +140,8 @@ class Durable(Operation[T]):
     """An operation that counts as done when what it wrote is as safe as was asked."""
 
     __slots__ = ("_durability", "_failure", "_operation", "lingers")
+
+    writes = True
 
     def __init__(
         self,

@@ -33,6 +33,8 @@ class WriteTaskDocument(Operation[None]):
         "_places",
     )
 
+    writes = True
+
     def __init__(
         self,
         places: tuple[Place, Place],

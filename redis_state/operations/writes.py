@@ -49,6 +49,8 @@ class Write(Operation[None]):
     __slots__ = ("_codec", "_expires_at", "_incarnation", "_pairs", "_place", "_values")
     _pairs: list[bytes]
 
+    writes = True
+
     def __init__(
         self,
         place: Place,

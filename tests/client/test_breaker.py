@@ -64,7 +64,7 @@ AFTER = 0.5
 GRACE = module._GRACE
 # Those that try do so until something happens, on a busy machine, too.
 LASTING: dict[str, Any] = {"breaker_after": 0.2, "budget": PATIENCE}
-FAILED_FAST = "a few calls go on trying, and this one ended at once"
+FAILED_FAST = "A few calls go on trying, and this one ended at once"
 
 pytestmark = pytest.mark.timeout(60)
 

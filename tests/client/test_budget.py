@@ -32,7 +32,6 @@ def use_up(budget: Budget) -> None:
 
 def test_attempts_end_with_the_budget_at_the_latest(budget: Budget) -> None:
     assert budget.attempt_ends() < budget.deadline
-    assert budget.connecting_ends() == budget.deadline
     use_up(budget)
     assert budget.attempt_ends() == budget.deadline
 

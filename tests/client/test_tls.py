@@ -158,7 +158,7 @@ async def test_a_certificate_of_another_host_is_refused(
 ) -> None:
     port = serve(certificates.authority.issue_cert("redis.example"))
     url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}"
-    with pytest.raises(MisconfiguredError, match=UNTRUSTED):
+    with pytest.raises(MisconfiguredError, match="a certificate for another host: write the"):
         await methods_at(url).get(TASK, "key")
 
 
@@ -186,7 +186,7 @@ async def test_an_expired_certificate_is_refused(
     port = serve(certificates.authority.issue_cert("localhost", not_after=ended))
     for query in ("", "&ssl_check_hostname=false"):
         url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}{query}"
-        with pytest.raises(MisconfiguredError, match=f"expired.*{UNTRUSTED[-12:]}"):
+        with pytest.raises(MisconfiguredError, match="certificate that has expired: renew it"):
             await methods_at(url).get(TASK, "key")
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from redis_state import Entry, RedisStateBackend, StateScope
+from redis_state.admin.health import Health
 
 MODES = ("sync", "async")
 
@@ -55,6 +56,10 @@ class Methods:
         expires_at: datetime | None = None,
     ) -> None:
         assert await self._call("set_many", scope, values, expires_at=expires_at) is None
+
+    async def look(self) -> Health:
+        health: Health = await self._call("health")
+        return health
 
     async def entries(self, scope: StateScope) -> dict[str, Entry]:
         entries: dict[str, Entry] = await self._call("entries", scope, session=None)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hiredis import Reader
+from hiredis import ProtocolError, Reader
 
 from redis_state.format import envelope
 
@@ -24,7 +24,8 @@ def listener(behave: Callable[[socket.socket], None], host: str = "127.0.0.1") -
         accepted: list[socket.socket] = []
 
         def serve(connection: socket.socket) -> None:
-            with contextlib.suppress(OSError):
+            # Once refused, a client looks whether TLS is spoken here.
+            with contextlib.suppress(OSError, ProtocolError):
                 behave(connection)
 
         def accept() -> None:

@@ -32,7 +32,7 @@ ANSWERS = {
     InvalidScopeError: 422,
     InvalidValueError: 422,
     CorruptValueError: 409,
-    MisconfiguredError: 503,
+    MisconfiguredError: 424,
     UnavailableError: 503,
     OperationTimeoutError: 503,
     StateStoreError: 503,

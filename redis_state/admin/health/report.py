@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -10,6 +11,10 @@ from typing import Any, Literal, TypeAlias
 from redis_state.errors import MisconfiguredError, StateStoreError
 
 Verdict: TypeAlias = Literal["ok", "unknown", "warning", "failure"]
+# What is wrong, a colon, what to do, and perhaps what the server said, in brackets.
+_WRONG_AND_REMEDY = re.compile(
+    r"(?P<wrong>\S+ .+?): (?P<remedy>[a-z][^()]*[^() ])(?P<why> \(.*\))?\.", re.DOTALL
+)
 # From the best to the worst.
 _VERDICTS: tuple[Verdict, ...] = ("ok", "unknown", "warning", "failure")
 
@@ -62,10 +67,13 @@ class Health:
 
 
 def told(error: StateStoreError) -> tuple[str, str]:
-    """Return what an error says, and what to do, which most say in their last sentence."""
+    """Return what an error says, and what to do: its last sentence, or what follows a colon."""
     said, stop, advice = str(error).rpartition(". ")
     if stop and advice[:1].isupper() and advice.endswith("."):
         return said, advice
+    if parts := _WRONG_AND_REMEDY.fullmatch(str(error)):
+        remedy = parts["remedy"]
+        return parts["wrong"] + (parts["why"] or ""), f"{remedy[0].upper()}{remedy[1:]}."
     if isinstance(error, MisconfiguredError):
         return str(error), "Correct what it names: trying again does not help."
     return str(error), "See whether the server runs, and whether the network leads to it from here."

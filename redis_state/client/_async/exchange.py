@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hiredis import ReplyError
 
 from redis_state.client.io.handshake import Renewal, read_answers
-from redis_state.client.io.runtime_async import Way
+from redis_state.client.io.runtime_async import Way, check_mismatch
 from redis_state.client.policy import packing
 from redis_state.client.policy.abandoned import Abandoned, closing
 from redis_state.client.policy.attempts import BrokenError, UnknownScriptError
 from redis_state.client.policy.server_errors import check
+from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
-from redis_state.operations.operation import Batch, Capabilities, Operation, Replies
+from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
 
 T = TypeVar("T")
 
 
-async def ask(way: Way, questions: Batch, abandoned: Abandoned, deadline: float) -> Capabilities:
+async def first_exchange(way: Way, settings: Settings, batch: Batch, deadline: float) -> Replies:
+    """Exchange what comes first on a connection: a server that wants TLS closes it now."""
+    try:
+        return await way.exchange(packing.pack(batch), len(batch), deadline)
+    except BrokenError as failure:
+        if settings.deployment.tls is None:
+            await check_mismatch(settings, way.server, failure, deadline)
+        raise
+
+
+async def ask(
+    way: Way, settings: Settings, questions: Batch, abandoned: Abandoned, deadline: float
+) -> Capabilities:
     """Ask what the server can do; of each connection again, for it may be another since the last.
 
     It is told first to close what was given up: nothing may arrive there later.
     """
     given_up = abandoned.at(way.server)
     batch = [*closing(given_up), *questions]
-    replies = await way.exchange(packing.pack(batch), len(batch), deadline)
+    replies = await first_exchange(way, settings, batch, deadline)
     abandoned.gone(given_up)
     can, way.identity = read_answers(replies[len(given_up) :], way.server)
     return can
@@ -51,10 +64,10 @@ async def exchange(
         replies = await way.exchange(_packed(batch, with_texts=whole), len(batch), deadline)
     if has_error(replies) and not operation.reads_errors:
         try:
-            check(replies, way.server)
+            check(replies, way.server, _pages(operation, batch))
         except UnknownScriptError:
             replies = await _send(way, batch, deadline, is_asking=is_asking, with_texts=True)
-            check(replies, way.server)
+            check(replies, way.server, _pages(operation, batch))
     return operation.end(replies)
 
 
@@ -90,6 +103,12 @@ def _packed(batch: Batch, *, with_texts: bool) -> bytes:
         return b"".join(batch)  # type: ignore[arg-type]  # the frequent commands are packed already
     except TypeError:
         return packing.pack(batch, with_texts=with_texts)
+
+
+def _pages(operation: Operation[Any], batch: Batch) -> list[str]:
+    """List the Redis keys that a step has touched."""
+    scripts = [call.pages for call in batch if isinstance(call, ScriptCall)]
+    return list(dict.fromkeys(page for pages in scripts for page in pages)) or [operation.page]
 
 
 def has_error(replies: Replies) -> bool:

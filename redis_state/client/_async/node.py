@@ -25,6 +25,7 @@ from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
     ExhaustedError,
+    ReplicaError,
     SilenceError,
     UnsentError,
 )
@@ -35,7 +36,7 @@ from redis_state.client.policy.pulse import Pulse
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
-from redis_state.operations.operation import Operation
+from redis_state.operations.operation import Capabilities, Operation
 
 T = TypeVar("T")
 
@@ -45,6 +46,8 @@ class AsyncNode:
 
     def __init__(self, settings: Settings, locate: Locate, observer: Observer | None) -> None:
         self.server: Server | None = None
+        # Whether a write was taken, so that a replica here means a failover.
+        self._has_written = False
         self._pulse = Pulse()
         self._settings = settings
         self._observer = observer
@@ -108,6 +111,8 @@ class AsyncNode:
             result = await self._exchange(link, operation, budget.deadline, is_asking=is_asking)
         except BrokenError as error:
             error.stale = not fresh
+            if isinstance(error, ReplicaError):
+                error.was_master = self._has_written
             self._drop_idle()
             if link is not None and not isinstance(error, SilenceError):
                 # The other end has closed it: nothing can arrive there.
@@ -150,7 +155,7 @@ class AsyncNode:
                 budget = Budget(self._settings, begun)
                 link = await self._open(budget)
                 try:
-                    able = await ask(link, self._questions, self._abandoned, budget.deadline)
+                    able = await self._ask(link, budget.deadline)
                     self._lane = as_lane(link, able, self._settings, self._room)
                 except BaseException:
                     link.close()
@@ -225,7 +230,13 @@ class AsyncNode:
         is_asking: bool = False,
     ) -> T | Operation[T]:
         if way.capabilities is None:
-            way.capabilities = await ask(way, self._questions, self._abandoned, deadline)
+            way.capabilities = await self._ask(way, deadline)
         if self._renewal is not None and self._renewal.is_due(way.logged_in_at):
             await renew_login(way, self._renewal, deadline)
-        return await exchange(way, operation, way.capabilities, deadline, is_asking=is_asking)
+        result = await exchange(way, operation, way.capabilities, deadline, is_asking=is_asking)
+        if operation.writes:
+            self._has_written = True
+        return result
+
+    async def _ask(self, way: Way, deadline: float) -> Capabilities:
+        return await ask(way, self._settings, self._questions, self._abandoned, deadline)

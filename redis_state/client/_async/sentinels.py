@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from redis_state.client._async.exchange import first_exchange
 from redis_state.client.io.runtime_async import open_link
-from redis_state.client.policy import packing, sentinels
+from redis_state.client.policy import sentinels
 from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
@@ -45,7 +46,7 @@ class AsyncSentinels:
             self._settings, sentinel, deadline, silence=sentinels.SILENCE, sentinel=True
         )
         try:
-            (reply,) = await link.exchange(packing.pack(batch), 1, deadline)
+            (reply,) = await first_exchange(link, self._settings, batch, deadline)
         finally:
             link.close()
         return sentinels.read_master(reply, sentinel, self._settings.allowed)

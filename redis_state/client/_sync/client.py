@@ -18,7 +18,7 @@ from redis_state.client.policy.attempts import (
 )
 from redis_state.client.policy.breaker import LOOKS_AGAIN, Observer, Turn
 from redis_state.client.policy.budget import Budget
-from redis_state.client.policy.server_errors import give_up
+from redis_state.client.policy.giving_up import give_up
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
@@ -57,10 +57,17 @@ class SyncClient:
         """Run an operation at one server, step by step on one connection, without a second try."""
         budget = Budget(self._settings, time.monotonic(), is_large=True)
         try:
-            ends, sentinel = budget.connecting_ends(), self._settings.deployment.is_sentinel(server)
-            link = open_link(self._settings, server, ends, sentinel=sentinel)
+            link = open_link(
+                self._settings,
+                server,
+                budget.deadline,
+                within=self._settings.connect_timeout,
+                sentinel=self._settings.deployment.is_sentinel(server),
+            )
             try:
-                able = ask(link, self._questions, Abandoned(), budget.attempt_ends())
+                able = ask(
+                    link, self._settings, self._questions, Abandoned(), budget.attempt_ends()
+                )
                 result = exchange(link, operation, able, budget.attempt_ends())
                 while isinstance(result, Operation):
                     ends = time.monotonic() + self._settings.timeout

@@ -8,10 +8,11 @@ import time
 from functools import partial
 from typing import Any, Protocol
 
+from redis_state.client._sync.exchange import first_exchange
 from redis_state.client._sync.node import SyncNode
 from redis_state.client._sync.sentinels import SyncSentinels
 from redis_state.client.io.runtime_sync import BLOCKS, Permits, in_a_forked_child, open_link
-from redis_state.client.policy import packing, sentinels, slots
+from redis_state.client.policy import sentinels, slots
 from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
@@ -22,13 +23,16 @@ from redis_state.client.policy.attempts import (
 )
 from redis_state.client.policy.breaker import Observer, on_a_loop
 from redis_state.client.policy.budget import Budget
+from redis_state.client.policy.giving_up import not_followed
 from redis_state.client.policy.permits import Permit
-from redis_state.client.policy.server_errors import check, not_followed
+from redis_state.client.policy.server_errors import check
 from redis_state.client.policy.slots import SlotMap
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
 from redis_state.operations.operation import Operation
+
+_UNTOLD = NotNowError("no node tells who serves what")
 
 
 class Routes(Protocol):
@@ -191,7 +195,7 @@ class ClusterRoutes:
         try:
             if not self._asking.take_at_once(held):
                 if self._map is None and self._news.are_overdue():
-                    raise budget.give_up(FailedFastError("no node tells who serves what"))
+                    raise budget.give_up(FailedFastError(_UNTOLD))
                 return
             if self._map is None or self._news.are_old():
                 self._map = self._ask_around(budget, failed)
@@ -205,7 +209,7 @@ class ClusterRoutes:
         just_now = budget.attempts > 0 or self._news.were_missed_within(self._settings.budget)
         is_overdue = self._map is None and self._news.are_overdue(budget.begun) and just_now
         if BLOCKS and is_overdue and on_a_loop():
-            raise budget.give_up(FailedFastError("no node tells who serves what"))
+            raise budget.give_up(FailedFastError(_UNTOLD))
 
     def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:
         known = self._map.masters() if self._map is not None else []
@@ -226,7 +230,7 @@ class ClusterRoutes:
     def _ask(self, server: Server, deadline: float) -> SlotMap:
         link = open_link(self._settings, server, deadline, silence=sentinels.SILENCE)
         try:
-            replies = link.exchange(packing.pack([slots.QUESTION]), 1, deadline)
+            replies = first_exchange(link, self._settings, [slots.QUESTION], deadline)
         finally:
             link.close()
         check(replies, server)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import time
 
+from redis_state.client._sync.exchange import first_exchange
 from redis_state.client.io.runtime_sync import open_link
-from redis_state.client.policy import packing, sentinels
+from redis_state.client.policy import sentinels
 from redis_state.client.policy.attempts import AttemptError
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
@@ -46,7 +47,7 @@ class SyncSentinels:
             self._settings, sentinel, deadline, silence=sentinels.SILENCE, sentinel=True
         )
         try:
-            (reply,) = link.exchange(packing.pack(batch), 1, deadline)
+            (reply,) = first_exchange(link, self._settings, batch, deadline)
         finally:
             link.close()
         return sentinels.read_master(reply, sentinel, self._settings.allowed)

@@ -16,11 +16,11 @@ from redis.exceptions import RedisError, ResponseError
 from redis_state.client.io.async_link import AsyncLink
 from redis_state.client.io.connected import INCOMPLETE
 from redis_state.client.io.connecting import AsyncLocated
+from redis_state.client.io.mismatch import why_not_opened_async
 from redis_state.client.io.options import connection_options
 from redis_state.client.io.tls import AsyncTlsConnection
 from redis_state.client.policy.attempts import SilenceError
 from redis_state.client.policy.pulse import Pulse
-from redis_state.client.policy.server_errors import while_connecting
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 
@@ -170,7 +170,8 @@ async def open_link(
     except BaseException as error:
         with contextlib.suppress(RedisError, OSError):
             await opened.disconnect(nowait=True)
-        while_connecting(error, server, rotating=settings.credential_provider is not None)
+        is_taken = not isinstance(opened, _Unix) and opened.is_taken
+        await why_not_opened_async(error, settings, server, deadline if is_taken else None)
         raise
     link = AsyncLink(opened, server, opened.pulse)
     link.silence = silence

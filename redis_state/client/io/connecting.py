@@ -31,6 +31,8 @@ class SyncLocated(redis.connection.Connection):
     """A blocking connection by TCP: redis-py's would give each address all the time."""
 
     deadline: float
+    # Whether the server has taken the connection, whatever it makes of it.
+    is_taken = False
 
     def look_up(self, seconds: float) -> None:
         """Find the addresses within so much time; one of them has to answer within as much."""
@@ -47,6 +49,7 @@ class SyncLocated(redis.connection.Connection):
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
             # For the handshake of TLS.
             sock.settimeout(max(0.001, min(self.deadline - time.monotonic(), self._seconds)))
+            self.is_taken = True
         except BaseException:
             sock.close()
             raise
@@ -56,6 +59,8 @@ class SyncLocated(redis.connection.Connection):
 class AsyncLocated(redis.asyncio.connection.Connection):
     """A connection of an event loop by TCP: redis-py's would use the loop's own threads."""
 
+    is_taken = False
+
     async def look_up(self, seconds: float) -> None:
         """Find the addresses within so much time; one of them should answer within as much."""
         self._seconds = seconds
@@ -64,6 +69,7 @@ class AsyncLocated(redis.asyncio.connection.Connection):
 
     async def _connect(self) -> None:
         self._connected = await connect_async(self._addresses, self._seconds)
+        self.is_taken = True
         await super()._connect()  # type: ignore[no-untyped-call]
 
     def _connection_arguments(self) -> Mapping[str, Any]:

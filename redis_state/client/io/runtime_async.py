@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from redis_state.client.io.async_link import AsyncLink as Link
 from redis_state.client.io.async_opening import open_link
 from redis_state.client.io.async_permits import AsyncPermits as Permits
+from redis_state.client.io.mismatch import check_mismatch_async as check_mismatch
 from redis_state.client.policy.budget import first_attempt
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
@@ -25,6 +26,7 @@ __all__ = [
     "Permits",
     "Way",
     "as_lane",
+    "check_mismatch",
     "in_a_forked_child",
     "open_link",
     "sleep",

@@ -10,6 +10,7 @@ from time import sleep
 from typing import TypeAlias
 
 from redis_state.client.io.forks import tell as in_a_forked_child
+from redis_state.client.io.mismatch import check_mismatch
 from redis_state.client.io.sync_lane import SyncLane as Lane
 from redis_state.client.io.sync_link import Link, open_link
 from redis_state.client.io.sync_permits import SyncPermits as Permits
@@ -26,6 +27,7 @@ __all__ = [
     "Permits",
     "Way",
     "as_lane",
+    "check_mismatch",
     "in_a_forked_child",
     "open_link",
     "sleep",

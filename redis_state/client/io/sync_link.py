@@ -16,13 +16,13 @@ from redis.retry import Retry
 
 from redis_state.client.io import forks
 from redis_state.client.io.connecting import SyncLocated
+from redis_state.client.io.mismatch import why_not_opened
 from redis_state.client.io.options import connection_options
 from redis_state.client.io.spin import Spin
 from redis_state.client.io.tls import SyncTlsConnection
 from redis_state.client.policy.abandoned import Identity
 from redis_state.client.policy.attempts import BrokenError, SilenceError
 from redis_state.client.policy.pulse import Pulse
-from redis_state.client.policy.server_errors import while_connecting
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.operations.operation import Capabilities, Replies
@@ -194,7 +194,7 @@ def open_link(
     ``silence``: for so many seconds it may say nothing meanwhile; ``within``: so many may it take
     in all. ``pulse`` is told when it is heard.
     """
-    deadline = min(deadline, time.monotonic() + within)
+    call_ends, deadline = deadline, min(deadline, time.monotonic() + within)
     tls = settings.deployment.tls is not None
     kind: type[Link] = _UnixLink if server.path else _TlsLink if tls else _TcpLink
     try:
@@ -223,7 +223,8 @@ def open_link(
         link.take_over()
     except BaseException as error:
         link.close()
-        while_connecting(error, server, rotating=settings.credential_provider is not None)
+        is_taken = not isinstance(link, _UnixLink) and link.is_taken
+        why_not_opened(error, settings, server, call_ends if is_taken else None)
         raise
     return link
 

@@ -16,6 +16,23 @@ class BrokenError(AttemptError):
     """The connection failed, or the server behind it is no longer the one to ask."""
 
 
+class RefusedError(BrokenError):
+    """Nothing listens there."""
+
+    def __init__(self, server: Server, why: str) -> None:
+        super().__init__(why)
+        self.server = server
+
+
+class ReplicaError(BrokenError):
+    """The server is a replica, which refuses writes.
+
+    ``was_master``: this process has written there before, so that a failover explains it.
+    """
+
+    was_master = False
+
+
 class SilenceError(BrokenError):
     """The server did not answer in time."""
 
@@ -75,7 +92,11 @@ class ExhaustedError(AttemptError):
 
 
 class FailedFastError(AttemptError):
-    """The server has failed for a while, and another call is trying it."""
+    """The server has failed for a while, and another call is trying it; ``reason``: what it met."""
+
+    def __init__(self, reason: AttemptError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class UnknownScriptError(Exception):

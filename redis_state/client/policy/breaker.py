@@ -78,7 +78,7 @@ class Breaker:
         self._failing_since: float | None = None
         # A signal's handler may make calls, too.
         self._lock = threading.RLock()
-        self._reason = ""
+        self._reason: AttemptError = SilenceError("no answer in time")
         self._trying_since = 0.0
         self._turns = Permits(_MOST_TRYING)
         self.is_open = False
@@ -100,7 +100,7 @@ class Breaker:
         since = self._dated(failure, begun)
         if since is None:
             return
-        self._reason, self._failed_at = str(failure), time.monotonic()
+        self._reason, self._failed_at = failure, time.monotonic()
         self._failing_since = since
         if not self.is_open and time.monotonic() - since >= self._after:
             self._turn(is_open=True)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from redis_state.client.policy.attempts import AttemptError, LateError, SilenceError, SplitError
-from redis_state.client.policy.server_errors import give_up
+from redis_state.client.policy.giving_up import give_up
 from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
 
@@ -64,10 +64,6 @@ class Budget:
     def locating_ends(self) -> float:
         """Return when it has to be known where to connect."""
         return self._ends_after(self.settings.connect_timeout)
-
-    def connecting_ends(self) -> float:
-        """Return when a connection that is opened now has to stand, if the server goes on."""
-        return min(self.deadline, time.monotonic() + self.settings.connect_timeout)
 
     def pause(self, failure: AttemptError) -> float:
         """Return how long to wait before the next attempt, or raise if there is no time for one."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
+import os
+from collections.abc import Iterable
+from ssl import SSLCertVerificationError
 from typing import Any
 
 from hiredis import HiredisError, ReplyError
@@ -12,31 +14,29 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis_state.client.policy.attempts import (
     AttemptError,
     BrokenError,
-    ExhaustedError,
-    FailedFastError,
-    LateError,
     LoginError,
     NotNowError,
     RedirectedError,
+    RefusedError,
+    ReplicaError,
     SilenceError,
     SplitError,
-    StrangerError,
     UnknownScriptError,
-    UnresolvedError,
 )
+from redis_state.client.policy.certificates import untrusted_certificate
 from redis_state.client.policy.slots import read_redirection
 from redis_state.config.url import Server
 from redis_state.errors import (
     CorruptValueError,
     MisconfiguredError,
-    OperationTimeoutError,
     StateStoreError,
     UnavailableError,
 )
 from redis_state.operations.operation import Capabilities, Replies, capabilities
 
 # Replies that a later attempt may not meet: on a new connection, and on the same one.
-_ELSEWHERE = ("READONLY", "MASTERDOWN", "UNBLOCKED")
+_OF_REPLICAS = ("READONLY", "MASTERDOWN")
+_ELSEWHERE = (*_OF_REPLICAS, "UNBLOCKED")
 _LATER = ("LOADING", "CLUSTERDOWN", "BUSY", "NOREPLICAS")
 # How a server before 7.0 begins the error of a command that a script called.
 _IN_A_SCRIPT = "Error running script"
@@ -88,18 +88,18 @@ _SIGNS: dict[str, tuple[type[StateStoreError], str]] = {
         MisconfiguredError,
         "it has no database of that number: correct the one in the url",
     ),
-    "WRONGTYPE": (
-        CorruptValueError,
-        "a key there is none of redis-state's: give this Airflow a namespace of its own",
-    ),
 }
 
 
-def check(replies: Replies, server: Server) -> None:
-    """Raise what the first error among the replies means."""
+# The second is a missing socket.
+_NOBODY_LISTENS = (ConnectionRefusedError, FileNotFoundError)
+
+
+def check(replies: Replies, server: Server, pages: Iterable[str] = ()) -> None:
+    """Raise what the first error among the replies means; ``pages`` are those that it is about."""
     for reply in replies:
         if isinstance(reply, ReplyError):
-            _raise_for(reply, server)
+            _raise_for(reply, server, pages)
 
 
 def while_connecting(error: BaseException, server: Server, *, rotating: bool) -> None:
@@ -107,6 +107,8 @@ def while_connecting(error: BaseException, server: Server, *, rotating: bool) ->
 
     ``rotating``: the credentials change by themselves.
     """
+    if isinstance(error, BrokenError):
+        raise error
     mistake = _origin(error, MisconfiguredError)
     if mistake is not None:
         # A new one: the old one's context would lead back to itself.
@@ -116,13 +118,14 @@ def while_connecting(error: BaseException, server: Server, *, rotating: bool) ->
         if rotating and str(refusal).startswith(_REFUSED_LOGINS):
             raise LoginError(str(refusal)) from error
         check([ReplyError(str(refusal))], server)
-    if _origin(error, ssl.SSLCertVerificationError) is not None:
-        raise MisconfiguredError(
-            f"{server} showed a certificate that is not trusted ({error}). Name its authority with "
-            "?ssl_ca_certs=/path/to/ca.pem in the url, and its host as the certificate does."
-        ) from error
+    untrusted = _origin(error, SSLCertVerificationError)
+    if isinstance(untrusted, SSLCertVerificationError):
+        raise MisconfiguredError(untrusted_certificate(untrusted, server)) from error
     if isinstance(error, (TimeoutError, RedisTimeoutError)):
         raise SilenceError(str(error) or "no answer in time") from error
+    refused = _origin(error, ConnectionRefusedError if server.path is None else OSError)
+    if isinstance(refused, _NOBODY_LISTENS):
+        raise RefusedError(server, os.strerror(refused.errno or 0)) from refused
     if isinstance(error, (RedisError, HiredisError, OSError)):
         raise BrokenError(str(error)) from error
 
@@ -154,7 +157,7 @@ def _is_refusal(reply: ReplyError) -> bool:
     return text.startswith("NOPERM") or "nknown command" in text
 
 
-def _raise_for(reply: ReplyError, server: Server) -> None:
+def _raise_for(reply: ReplyError, server: Server, pages: Iterable[str]) -> None:
     text = str(reply)
     if _IN_A_SCRIPT in text:
         text = text.partition(": -")[2] or text
@@ -162,11 +165,17 @@ def _raise_for(reply: ReplyError, server: Server) -> None:
     if code == "NOSCRIPT":
         raise UnknownScriptError from reply
     if code in _ELSEWHERE or code in _LATER:
-        raise (BrokenError if code in _ELSEWHERE else NotNowError)(text) from reply
+        broken = ReplicaError if code in _OF_REPLICAS else BrokenError
+        raise (broken if code in _ELSEWHERE else NotNowError)(text) from reply
     if code in _REDIRECTIONS:
         raise _redirection(text, server) from reply
     if code in _REMEDIES:
         raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
+    if "WRONGTYPE" in text:
+        raise CorruptValueError(
+            "A Redis key there is not redis-state's: give this Airflow a namespace of its own, or "
+            f"delete {' or '.join(map(repr, pages)) or 'it'} on {server} ({text})."
+        ) from reply
     for sign, (kind, meaning) in _SIGNS.items():
         if sign in text:
             raise kind(f"{server}: {meaning} ({text}).") from reply
@@ -181,50 +190,3 @@ def _redirection(text: str, server: Server) -> AttemptError:
     except ValueError as error:
         return BrokenError(f"{server} redirects, and {error}: {text}")
     return RedirectedError(text, slot, target, is_asking=text.startswith("ASK"))
-
-
-def not_followed(error: RedirectedError, server: object) -> StateStoreError:
-    """Return the error for a redirection that a client of no cluster has met."""
-    return MisconfiguredError(
-        f"{server} is a node of a cluster ({error}): write redis+cluster:// in place of redis:// "
-        "in [redis_state] url."
-    )
-
-
-def give_up(failure: Exception, where: object, budget: float) -> StateStoreError:
-    """Return the error for a call that has used up its budget, or may not use it."""
-    if isinstance(failure, ExhaustedError):
-        return UnavailableError(
-            f"All connections to {where} stayed busy for the budget of {budget:g} s. "
-            "Raise [redis_state] pool_size, or see why Redis is slow."
-        )
-    if isinstance(failure, FailedFastError):
-        return UnavailableError(
-            f"{where} has not answered for a while ({failure}); a few calls go on trying, and this "
-            "one ended at once. See whether Redis runs there, and is neither stopped nor busy."
-        )
-    if isinstance(failure, StrangerError):
-        return MisconfiguredError(str(failure))
-    if isinstance(failure, LoginError):
-        return MisconfiguredError(
-            f"{where} refused the credentials ({failure}) that [redis_state] credential_provider "
-            "gives: see whether they are those of this server, and are still valid."
-        )
-    if isinstance(failure, (SilenceError, LateError)):
-        return _unanswered(failure, where, budget)
-    return UnavailableError(
-        f"{where} could not be used within the budget of {budget:g} s ({failure}). "
-        "See whether Redis runs there and the network leads to it."
-    )
-
-
-def _unanswered(failure: AttemptError, where: object, budget: float) -> StateStoreError:
-    if isinstance(failure, UnresolvedError):
-        return UnavailableError(
-            f"{where} was not found within the budget of {budget:g} s: {failure}. See whether DNS "
-            "answers here, or write an address in place of the name."
-        )
-    return OperationTimeoutError(
-        f"{where} did not answer within the budget of {budget:g} s. "
-        "See whether Redis is stopped, overloaded, or behind a silent firewall."
-    )

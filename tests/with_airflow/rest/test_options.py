@@ -180,7 +180,7 @@ def test_options_that_are_wrong_are_told_by_each_request(
     with start(AIRFLOW__REDIS_STATE__URL="http://airflow:hunter2@redis") as airflow:
         path = path_of(airflow.metadata.instance().scope)
         answer = airflow.request("GET", path)
-        assert answer.status_code == 503
+        assert answer.status_code == 424
         assert "[redis_state] url is wrong" in answer.json()["detail"]
         assert "hunter2" not in answer.text
         assert airflow.request("GET", "/pools").status_code == 200

@@ -234,7 +234,7 @@ def test_redis_that_is_away_is_told_and_the_rest_of_airflow_is_well(
         for answer in answers:
             assert answer.status_code == 503
             assert "Connection refused" in answer.json()["detail"]
-            assert "See whether Redis runs there" in answer.json()["detail"]
+            assert "start Redis there" in answer.json()["detail"]
         # Whoever may not is told just that.
         assert ours.request("DELETE", path_of(asset), user="viewer").status_code == 403
         assert ours.request("GET", "/assets/99999/state-store").status_code == 404

@@ -176,7 +176,7 @@ def test_a_wrong_option_is_told_to_the_operator_and_to_the_task_without_its_pass
     task = inside()
     answer = task.http.put(f"{task.path}/key", json={"value": 1})
     log = caplog.text + "".join(capsys.readouterr())
-    assert answer.status_code == 503
+    assert answer.status_code == 424
     for told in (answer.json()["detail"], log):
         assert "[redis_state] url is wrong: it begins with none of redis, rediss, " in told
         assert PASSWORD not in told
