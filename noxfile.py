@@ -144,6 +144,12 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def shells(session: nox.Session) -> None:
+    """Complete commands in zsh and fish; `make test` does so in bash."""
+    suite(session)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Run the demo as its users would: on the built wheel, away from this repository."""
     python = python_of(session, ".venv-demo")

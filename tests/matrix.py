@@ -224,6 +224,12 @@ LANES = {
         options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--timeout", "1800"),
     ),
     "browser": Lane(("with_browser",), options=_AIRFLOW),
+    "shells": Lane(
+        ("cli/test_completion.py",),
+        {"REDIS_STATE_TEST_SERVERS": "all"},
+        only="zsh or fish",
+        options=("-n", "2"),
+    ),
     "postgresql": Lane(
         (
             *("with_airflow/test_dags.py", "with_airflow/server"),

@@ -84,6 +84,19 @@ COMMANDS = (
         ),
     ),
     Command(
+        "watch",
+        "show the state of a running task as it changes",
+        "watch",
+        (
+            *options.SCOPE,
+            Option(("--interval",), "seconds from look to look (default: 1)", {"type": float}),
+            *options.COMMON,
+        ),
+        description="Show the state of a running task as it changes, until the task ends; where "
+        "Airflow's metadata database is not at hand, until Ctrl-C. In a pipe, each change is a "
+        "line of JSON.",
+    ),
+    Command(
         "stats",
         "tell what fills the memory, by dag, task and asset",
         "stats",

@@ -26,6 +26,13 @@ LINES = {
     "zsh": ["autoload -U compinit && compinit -u", COMMON],
     "fish": ["register-python-argcomplete --shell fish redis-state | source"],
 }
+# A shell wants a terminal that is its own.
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 # Without anything of the user's.
 SHELLS = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}
 
@@ -62,7 +69,7 @@ class Terminal:
             raise FileNotFoundError(f"{shell} is missing: install it, or do without this lane")
         self._outer, inner = pty.openpty()
         self._shell = subprocess.Popen(
-            [found, *SHELLS[shell], "-i"],
+            [sys.executable, "-c", OWN_TERMINAL, found, *SHELLS[shell], "-i"],
             stdin=inner,
             stdout=inner,
             stderr=inner,
@@ -72,7 +79,6 @@ class Terminal:
                 "HOME": str(home),
                 "PS1": "> ",
             },
-            start_new_session=True,
         )
         os.close(inner)
         self._shown = ""
