@@ -50,7 +50,7 @@ def _first(models: str, query: Callable[[ModuleType, Any], Any]) -> Any:
     except ImportError:
         return None
     try:
-        with create_session() as session:
+        with create_session(scoped=False) as session:
             return session.execute(query(module, select)).first()
     except Exception as error:  # noqa: BLE001 - whatever the database has against it
         _log.info("The metadata database does not answer: %s", error)
