@@ -124,6 +124,17 @@ COMMANDS = (
         alias="doctor",
     ),
     Command(
+        "bench",
+        "measure how fast the server is from here",
+        "bench",
+        (
+            Option(("--seconds",), "how long it measures (default: 20)", {"type": float}),
+            *options.COMMON,
+        ),
+        description="Measure how fast the server is from here, beside an ordinary client. It "
+        "writes to a Redis key of its own, which it removes.",
+    ),
+    Command(
         "rotate",
         "encrypt all values with the newest key",
         "rotate",
