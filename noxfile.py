@@ -124,6 +124,12 @@ def express_lane(session: nox.Session) -> None:
     beside_airflow(session, ".venv-airflow")
 
 
+@nox.session
+def operations(session: nox.Session) -> None:
+    """Kill what operators run at random moments, and take it up."""
+    beside_airflow(session, ".venv-airflow")
+
+
 @nox.session(name="airflow-next")
 def airflow_next(session: nox.Session) -> None:
     """Run beside the next Airflow."""

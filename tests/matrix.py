@@ -34,6 +34,7 @@ HOW_MANY_TOPOLOGIES = _variable("REDIS_STATE_TEST_TOPOLOGIES", "some", "all", "n
 ALL_TOPOLOGIES = HOW_MANY_TOPOLOGIES == "all"
 ALL_FAULTS = _variable("REDIS_STATE_TEST_FAULTS", "some", "all") == "all"
 FAILOVERS = int(os.environ.get("REDIS_STATE_TEST_FAILOVERS", "20"))
+KILLS = int(os.environ.get("REDIS_STATE_TEST_KILLS", "1"))
 FIGURES = os.environ.get("REDIS_STATE_TEST_FIGURES")
 MINIMAL_RIGHTS = _variable("REDIS_STATE_TEST_ACL", "full", "minimal") == "minimal"
 EXAMPLES = _variable("REDIS_STATE_TEST_EXAMPLES", "same", "new")
@@ -211,7 +212,7 @@ LANES = {
         (
             *(*_BESIDE_THE_SDK, "with_airflow/test_metrics.py"),
             *("with_airflow/server", "with_airflow/rest", "with_airflow/lane"),
-            *("with_airflow/promises", "with_airflow/page"),
+            *("with_airflow/promises", "with_airflow/page", "with_airflow/operations"),
         ),
         {"REDIS_STATE_TEST_LANE_REQUESTS": "many"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
@@ -222,6 +223,11 @@ LANES = {
         ("with_airflow/lane", "with_airflow/server", "with_airflow/test_dags.py"),
         {"REDIS_STATE_TEST_STATE_CALLS": "express", "REDIS_STATE_TEST_LANE_REQUESTS": "many"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--timeout", "1800"),
+    ),
+    "operations": Lane(
+        ("with_airflow/operations",),
+        {"REDIS_STATE_TEST_KILLS": "10"},
+        options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),
     "browser": Lane(("with_browser",), options=_AIRFLOW),
     "shells": Lane(
@@ -234,6 +240,7 @@ LANES = {
         (
             *("with_airflow/test_dags.py", "with_airflow/server"),
             *("with_airflow/rest", "with_airflow/promises", "with_airflow/lane"),
+            "with_airflow/operations",
         ),
         {
             "REDIS_STATE_TEST_METADATA": "postgresql",

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
 from redis_state.airflow.run_identity import UNKNOWN, number
-from redis_state.errors import UnavailableError
+from redis_state.errors import MisconfiguredError, UnavailableError
 from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
 
 # What the columns begin with that tell who has written an asset's value, and how the API is told.
@@ -44,6 +44,17 @@ def home_of(scope: StateScope) -> Home | None:
     if isinstance(scope, TaskScope):
         return scope.dag_id, scope.run_id
     return scope.asset_id
+
+
+def check() -> None:
+    """See that this process can use the tables."""
+    try:
+        task_table()
+    except ModuleNotFoundError:
+        raise MisconfiguredError(
+            "The metadata database needs Airflow 3.3 or later, which is not here: run this where "
+            "Airflow's API server runs."
+        ) from None
 
 
 @contextmanager
@@ -118,7 +129,7 @@ def read(
         last = _cut(ahead, most_bytes if with_values else 0)
         if last is None:
             return [], (1, ()) if number_of_table == 0 else None
-        chosen = [*_beyond(primary, key), _up_to(primary, last), *_since(table, since)]
+        chosen = [*_beyond(primary, key), _one(primary) <= _one(last), *_since(table, since)]
         found = session.execute(columns.where(*chosen).order_by(*primary))
         return [read_row(row) for row in found], (number_of_table, last)
 
@@ -223,17 +234,13 @@ def _cut(ahead: list[Any], most_bytes: int) -> tuple[Any, ...] | None:
 
 
 def _beyond(primary: list[Any], key: tuple[Any, ...]) -> list[Any]:
+    return [_one(primary) > _one(key)] if key else []
+
+
+def _one(parts: Sequence[Any]) -> Any:
     from sqlalchemy import tuple_
 
-    if not key:
-        return []
-    return [primary[0] > key[0]] if len(primary) == 1 else [tuple_(*primary) > key]
-
-
-def _up_to(primary: list[Any], key: tuple[Any, ...]) -> Any:
-    from sqlalchemy import tuple_
-
-    return primary[0] <= key[0] if len(primary) == 1 else tuple_(*primary) <= key
+    return parts[0] if len(parts) == 1 else tuple_(*parts)
 
 
 def _since(table: Any, since: datetime | None) -> list[Any]:

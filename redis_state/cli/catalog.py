@@ -110,6 +110,42 @@ COMMANDS = (
         "the namespace once, in short steps; after Ctrl-C it shows what it has.",
     ),
     Command(
+        "migrate",
+        "copy all state from Airflow's own store to Redis, or back",
+        "migrate",
+        (
+            Option(("--from",), "metastore, redis (the configured one), or the URL of a Redis"),
+            Option(("--to",), "the same for the target"),
+            Option(("--from-namespace",), "the namespace there, where it is another"),
+            Option(("--to-namespace",), "the same for the target"),
+            Option(("--from-username",), "the ACL user of a URL"),
+            Option(("--to-username",), "the same for the target"),
+            Option(
+                ("--verify-only", "--diff"),
+                "copy nothing: compare value by value",
+                {"action": "store_true", "dest": "verify_only"},
+            ),
+            options.DRY_RUN,
+            Option(
+                ("--delete-extra",),
+                "delete at the target what was deleted at the source after it was copied",
+                {"action": "store_true"},
+            ),
+            Option(
+                ("--delete-source",),
+                "delete at the source what is at the target as well, once all is",
+                {"action": "store_true"},
+            ),
+            Option(("--batch-size",), "values that are read together", {"type": int}),
+            options.YES,
+            *options.COMMON,
+        ),
+        description="Copy all state, while tasks write: first all, then what changed meanwhile, "
+        "until nothing is left; then each value is compared. What is newer at the target stays. It "
+        "may be stopped and run again at any time.",
+        epilog="Passwords of URLs: REDIS_STATE_FROM_PASSWORD and REDIS_STATE_TO_PASSWORD.",
+    ),
+    Command(
         "health",
         "look at all servers, and tell what is wrong and what to do",
         "health",

@@ -77,19 +77,20 @@ def overlapping(given: argparse.Namespace, work: Callable[[Store], Awaitable[T]]
 def _options(given: argparse.Namespace) -> dict[str, Any]:
     options = {name: value for name in _NAMES if (value := getattr(given, name)) is not None}
     if "url" in options:
-        _refuse_password(options["url"])
+        refuse_password(options["url"], "--url", "REDIS_STATE_PASSWORD")
         # What the command line says goes before a connection that is configured.
         options["redis_conn_id"] = None
     return options
 
 
-def _refuse_password(url: str) -> None:
+def refuse_password(url: str, option: str, variable: str) -> None:
+    """Refuse a URL with a password; a variable of the environment may have it."""
     try:
         _, password = read_credentials(url)
     except ValueError as error:
-        raise MisconfiguredError(f"--url is wrong: {error}.") from None
+        raise MisconfiguredError(f"{option} is wrong: {error}.") from None
     if password is not None:
         raise MisconfiguredError(
-            "--url holds a password, which every user of this machine can read in the list of "
-            "processes: leave it out, and set REDIS_STATE_PASSWORD in the environment."
+            f"{option} holds a password, which every user of this machine can read in the list of "
+            f"processes: leave it out, and set {variable} in the environment."
         )

@@ -78,7 +78,8 @@ async def migrate(
     options = {"keeps_envelopes": source.namespace == target.namespace, "of_workers": True}
     sides = RedisSide(clients[0], source, **options), RedisSide(clients[1], target, **options)
     try:
-        migration = Migration(*sides, told.append if told is not None else None)
+        migration = Migration(*sides)
+        migration.on_progress = told.append if told is not None else None
         await migration.copy()
         await migration.verify()
         for step in steps:

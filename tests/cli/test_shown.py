@@ -24,10 +24,15 @@ COMMANDS = {
     "clear": ("clear", *OF_SUBMIT, "--dry-run"),
     "delete": ("delete", "job_id", *OF_SUBMIT, "--dry-run"),
     "stats": ("stats", "--top", "3"),
+    "migrate": (
+        *("migrate", "--from", "redis", "--to", "redis", "--to-namespace", "other"),
+        "--dry-run",
+    ),
     "health": ("health",),
 }
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z")
 CHANGING = {
+    r"cli-[0-9a-f]{12}": "airflow",
     r"127\.0\.0\.1:\d+": "redis.example:6379",
     r"\d+\.\d\d ms": "0.21 ms",
     r"[\d.]+ MiB of [\d.]+ GiB used \(\d+%": "1.5 MiB of 15.6 GiB used (0%",
@@ -77,7 +82,7 @@ def compare(name: str, text: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_in_a_terminal(name: str, columns: int) -> None:
     # What it has for stderr is its result, or a bar that goes away.
-    shown = in_a_terminal(*COMMANDS[name], columns=columns, apart=name == "stats")
+    shown = in_a_terminal(*COMMANDS[name], columns=columns, apart=name in {"stats", "migrate"})
     compare(f"{name}-{columns}", shown.out)
 
 

@@ -30,9 +30,11 @@ class DatabaseSide:
     """Reads and writes rows of Airflow's own tables."""
 
     name = "the metadata database"
+    unit = "rows"
 
-    def __init__(self) -> None:
-        self.batch_size = BATCH_SIZE
+    def __init__(self, batch_size: int = BATCH_SIZE) -> None:
+        metastore.check()
+        self._batch_size = batch_size
 
     async def read(
         self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True
@@ -45,7 +47,7 @@ class DatabaseSide:
                 metastore.read,
                 position,
                 moment,
-                limit=self.batch_size,
+                limit=self._batch_size,
                 most_bytes=BATCH_BYTES,
                 with_values=with_bodies,
             )

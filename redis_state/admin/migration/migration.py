@@ -38,10 +38,11 @@ _MOST_PASSES = 20
 class Migration:
     """Copies from a source to a target; the steps are called one after the other."""
 
-    def __init__(self, source: Side, target: Side, on_progress: OnProgress | None = None) -> None:
+    def __init__(self, source: Side, target: Side) -> None:
         self._source = source
         self._target = target
-        self._on_progress = on_progress
+        # Told how far a step is.
+        self.on_progress: OnProgress | None = None
         # When the newest value of the source was updated, in milliseconds.
         self._newest = 0
         self.report = Report(source.name, target.name)
@@ -85,17 +86,21 @@ class Migration:
     ) -> None:
         """Deal with all values of a side, some batches at a time, while it is read on."""
         sending, receiving = anyio.create_memory_object_stream[Batch](_AHEAD)
+        done = 0
 
         async def read() -> None:
             async with sending:
                 await side.read(since, sending, with_bodies=with_bodies)
 
         async def deal_with_next(batches: MemoryObjectReceiveStream[Batch]) -> None:
+            nonlocal done
             async with batches:
                 async for batch in batches:
                     await deal(batch)
-                    if self._on_progress is not None:
-                        self._on_progress(Progress(step, batch.done, batch.total))
+                    # A later batch may have been dealt with before.
+                    done = max(done, batch.done)
+                    if self.on_progress is not None:
+                        self.on_progress(Progress(step, side.unit, done, batch.total))
 
         async with task_group() as tasks, receiving:
             tasks.start_soon(read)

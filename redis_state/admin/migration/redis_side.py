@@ -51,6 +51,8 @@ class RedisSide:
     decoded. ``of_workers`` where the other side takes worker values, too.
     """
 
+    unit = "Redis keys"
+
     def __init__(
         self,
         client: AsyncClient,
@@ -58,9 +60,10 @@ class RedisSide:
         *,
         keeps_envelopes: bool = False,
         of_workers: bool = False,
+        batch_size: int = BATCH_SIZE,
     ) -> None:
         self.name = f"{settings.deployment}, namespace {settings.namespace!r}"
-        self.batch_size = BATCH_SIZE
+        self._batch_size = batch_size
         self._client = client
         self._namespace = settings.namespace
         self._largest = settings.max_value_bytes
@@ -72,7 +75,7 @@ class RedisSide:
     async def read(
         self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True
     ) -> None:
-        walk, pile = Walk(self._client, self._namespace), Pile(self.batch_size)
+        walk, pile = Walk(self._client, self._namespace), Pile(self._batch_size)
         async with walk.batches() as met:
             async for batch in met:
                 pile.unreadable += [

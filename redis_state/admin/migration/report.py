@@ -38,9 +38,10 @@ class Extra(Enum):
 
 
 class Progress(NamedTuple):
-    """How far a step is; without a total, nobody knows of how much."""
+    """How far a step is, in rows or whatever is counted there."""
 
     step: str
+    unit: str
     done: int
     total: int
 

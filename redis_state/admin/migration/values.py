@@ -103,9 +103,10 @@ class Lookup(NamedTuple):
 
 
 class Side(Protocol):
-    """Where values are copied from or to."""
+    """Where values are copied from or to, and what its reader counts."""
 
     name: str
+    unit: str
 
     async def read(
         self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from redis_state import RedisStateBackend
 from tests import matrix
 from tests.with_airflow.conftest import HAS_CORE
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING or HAS_CORE:
 
     from redis_state.airflow import database_mark
     from tests.with_airflow.operations.tables import Tables
+    from tests.with_airflow.server.airflow_home import Home
     from tests.with_airflow.server.metadata import Metadata
     from tests.with_airflow.server.postgresql import PostgreSQL
 else:
@@ -42,6 +45,12 @@ def metadata(database: str) -> Iterator[Metadata]:
     made = Metadata(database)
     yield made
     made.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path, database: str, backend: RedisStateBackend) -> Home:
+    """Give the environment of a process of this Airflow."""
+    return Home(tmp_path, backend.settings.url.get_secret_value(), database)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.models.asset_state_store import AssetStateStoreModel
 from airflow.models.dagrun import DagRun
 from airflow.models.task_state_store import TaskStateStoreModel
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 
 from redis_state import AssetScope, TaskScope
 from redis_state.scopes import StateScope
@@ -49,6 +49,15 @@ class Tables:
             names = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id}
             row = {"dag_run_id": session.scalar(query), "expires_at": expires_at, **names}
             session.add(TaskStateStoreModel(**row, **common, **_index(scope)))
+
+    def put_many(self, asset: AssetScope, values: dict[str, str], updated_at: datetime) -> None:
+        """Write new rows of an asset."""
+        rows = [
+            {"asset_id": asset.asset_id, "key": key, "value": value, "updated_at": updated_at}
+            for key, value in values.items()
+        ]
+        with self.metadata.session() as session:
+            session.execute(insert(AssetStateStoreModel), rows)
 
     def delete(self, scope: StateScope, key: str) -> None:
         with self.metadata.session() as session:
