@@ -21,13 +21,12 @@ async def check_database(client: AsyncClient, namespace: str, *, claim: bool) ->
         return await to_thread.run_sync(database_mark.make if claim else _read)
 
     database = await patiently(known)
-    if database is None:
-        return
     owner = await _owner(client, namespace)
-    if owner is None and claim:
+    if owner is None and claim and database is not None:
         owner = await patiently(partial(client.run, Claim(namespace, database)))
     if owner is not None and owner.database != database:
-        raise MisconfiguredError(". ".join(another_owner(namespace, owner, database)))
+        mine = database or "not marked yet"
+        raise MisconfiguredError(". ".join(another_owner(namespace, owner, mine)))
 
 
 async def check_namespaces(

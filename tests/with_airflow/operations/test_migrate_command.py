@@ -123,9 +123,10 @@ def test_a_namespace_of_another_airflow_is_refused(
     migrate: Migrate, backend: RedisStateBackend
 ) -> None:
     backend.claim("another")
-    code, _, err = migrate(*TO_REDIS)
-    assert code == WRONG_USE
-    assert "belongs to another Airflow" in err
+    for arguments in ((*TO_REDIS, "--dry-run"), BACK, TO_REDIS, BACK):
+        code, _, err = migrate(*arguments)
+        assert code == WRONG_USE
+        assert "belongs to another Airflow" in err
 
 
 @pytest.mark.parametrize("moment", range(KILLS))
