@@ -26,11 +26,19 @@ from redis_state.errors import InvalidInputError, StateStoreError
 from redis_state.format import envelope, layout
 from redis_state.format.envelope import Envelope
 from redis_state.operations.reencrypt import CountKeys, ScanPages
-from redis_state.operations.survey import MeasurePage, Position, Seen, Walked, WalkPages
+from redis_state.operations.survey import (
+    MeasureEach,
+    Position,
+    Seen,
+    WalkEach,
+    Walked,
+    WalkPages,
+)
 from redis_state.scopes import StateScope
 
-# Pages that are looked at together, of one master.
-_AT_A_TIME = 32
+# Pages that one round trip asks for, and how many of these are under way at a master.
+_TOGETHER = 50
+_AT_A_TIME = 4
 _START, _END = "0", "end"
 
 
@@ -115,7 +123,7 @@ class Walk:
         servers = await patiently(self._client.servers)
         for server in servers:
             self.total += await patiently(partial(self._client.run_at, server, CountKeys()))
-        sending, receiving = anyio.create_memory_object_stream[Batch](2 * _AT_A_TIME)
+        sending, receiving = anyio.create_memory_object_stream[Batch](2 * _TOGETHER)
         async with task_group() as tasks, receiving:
             for server in servers:
                 start = self.cursor.setdefault(str(server), _START)
@@ -153,31 +161,44 @@ class Walk:
     async def _walk_pages(
         self, pages: Sequence[bytes], sending: MemoryObjectSendStream[Batch]
     ) -> None:
-        left = iter(pages)
+        names = [page.decode() for page in pages]
+        left = iter([names[at : at + _TOGETHER] for at in range(0, len(names), _TOGETHER)])
 
         async def walk_next() -> None:
-            for page in left:
-                await self._walk_page(page.decode(), sending)
+            for together in left:
+                await self._walk_together(together, sending)
 
         async with task_group() as tasks:
-            for _ in range(min(_AT_A_TIME, len(pages))):
+            for _ in range(_AT_A_TIME):
                 tasks.start_soon(walk_next)
 
-    async def _walk_page(self, page: str, sending: MemoryObjectSendStream[Batch]) -> None:
-        position: Position | None = Position()
-        while position is not None:
-            step = WalkPages([page], position)
-            walked: Walked = await patiently(partial(self._client.run, step))
+    async def _walk_together(
+        self, pages: Sequence[str], sending: MemoryObjectSendStream[Batch]
+    ) -> None:
+        sizes = await self._measured(pages)
+        for page, size, walked in zip(pages, sizes, await self._first_steps(pages), strict=True):
             position = walked.next
+            while position is not None:
+                await sending.send(self._batch(walked.seen))
+                step = WalkPages([page], position)
+                walked = await patiently(partial(self._client.run, step))  # noqa: PLW2901 - it goes on
+                position = walked.next
             batch = self._batch(walked.seen)
-            if position is None:
-                batch.ended, batch.memory = page, await self._measured(page)
+            batch.ended, batch.memory = page, size
             await sending.send(batch)
 
-    async def _measured(self, page: str) -> int | None:
+    async def _first_steps(self, pages: Sequence[str]) -> list[Walked]:
+        try:
+            return await self._client.run(WalkEach(pages))
+        except StateStoreError:
+            # A server that is away; or one of the pages has moved to another.
+            steps = (WalkPages([page], Position()) for page in pages)
+            return [await patiently(partial(self._client.run, step)) for step in steps]
+
+    async def _measured(self, pages: Sequence[str]) -> list[int | None]:
         if not self._measures:
-            return None
-        return await patiently(partial(self._client.run, MeasurePage(page)))
+            return [None] * len(pages)
+        return await patiently(partial(self._client.run, MeasureEach(pages)))
 
     def _batch(self, seen: Sequence[Seen]) -> Batch:
         batch = Batch()

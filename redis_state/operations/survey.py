@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis_state.operations import scripts
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
@@ -32,15 +32,17 @@ class Walked(NamedTuple):
     next: Position | None
 
 
+# Few to a look, since values may be large; a step takes the server about a millisecond.
+_TO_A_LOOK = 20
+_ENOUGH_FIELDS = 500
+_ENOUGH_BYTES = 1_000_000
+_ENOUGH = (_TO_A_LOOK, _ENOUGH_FIELDS, _ENOUGH_BYTES)
+
+
 class WalkPages(Operation[Walked]):
     """Take one step through pages of one slot: see its script."""
 
     __slots__ = ("_pages", "_start")
-
-    # Few to a look, since values may be large; a step takes the server about a millisecond.
-    _TO_A_LOOK = 20
-    _ENOUGH_FIELDS = 500
-    _ENOUGH_BYTES = 1_000_000
 
     def __init__(self, pages: Sequence[str], start: Position) -> None:
         self._pages = tuple(pages)
@@ -51,34 +53,57 @@ class WalkPages(Operation[Walked]):
         return self._pages[0]
 
     def begin(self, _: Capabilities) -> Batch:
-        enough = (self._TO_A_LOOK, self._ENOUGH_FIELDS, self._ENOUGH_BYTES)
-        return [ScriptCall(scripts.WALK, self._pages, (*self._start, *enough))]
+        return [ScriptCall(scripts.WALK, self._pages, (*self._start, *_ENOUGH))]
 
     def end(self, replies: Replies) -> Walked:
-        number, cursor, *flat = replies[0]
-        parts = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
-        seen = [Seen(self._pages[page - 1], *others) for page, *others in parts]
-        return Walked(seen, Position(number, cursor) if number else None)
+        return _walked(self._pages, replies[0])
 
 
-class MeasurePage(Operation[int | None]):
-    """Ask the server how much memory a page takes; None where it may not be asked."""
+class WalkEach(Operation[list[Walked]]):
+    """Take the first step through each of some pages of one server, in one round trip."""
 
-    __slots__ = ("_page",)
+    __slots__ = ("_pages",)
 
-    reads_errors = True
-
-    def __init__(self, page: str) -> None:
-        self._page = page
+    def __init__(self, pages: Sequence[str]) -> None:
+        self._pages = pages
 
     @property
     def page(self) -> str:
-        return self._page
+        return self._pages[0]
 
     def begin(self, _: Capabilities) -> Batch:
-        return [("MEMORY", "USAGE", self._page)]
+        start = (*Position(), *_ENOUGH)
+        return [ScriptCall(scripts.WALK, (page,), start) for page in self._pages]
 
-    def end(self, replies: Replies) -> int | None:
+    def end(self, replies: Replies) -> list[Walked]:
+        return [_walked((page,), reply) for page, reply in zip(self._pages, replies, strict=True)]
+
+
+class MeasureEach(Operation[list[int | None]]):
+    """Ask a server how much memory each of its pages takes; None where it does not tell."""
+
+    __slots__ = ("_pages",)
+
+    reads_errors = True
+
+    def __init__(self, pages: Sequence[str]) -> None:
+        self._pages = pages
+
+    @property
+    def page(self) -> str:
+        return self._pages[0]
+
+    def begin(self, _: Capabilities) -> Batch:
+        return [("MEMORY", "USAGE", page) for page in self._pages]
+
+    def end(self, replies: Replies) -> list[int | None]:
         # A page that went meanwhile takes nothing.
-        answer = 0 if replies[0] is None else replies[0]
-        return answer if isinstance(answer, int) else None
+        sizes = (0 if reply is None else reply for reply in replies)
+        return [size if isinstance(size, int) else None for size in sizes]
+
+
+def _walked(pages: Sequence[str], reply: Any) -> Walked:
+    number, cursor, *flat = reply
+    parts = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
+    seen = [Seen(pages[page - 1], *others) for page, *others in parts]
+    return Walked(seen, Position(number, cursor) if number else None)
