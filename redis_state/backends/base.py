@@ -5,73 +5,30 @@ The two sides differ in the operations that they build.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from redis_state.admin.health import Health
+from redis_state.admin.health.airflows import surroundings
 from redis_state.admin.health.check import check
 from redis_state.admin.steps import Steps, arun, run
-from redis_state.airflow import database_mark, express_lane
 from redis_state.airflow.bases import airflow_bases
-from redis_state.airflow.http_errors import as_http_error
-from redis_state.airflow.metrics import Meter, meter
+from redis_state.airflow.metrics import meter
 from redis_state.airflow.sides import WORKER
+from redis_state.backends.call import Call, Watch, watch
 from redis_state.backends.interface import BaseStateBackend, Values
 from redis_state.backends.server_operations import ServerOperations
 from redis_state.backends.worker_operations import WorkerOperations
 from redis_state.client._sync.client import SyncClient
 from redis_state.client.loops import LoopClients
 from redis_state.config.settings import Settings
-from redis_state.errors import StateStoreError
 from redis_state.operations.operation import Durable, Operation
 from redis_state.scopes import Entry, StateScope
 
 T = TypeVar("T")
 # Each checks the arguments of a method, and returns what to do.
 Operations: TypeAlias = ServerOperations | WorkerOperations
-
-
-class Call:
-    """One call of a method: timed for the metrics, and its error turned into Airflow's.
-
-    ``carried`` is what counts as its size: the values that were read or written.
-    """
-
-    __slots__ = ("_begun", "_meter", "_method", "_session", "carried")
-
-    def __init__(self, meter: Meter | None, method: str, session: Any) -> None:
-        self._meter = meter
-        self._method = method
-        self._session = session
-        self._begun = time.perf_counter() if meter is not None else 0.0
-        self.carried: object = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._meter is not None:
-            self._count(self._meter, error)
-        if isinstance(error, StateStoreError):
-            # Only Airflow's API server hands in a session.
-            told = error if self._session is None else as_http_error(error)
-            raise told from error.__cause__
-
-    def _count(self, meter: Meter, error: BaseException | None) -> None:
-        seconds = time.perf_counter() - self._begun
-        if error is None:
-            absent = self._method == "get" and self.carried is None
-            meter.succeeded(self._method, seconds, self.carried, absent=absent)
-        elif isinstance(error, StateStoreError):
-            meter.failed(self._method, seconds, error)
 
 
 class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  # known at run time
@@ -81,10 +38,11 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
         self._settings = settings
         self._operations = operations
         self._is_worker = side == WORKER
-        self._meter: Meter | None = meter(side)
+        counts = meter(side)
+        self._watch: Watch | None = watch(counts, settings)
         self._durability = settings.durable
-        self._client = SyncClient(settings, self._meter)
-        self._loop_clients = LoopClients(settings, self._meter)
+        self._client = SyncClient(settings, counts)
+        self._loop_clients = LoopClients(settings, counts)
 
     def __repr__(self) -> str:
         return (
@@ -98,7 +56,7 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
         return self._settings
 
     def get(self, scope: StateScope, key: str, *, session: Any = None) -> str | None:
-        with Call(self._meter, "get", session) as call:
+        with Call(self._watch, "get", scope, session) as call:
             operation = self._operations.get(scope, key, session)
             call.carried = result = self._client.run(operation)
             return result
@@ -112,27 +70,27 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        with Call(self._meter, "set", session) as call:
+        with Call(self._watch, "set", scope, session) as call:
             operation = self._operations.set(scope, key, value, expires_at, session)
             self._client.run(self._durable(operation))
             call.carried = value
 
     def delete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
-        with Call(self._meter, "delete", session):
+        with Call(self._watch, "delete", scope, session):
             operation = self._operations.delete(scope, key, session)
             self._client.run(self._durable(operation))
 
     def clear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
-        with Call(self._meter, "clear", session):
+        with Call(self._watch, "clear", scope, session):
             operation = self._operations.clear(scope, session, all_map_indices=all_map_indices)
             self._client.run(self._durable(operation))
 
     def get_many(
         self, scope: StateScope, keys: Iterable[str], *, session: Any = None
     ) -> dict[str, str]:
-        with Call(self._meter, "get_many", session) as call:
+        with Call(self._watch, "get_many", scope, session) as call:
             operation = self._operations.get_many(scope, keys, session)
             call.carried = result = self._client.run(operation)
             return result
@@ -145,19 +103,19 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        with Call(self._meter, "set_many", session) as call:
+        with Call(self._watch, "set_many", scope, session) as call:
             operation = self._operations.set_many(scope, values, expires_at, session)
             self._client.run(self._durable(operation))
             call.carried = values
 
     def entries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
-        with Call(self._meter, "entries", session) as call:
+        with Call(self._watch, "entries", scope, session) as call:
             operation = self._operations.entries(scope, session)
             call.carried = result = self._client.run(operation)
             return result
 
     async def aget(self, scope: StateScope, key: str, *, session: Any = None) -> str | None:
-        with Call(self._meter, "get", session) as call:
+        with Call(self._watch, "get", scope, session) as call:
             operation = self._operations.get(scope, key, session)
             call.carried = result = await self._loop_clients.current().run(operation)
             return result
@@ -171,27 +129,27 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        with Call(self._meter, "set", session) as call:
+        with Call(self._watch, "set", scope, session) as call:
             operation = self._operations.set(scope, key, value, expires_at, session)
             await self._loop_clients.current().run(self._durable(operation))
             call.carried = value
 
     async def adelete(self, scope: StateScope, key: str, *, session: Any = None) -> None:
-        with Call(self._meter, "delete", session):
+        with Call(self._watch, "delete", scope, session):
             operation = self._operations.delete(scope, key, session)
             await self._loop_clients.current().run(self._durable(operation))
 
     async def aclear(
         self, scope: StateScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
-        with Call(self._meter, "clear", session):
+        with Call(self._watch, "clear", scope, session):
             operation = self._operations.clear(scope, session, all_map_indices=all_map_indices)
             await self._loop_clients.current().run(self._durable(operation))
 
     async def aget_many(
         self, scope: StateScope, keys: Iterable[str], *, session: Any = None
     ) -> dict[str, str]:
-        with Call(self._meter, "get_many", session) as call:
+        with Call(self._watch, "get_many", scope, session) as call:
             operation = self._operations.get_many(scope, keys, session)
             call.carried = result = await self._loop_clients.current().run(operation)
             return result
@@ -204,13 +162,13 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        with Call(self._meter, "set_many", session) as call:
+        with Call(self._watch, "set_many", scope, session) as call:
             operation = self._operations.set_many(scope, values, expires_at, session)
             await self._loop_clients.current().run(self._durable(operation))
             call.carried = values
 
     async def aentries(self, scope: StateScope, *, session: Any = None) -> dict[str, Entry]:
-        with Call(self._meter, "entries", session) as call:
+        with Call(self._watch, "entries", scope, session) as call:
             operation = self._operations.entries(scope, session)
             call.carried = result = await self._loop_clients.current().run(operation)
             return result
@@ -235,8 +193,7 @@ class RedisBackend(BaseStateBackend, *airflow_bases()):  # type: ignore[misc]  #
         self._loop_clients.close_current()
 
     def _look(self) -> Steps[Health]:
-        database, lane = database_mark.known(), express_lane.known()
-        return check(self._settings, worker=self._is_worker, database=database, lane=lane)
+        return check(self._settings, worker=self._is_worker, around=surroundings())
 
     def _durable(self, operation: Operation[T]) -> Operation[T]:
         """Return a write that is done when it is as safe as was asked."""

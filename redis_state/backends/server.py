@@ -11,7 +11,8 @@ from redis_state.admin.survey import Survey
 from redis_state.airflow import run_identity
 from redis_state.airflow.http_errors import as_http_error
 from redis_state.airflow.sides import SERVER
-from redis_state.backends.base import Call, RedisBackend
+from redis_state.backends.base import RedisBackend
+from redis_state.backends.call import Call
 from redis_state.backends.ownership import OwnedOperations
 from redis_state.backends.server_operations import ServerOperations
 from redis_state.backends.start_line import write_start_line
@@ -44,14 +45,14 @@ class RedisStateBackend(RedisBackend):
 
     def entry(self, scope: StateScope, key: str, *, session: Any = None) -> Entry | None:
         """Return the live value of ``key`` with its times, or None."""
-        with Call(self._meter, "entry", session) as call:
+        with Call(self._watch, "entry", scope, session) as call:
             operation = self._server_operations.entry(scope, key, session)
             call.carried = result = self._client.run(operation)
             return result
 
     async def aentry(self, scope: StateScope, key: str, *, session: Any = None) -> Entry | None:
         """Do as ``entry`` does, on the running loop."""
-        with Call(self._meter, "entry", session) as call:
+        with Call(self._watch, "entry", scope, session) as call:
             operation = self._server_operations.entry(scope, key, session)
             call.carried = result = await self._loop_clients.current().run(operation)
             return result
@@ -63,7 +64,7 @@ class RedisStateBackend(RedisBackend):
 
         It looks at all keys of the scope, in short steps, and reads the values that it returns.
         """
-        with Call(self._meter, "listing", session) as call:
+        with Call(self._watch, "listing", scope, session) as call:
             steps = self._server_operations.listing(scope, limit, offset, session)
             result = run(self._client, steps)
             call.carried = result.entries
@@ -73,7 +74,7 @@ class RedisStateBackend(RedisBackend):
         self, scope: StateScope, *, limit: int, offset: int = 0, session: Any = None
     ) -> Listing:
         """Do as ``listing`` does, on the running loop."""
-        with Call(self._meter, "listing", session) as call:
+        with Call(self._watch, "listing", scope, session) as call:
             steps = self._server_operations.listing(scope, limit, offset, session)
             result = await arun(self._loop_clients.current, steps)
             call.carried = result.entries
@@ -84,12 +85,12 @@ class RedisStateBackend(RedisBackend):
 
         It looks at the times and sizes of all values, in short steps, and reads none of them.
         """
-        with Call(self._meter, "survey", session):
+        with Call(self._watch, "survey", scope, session):
             return run(self._client, self._server_operations.survey(scope, session))
 
     async def asurvey(self, scope: StateScope, *, session: Any = None) -> Survey:
         """Do as ``survey`` does, on the running loop."""
-        with Call(self._meter, "survey", session):
+        with Call(self._watch, "survey", scope, session):
             steps = self._server_operations.survey(scope, session)
             return await arun(self._loop_clients.current, steps)
 
@@ -103,7 +104,7 @@ class RedisStateBackend(RedisBackend):
         session: Any = None,
     ) -> None:
         """Do as ``aset`` does, and note of an asset's value that no task has set it."""
-        with Call(self._meter, "set", session) as call:
+        with Call(self._watch, "set", scope, session) as call:
             operations = self._server_operations
             operation = operations.set_by_api(scope, key, value, expires_at, session)
             await self._loop_clients.current().run(self._durable(operation))
@@ -116,7 +117,7 @@ class RedisStateBackend(RedisBackend):
         entry = await self.aentry(scope, key, session=session)
         if entry is None:
             return False
-        with Call(self._meter, "set", session) as call:
+        with Call(self._watch, "set", scope, session) as call:
             operation = self._server_operations.overwrite(scope, key, value, entry, session)
             await self._loop_clients.current().run(self._durable(operation))
             call.carried = value

@@ -23,6 +23,7 @@ from redis_state.airflow.sides import SERVER
 from redis_state.config.allowed_hosts import AllowedHosts, read_allowed
 from redis_state.config.durability import Durability, read_durability
 from redis_state.config.fields import Hosts, Namespace, Promise, Retention, Seconds, Url
+from redis_state.config.logins import check_who_logs_in
 from redis_state.config.sources import SECTION, explain, gather
 from redis_state.config.url import Deployment, read_credentials, read_url
 from redis_state.errors import MisconfiguredError
@@ -105,6 +106,12 @@ class Settings(BaseModel):
             "Seconds of failure after which a few calls at a time wait for Redis, and the others "
             "end at once; 0: each waits."
         ),
+    )
+    slow_call_ms: int = Field(
+        0,
+        ge=0,
+        le=3_600_000,
+        description="Log a call that takes this many milliseconds or more; 0: none is logged.",
     )
     durability: Promise = Field(
         "memory",
@@ -231,19 +238,5 @@ def load(side: str = SERVER, /, **options: Any) -> Settings:
         settings = Settings(**found)
     except ValidationError as error:
         raise MisconfiguredError(explain(error, written, Settings.model_fields)) from None
-    _check_who_logs_in(settings, written)
+    check_who_logs_in(settings, written)
     return settings
-
-
-def _check_who_logs_in(settings: Settings, written: dict[str, str]) -> None:
-    if settings.credential_provider is not None and settings.credentials != (None, None):
-        raise MisconfiguredError(
-            f"{written['credential_provider']} says who logs in, and so does a user or a password "
-            "(an option, in the url, or of the connection): set one of them."
-        )
-    for name in ("sentinel_username", "sentinel_password"):
-        if getattr(settings, name) is not None and settings.deployment.topology != "sentinel":
-            raise MisconfiguredError(
-                f"{written[name]} is set, and the url names no sentinels to log in at: write "
-                "redis+sentinel://host:port,host:port/service, or take the option out."
-            )

@@ -12,6 +12,7 @@ from redis_state.airflow.bases import plugin_base
 from redis_state.plugin.bridge import bridge
 from redis_state.plugin.express_lane.begin import express_lane
 from redis_state.plugin.page import mount
+from redis_state.plugin.wrong_backend import tell_wrong_backend
 
 
 class RedisStatePlugin(plugin_base()):  # type: ignore[misc]  # known at run time
@@ -21,6 +22,7 @@ class RedisStatePlugin(plugin_base()):  # type: ignore[misc]  # known at run tim
     # The first one is the innermost: nothing of ours stands between the lane and Airflow's routes.
     fastapi_root_middlewares: ClassVar[list[dict[str, Any]]] = [
         {"name": "redis-state: tasks' state calls", "middleware": express_lane},
+        {"name": "redis-state: a backend that is not there", "middleware": tell_wrong_backend},
         {"name": "redis-state: Airflow's UI and REST API on Redis", "middleware": bridge},
     ]
 

@@ -179,6 +179,42 @@ async def test_eviction_of_what_expires_is_a_failure_in_the_hash_form(
     assert found(await look(server.url), "eviction").verdict == expected
 
 
+async def test_what_an_evicting_server_has_removed_is_told(look: Look, start: Start) -> None:
+    server = start("--maxmemory", "16mb", "--maxmemory-policy", "allkeys-lru")
+    assert found(await look(server.url), "losses").verdict == "ok"
+    for number in range(20):
+        ask(server, "SET", f"filler-{number}", b"x" * 1_000_000)
+    finding = found(await look(server.url), "losses")
+    assert finding.verdict == "warning"
+    assert f"{told(server, 'evicted_keys')} keys were evicted" in finding.found
+    assert finding.remedy.startswith("CONFIG SET maxmemory-policy noeviction")
+
+
+async def test_writes_that_a_full_server_has_rejected_are_told(look: Look, start: Start) -> None:
+    server = start("--maxmemory", "1")
+    with pytest.raises(redis.ResponseError, match="maxmemory"):
+        ask(server, "SET", "filler", "x")
+    finding = found(await look(server.url), "losses")
+    assert finding.verdict == "warning"
+    assert "no keys were evicted, and writes rejected: 1 by OOM" in finding.found
+
+
+async def test_who_may_not_ask_for_evictions_is_told_what_to_grant(
+    look: Look, start: Start, server_name: str
+) -> None:
+    server = start("--maxmemory-policy", "allkeys-lru")
+    add_user(server, "~here:*", *minimal(server_name))
+    options = {"username": "bob", "password": PASSWORD}
+    health = await look(server.url, **options)
+    for name in ("eviction", "losses"):
+        assert found(health, name).verdict == "unknown"
+    obey(server, found(health, "losses").remedy)
+    health = await look(server.url, **options)
+    # INFO tells both; CONFIG is not needed for it.
+    assert found(health, "eviction").verdict == "warning"
+    assert found(health, "losses").verdict == "ok"
+
+
 @pytest.mark.parametrize("name", matrix.FIELD_EXPIRY)
 def test_the_field_form_loses_nothing_to_eviction_of_what_expires(start: Start, name: str) -> None:
     server = start("--maxmemory", "16mb", "--maxmemory-policy", "volatile-ttl", name=name)
@@ -278,6 +314,7 @@ async def test_the_documented_user_has_all_rights_and_may_be_told_little(
     assert found(health, "permissions").verdict == "ok", str(health)
     assert set(not_ok(health)) == {
         "eviction",
+        "losses",
         "memory",
         "persistence",
         "replicas",

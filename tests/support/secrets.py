@@ -19,7 +19,8 @@ from weakref import WeakSet
 
 import pytest
 
-from redis_state.backends.base import Call, RedisBackend
+from redis_state.backends.base import RedisBackend
+from redis_state.backends.call import Call
 from redis_state.config.settings import SENSITIVE, Settings
 
 # A shorter one would be found by chance, in any text.

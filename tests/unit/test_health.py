@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from redis_state import MisconfiguredError, StateStoreError, UnavailableError
 from redis_state.admin.health import Finding, Health, permissions
+from redis_state.admin.health.airflows import Surroundings
 from redis_state.admin.health.check import check
 from redis_state.admin.health.probes import BEATS
 from redis_state.admin.steps import run
 from redis_state.airflow.express_lane import LaneState
+from redis_state.airflow.state_store import Configured
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.operations import scripts
@@ -239,9 +241,100 @@ def test_what_info_does_not_tell_config_may(options: Mapping[str, Any], verdict:
     assert "CONFIG" not in finding.found
 
 
-def test_values_that_were_evicted_are_counted() -> None:
-    told = info(maxmemory_policy="allkeys-lfu", maxmemory=5000, evicted_keys=7)
-    assert "7 keys were removed" in found(look(FakeClient(INFO=told)), "eviction").found
+@pytest.mark.parametrize(
+    ("told", "verdict", "words"),
+    [
+        ({"evicted_keys": 0}, "ok", "no keys were evicted, and no write rejected"),
+        ({"evicted_keys": 7}, "warning", "7 keys were evicted, and no write rejected"),
+        (
+            {"evicted_keys": 0, "errorstat_OOM": "count=3", "errorstat_NOREPLICAS": "count=1"},
+            "warning",
+            "no keys were evicted, and writes rejected: 3 by OOM, 1 by NOREPLICAS",
+        ),
+        ({}, "unknown", "whether keys were evicted"),
+    ],
+)
+def test_what_was_evicted_or_rejected_since_the_start_is_told(
+    told: Mapping[str, object], verdict: str, words: str
+) -> None:
+    finding = found(look(FakeClient(INFO=info(**told))), "losses")
+    assert finding.verdict == verdict
+    assert words in finding.found
+
+
+def test_who_may_not_ask_learns_which_permission_would_tell_of_evictions() -> None:
+    refused = FakeClient(INFO=NOT_PERMITTED, CONFIG=ReplyError("NOPERM no 'config|get'"))
+    policy, losses = (found(look(refused), name) for name in ("eviction", "losses"))
+    assert (policy.verdict, losses.verdict) == ("unknown", "unknown")
+    assert policy.remedy == "ACL SETUSER bob +info +config|get lets it be known."
+    assert losses.remedy == "ACL SETUSER bob +info lets it be known."
+    # INFO alone tells that it happened, where nobody says by which policy.
+    told = info(maxmemory_policy=None, evicted_keys=7)
+    partly = look(FakeClient(INFO=told, CONFIG=ReplyError("NOPERM no 'config|get'")))
+    assert found(partly, "eviction").remedy == "ACL SETUSER bob +config|get lets it be known."
+    assert "7 keys were evicted" in found(partly, "losses").found
+
+
+OURS = Configured("redis_state.RedisStateBackend", is_ours=True)
+
+
+@pytest.mark.parametrize(
+    ("store", "verdict", "words", "remedy"),
+    [
+        (OURS, "ok", "is redis_state.RedisStateBackend", ""),
+        (
+            Configured("airflow.state.metastore.MetastoreBackend"),
+            "warning",
+            "not in Redis",
+            "Set [state_store] backend = redis_state.RedisStateBackend.",
+        ),
+        (
+            Configured("no", why_not="ImportError: no"),
+            "failure",
+            "[state_store] backend is wrong (ImportError: no)",
+            f"Write {OURS.path}, or a class that is there, in place of 'no', and restart.",
+        ),
+    ],
+)
+def test_it_is_told_whether_airflow_uses_this_backend(
+    store: Configured, verdict: str, words: str, remedy: str
+) -> None:
+    around = Surroundings(store=store)
+    health = run(FakeClient(), check(Settings(), worker=False, around=around))
+    finding = found(health, "backend", "this Airflow")
+    assert finding.verdict == verdict
+    assert words in finding.found
+    assert finding.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("lifetimes", "options", "verdict", "words"),
+    [
+        ((30 * 86_400, 300), {}, "ok", "state lives for 30 days, 0:00:00, a retry waits for 0:05"),
+        ((0, 300), {}, "ok", "state lives for ever"),
+        ((86_400, 86_400), {}, "warning", "[state_store] default_retention_days is no more than"),
+        ((0, 300), {"default_retention": 60}, "warning", "[redis_state] default_retention is no"),
+        (
+            (86_400, 100_000),
+            {"worker_retention_days": 0.5},
+            "warning",
+            "[state_store] default_retention_days and [redis_state] worker_retention_days is no",
+        ),
+    ],
+)
+def test_state_that_ends_before_a_retry_begins_is_a_warning(
+    lifetimes: tuple[int, int], options: dict[str, Any], verdict: str, words: str
+) -> None:
+    around = Surroundings(store=OURS, lifetimes=lifetimes)
+    health = run(FakeClient(), check(Settings(**options), worker=False, around=around))
+    finding = found(health, "retention", "this Airflow")
+    assert finding.verdict == verdict
+    assert words in finding.found
+
+
+def test_where_airflow_is_not_there_nothing_is_said_of_it() -> None:
+    names = {each.name for each in look(FakeClient()).findings}
+    assert names.isdisjoint({"backend", "retention"})
 
 
 @pytest.mark.parametrize(
@@ -348,7 +441,9 @@ def test_whose_the_namespace_is_is_told(
 ) -> None:
     client = FakeClient()
     client.owner = mark
-    health = run(client, check(Settings(namespace="team-a"), worker=False, database=database))
+    health = run(
+        client, check(Settings(namespace="team-a"), worker=False, around=Surroundings(database))
+    )
     (finding,) = [each for each in health.findings if each.name == "owner"]
     assert (finding.subject, finding.verdict) == ("namespace team-a", verdict)
     assert re.search(found, finding.found)
@@ -357,7 +452,7 @@ def test_whose_the_namespace_is_is_told(
 
 
 def test_a_namespace_that_nobody_has_marked_is_not_spoken_of() -> None:
-    health = run(FakeClient(), check(Settings(), worker=False, database="d1"))
+    health = run(FakeClient(), check(Settings(), worker=False, around=Surroundings("d1")))
     assert not [each for each in health.findings if each.name == "owner"]
 
 
@@ -384,7 +479,10 @@ OFF = LaneState("[traces] otel_on is True, and it makes no spans.")
 def test_whether_the_express_lane_is_on_is_told(
     lane: LaneState | None, wanted: bool, verdict: str, said: str
 ) -> None:
-    health = run(FakeClient(), check(Settings(express_lane=wanted), worker=False, lane=lane))
+    health = run(
+        FakeClient(),
+        check(Settings(express_lane=wanted), worker=False, around=Surroundings(lane=lane)),
+    )
     (finding,) = [each for each in health.findings if each.name == "express lane"]
     assert finding.verdict == verdict
     assert re.match(said, finding.found)

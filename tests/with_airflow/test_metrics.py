@@ -189,7 +189,7 @@ async def test_attempts_that_are_made_again_are_counted(
 
 @pytest.mark.parametrize("side_off", SIDES)
 def test_without_metrics_there_is_no_meter(side_off: str) -> None:
-    assert SIDES[side_off][0]()._meter is None
+    assert SIDES[side_off][0]()._watch is None
 
 
 def test_only_values_have_a_size() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from redis_state.admin.health import (
+    airflows,
     cluster,
     express_lane,
     owner,
@@ -15,10 +16,10 @@ from redis_state.admin.health import (
     service,
     storage,
 )
+from redis_state.admin.health.airflows import Surroundings
 from redis_state.admin.health.probes import Answers, Beats, Target
 from redis_state.admin.health.report import Finding, Health
 from redis_state.admin.steps import Ask, Steps
-from redis_state.airflow.express_lane import LaneState
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
@@ -33,14 +34,9 @@ _PARTS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
 )
 
 
-def check(
-    settings: Settings,
-    *,
-    worker: bool,
-    database: str | None = None,
-    lane: LaneState | None = None,
-) -> Steps[Health]:
-    """Ask all servers; ``database`` and ``lane`` are what is known of the Airflow around us."""
+def check(settings: Settings, *, worker: bool, around: Surroundings | None = None) -> Steps[Health]:
+    """Ask all servers; ``around`` is what is known of the Airflow around us."""
+    around = around or Surroundings()
     findings = yield from _ask_sentinels(settings)
     servers = yield from _try(Ask())
     if isinstance(servers, StateStoreError):
@@ -59,9 +55,10 @@ def check(
     # Workers have no right to look at it.
     if is_served and not worker:
         mark = yield from _try(Ask(ReadOwner(settings.namespace)))
-        findings += owner.check(settings.namespace, mark, database)
+        findings += owner.check(settings.namespace, mark, around.database)
     if not worker:
-        findings += express_lane.check(lane, is_wanted=settings.express_lane)
+        findings += airflows.check(settings, around)
+        findings += express_lane.check(around.lane, is_wanted=settings.express_lane)
     return Health(tuple(_together(findings)))
 
 

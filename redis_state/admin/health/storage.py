@@ -12,6 +12,9 @@ from redis_state.admin.health.report import Finding
 _KIB = 1024
 # Of maxmemory; and of the machine's memory, where a snapshot may take as much again.
 _NEARLY_FULL, _MUCH = 0.85, 0.75
+# The errors of writes that a server refuses for want of memory or replicas. MISCONF is not among
+# them: it meets each PING as well.
+_REJECTED = ("OOM", "NOREPLICAS")
 _REFUSALS = {
     "OOM": ("it is at its maxmemory", "Raise maxmemory, or delete what is not needed."),
     "MISCONF": ("it cannot save to disk", "See the server's log: the disk may be full."),
@@ -29,6 +32,7 @@ def check(of: Answers) -> Iterator[Finding]:
     yield from _writes(of)
     yield _persistence(of)
     yield _eviction(of)
+    yield _losses(of)
     yield _memory(of)
 
 
@@ -104,7 +108,8 @@ def _saved(of: Answers) -> str:
 def _eviction(of: Answers) -> Finding:
     policy = of.info.get("maxmemory_policy") or of.options.get("maxmemory-policy")
     if policy is None:
-        return of.unknown("eviction", "which keys go when memory is full", "INFO", "CONFIG GET")
+        found = "which keys go when memory is full"
+        return of.unknown("eviction", found, *(() if of.info else ("INFO",)), "CONFIG GET")
     if policy == "noeviction":
         return of.finding("eviction", "ok", "maxmemory-policy is noeviction")
     limit = _limit(of)
@@ -117,9 +122,6 @@ def _eviction(of: Answers) -> Finding:
         )
     if limit == 0:
         found += "; maxmemory is 0, so nothing is removed yet"
-    evicted = of.number("evicted_keys")
-    if evicted:
-        found += f"; {evicted} keys were removed since the start"
     harmless = limit == 0 or (not everything and of.capabilities.field_expiry)
     return of.finding(
         "eviction",
@@ -127,6 +129,30 @@ def _eviction(of: Answers) -> Finding:
         found,
         "CONFIG SET maxmemory-policy noeviction, and CONFIG REWRITE",
     )
+
+
+def _losses(of: Answers) -> Finding:
+    """Tell what the policy and a full memory have done already."""
+    evicted = of.number("evicted_keys")
+    if evicted is None:
+        found = "whether keys were evicted or writes rejected since the start"
+        return of.unknown("losses", found, "INFO")
+    counts = {code: _errors(of, code) for code in _REJECTED}
+    rejected = ", ".join(f"{count} by {code}" for code, count in counts.items() if count)
+    found = f"since the start, {evicted or 'no'} keys were evicted"
+    found += f", and writes rejected: {rejected}" if rejected else ", and no write rejected"
+    if not evicted and not rejected:
+        return of.finding("losses", "ok", found)
+    remedy = "Raise maxmemory, or see what fills it; CONFIG RESETSTAT counts anew."
+    if evicted:
+        remedy = f"CONFIG SET maxmemory-policy noeviction, unless that is done. {remedy}"
+    return of.finding("losses", "warning", found, remedy)
+
+
+def _errors(of: Answers, code: str) -> int:
+    # Redis 6.2 and later: "count=3".
+    count = of.info.get(f"errorstat_{code}", "").removeprefix("count=")
+    return int(count) if count.isdecimal() else 0
 
 
 def _memory(of: Answers) -> Finding:
