@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar
 
 from redis_state.admin.migration.values import BATCH_BYTES, Problem, Spot, Value
+from redis_state.admin.tasks import task_group
 from redis_state.admin.walking import Found
 from redis_state.format.layout import Place
 
@@ -13,6 +14,7 @@ T = TypeVar("T")
 # A step takes the server about a millisecond.
 _STEP_VALUES = 100
 _STEP_BYTES = 500_000
+_AT_A_TIME = 16
 
 
 class Pile:
@@ -59,15 +61,30 @@ def by_page(placed: Iterable[tuple[Place, T]]) -> dict[str, list[tuple[Place, T]
     return pages
 
 
-def parts(items: Sequence[T], size_of: Callable[[T], int]) -> Iterable[list[T]]:
-    """Return a list in parts, each of which is a step of the server."""
-    part: list[T] = []
-    size = 0
-    for item in items:
-        part.append(item)
-        size += size_of(item)
-        if len(part) >= _STEP_VALUES or size >= _STEP_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
+def parts(pages: dict[str, list[T]], size_of: Callable[[T], int]) -> Iterator[tuple[str, list[T]]]:
+    """Return what lies on pages in parts, each of which is a step of the server."""
+    for page, items in pages.items():
+        part: list[T] = []
+        size = 0
+        for item in items:
+            part.append(item)
+            size += size_of(item)
+            if len(part) >= _STEP_VALUES or size >= _STEP_BYTES:
+                yield page, part
+                part, size = [], 0
+        if part:
+            yield page, part
+
+
+async def side_by_side(
+    work: Callable[[str, list[T]], Awaitable[None]], steps: Iterator[tuple[str, list[T]]]
+) -> None:
+    """Take steps, some at a time; the client's one connection carries them together."""
+
+    async def take_next() -> None:
+        for page, part in steps:
+            await work(page, part)
+
+    async with task_group() as tasks:
+        for _ in range(_AT_A_TIME):
+            tasks.start_soon(take_next)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
-import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from redis_state.admin.migration.piles import Pile, by_page, head_of, parts, spot_of
+from redis_state.admin.migration.piles import Pile, by_page, head_of, parts, side_by_side, spot_of
 from redis_state.admin.migration.values import (
     BATCH_SIZE,
     Batch,
@@ -20,7 +20,6 @@ from redis_state.admin.migration.values import (
     Written,
 )
 from redis_state.admin.patience import patiently
-from redis_state.admin.tasks import task_group
 from redis_state.admin.walking import Found, Walk
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import Settings
@@ -32,8 +31,6 @@ from redis_state.operations.copying import Copied, Copy, CopyValues, Discard, Re
 from redis_state.operations.operation import Operation
 
 T = TypeVar("T")
-# Calls under way; the client's one connection carries them together.
-_AT_A_TIME = 64
 _FOREIGN = "is not written: what is there is not redis-state's, see it and delete it"
 _TOO_LARGE = "is not written: it is larger than [redis_state] max_value_bytes"
 _OUTCOMES = {
@@ -70,7 +67,6 @@ class RedisSide:
         self._codec = Codec(settings)
         self._keeps_envelopes = keeps_envelopes
         self._of_workers = of_workers
-        self._calls = anyio.CapacityLimiter(_AT_A_TIME)
 
     async def read(
         self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True
@@ -101,10 +97,8 @@ class RedisSide:
         outcomes = dict.fromkeys((value.spot for value in values), Outcome.REFUSED)
         fitting = [value for value in values if self._fits(value)]
         pages = by_page((self._place(value.spot), value) for value in fitting)
-        async with task_group() as tasks:
-            for page, placed in pages.items():
-                for part in parts(placed, lambda pair: len(pair[1].body)):
-                    tasks.start_soon(self._write_part, page, part, outcomes)
+        steps = parts(pages, lambda pair: len(pair[1].body))
+        await side_by_side(partial(self._write_part, outcomes), steps)
         problems = [
             Problem(str(value.spot), _FOREIGN if self._fits(value) else _TOO_LARGE)
             for value in values
@@ -121,11 +115,8 @@ class RedisSide:
             removed = await self._run(Discard(page, headers))
             gone += removed
 
-        async with task_group() as tasks:
-            pages = by_page((self._place(value.spot), value) for value in values)
-            for page, placed in pages.items():
-                for part in parts(placed, lambda _: 0):
-                    tasks.start_soon(remove_part, page, part)
+        pages = by_page((self._place(value.spot), value) for value in values)
+        await side_by_side(remove_part, parts(pages, lambda _: 0))
         return gone
 
     def _fits(self, value: Value) -> bool:
@@ -171,11 +162,8 @@ class RedisSide:
                 except StateStoreError as error:
                     unreadable[spot] = str(error)
 
-        async with task_group() as tasks:
-            pages = by_page((at, (field, spot)) for at, field, spot in fields)
-            for page, placed in pages.items():
-                for part in parts(placed, lambda _: 0):
-                    tasks.start_soon(read_part, page, part)
+        pages = by_page((at, (field, spot)) for at, field, spot in fields)
+        await side_by_side(read_part, parts(pages, lambda _: 0))
         return values, unreadable
 
     def _value(self, spot: Spot, raw: bytes) -> Value:
@@ -197,7 +185,7 @@ class RedisSide:
         return self._codec.encode(value.body, moment, until, value.incarnation, at, value.spot.key)
 
     async def _write_part(
-        self, page: str, part: Sequence[tuple[Place, Value]], outcomes: dict[Spot, Outcome]
+        self, outcomes: dict[Spot, Outcome], page: str, part: Sequence[tuple[Place, Value]]
     ) -> None:
         copies = [Copy(at.field(v.spot.key), self._envelope(v, at)) for at, v in part]
         told = await self._run(CopyValues(page, copies))
@@ -234,8 +222,7 @@ class RedisSide:
                     raise StateStoreError(f"The target is full. {error}") from error
                 raise
 
-        async with self._calls:
-            return await patiently(call)
+        return await patiently(call)
 
 
 def _header(value: Value) -> bytes:
