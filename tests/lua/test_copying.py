@@ -43,6 +43,19 @@ def test_a_value_is_written_over_an_older_one_and_over_none(page: str, take: Any
     assert take(ReadFields(page, [b"a", b"b", b"c", b"d"])) == [NEW, OLD, NEW, None]
 
 
+@pytest.mark.parametrize("hours", [(1, 2), (2, 1), (1, 0), (0, 1), (2, 1, 3)])
+def test_values_that_are_written_together_expire_each_at_its_own_time(
+    page: str, take: Any, hours: tuple[int, ...]
+) -> None:
+    # The namespace is looked through after the test: each deadline has to be the server's, too.
+    take(CopyValues(page, [Copy(b"0", envelope.encode(b"old", NOW - 1, NOW + 5 * HOUR))]))
+    copies = [
+        Copy(b"%d" % number, envelope.encode(b"1", NOW, (NOW + each * HOUR) * bool(each)))
+        for number, each in enumerate(hours)
+    ]
+    assert set(take(CopyValues(page, copies))) == {Copied.WRITTEN}
+
+
 def test_a_newer_value_stays(page: str, take: Any) -> None:
     take(CopyValues(page, [Copy(b"a", NEW)]))
     assert take(CopyValues(page, [Copy(b"a", SAME)])) == [Copied.NEWER]

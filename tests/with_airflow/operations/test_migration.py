@@ -14,17 +14,25 @@ from uuid import UUID
 import pytest
 import redis
 
-from redis_state import AssetScope, MisconfiguredError, RedisStateBackend, TaskScope
+from redis_state import (
+    AssetScope,
+    MisconfiguredError,
+    RedisStateBackend,
+    RedisWorkerBackend,
+    TaskScope,
+)
 from redis_state.admin.migration.database_side import DatabaseSide
 from redis_state.admin.migration.migration import Migration
 from redis_state.admin.migration.owners import check_database
 from redis_state.admin.migration.redis_side import RedisSide
 from redis_state.admin.migration.report import Compared, Extra, Report
 from redis_state.admin.migration.values import Outcome
+from redis_state.airflow import metastore, metastore_writes
+from redis_state.airflow.metastore import Row
 from redis_state.client._async.client import AsyncClient
 from redis_state.scopes import StateScope
 from tests.matrix import METADATA
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENT, wait_for
 from tests.with_airflow.operations.tables import HAS_REGIONS, Tables
 from tests.with_airflow.server.values import KEYS, VALUES
 
@@ -195,6 +203,58 @@ async def test_of_the_same_millisecond_the_source_is_believed(
     tables.put(task, "key", '"3"', THEN + timedelta(microseconds=2))
     assert (await to_database(backend)).is_equal
     assert tables.get(task, "key")[0] == '"2"'  # type: ignore[index]
+
+
+async def test_a_row_that_came_meanwhile_stays(tables: Tables, task: TaskScope) -> None:
+    # After it was looked up, and before the row is written.
+    tables.put(task, "key", '"new"', LATER)
+    with tables.metadata.session() as session:
+        known = metastore.homes(session, [task])
+        old = Row(task, "key", '"old"', THEN, None)
+        assert metastore_writes.upsert(session, [old], known) == 0
+    assert tables.get(task, "key") == ('"new"', LATER, None)
+
+
+async def test_a_value_that_is_another_is_told(
+    tables: Tables, backend: RedisStateBackend, task: TaskScope
+) -> None:
+    tables.put(task, "value", "1", THEN)
+    tables.put(task, "expiry", "1", THEN, ENDS)
+    await to_redis(backend)
+    tables.put(task, "value", "2", THEN)
+    tables.put(task, "expiry", "1", THEN, LATER_ENDS)
+    report = await to_redis(backend, dry_run=True)
+    assert report.compared == Counter({Compared.DIFFERENT: 2})
+    assert not report.is_equal
+
+
+async def test_a_value_of_a_run_that_was_created_again_is_written_for_that_run(
+    tables: Tables, backend: RedisStateBackend, task: TaskScope
+) -> None:
+    tables.put(task, "key", "1", THEN)
+    await to_redis(backend)
+    tables.metadata.delete_run(task.dag_id)
+    tables.metadata.run(task.dag_id)
+    tables.put(task, "key", "1", THEN)
+    report = await to_redis(backend, dry_run=True)
+    assert report.compared == Counter({Compared.DIFFERENT: 1})
+    assert (await to_redis(backend)).is_equal
+    with tables.metadata.session() as session:
+        assert backend.get(task, "key", session=session) == "1"
+
+
+async def test_worker_values_stay_in_redis(
+    tables: Tables, backend: RedisStateBackend, task: TaskScope
+) -> None:
+    url, namespace = backend.settings.url.get_secret_value(), backend.settings.namespace
+    worker = RedisWorkerBackend(url=url, namespace=namespace, **PATIENT)
+    worker.set(task, "key", "1")
+    report = await to_database(backend)
+    assert (report.read, tables.all()) == (0, set())
+    # Nor are they something that the database lacks.
+    assert (await to_redis(backend)).extra == Counter()
+    assert worker.get(task, "key") == "1"
+    worker.close()
 
 
 async def test_what_has_expired_is_not_copied(
