@@ -106,7 +106,9 @@ class Lookups:
             await connection.invalidate()
             raise
         finally:
-            await connection.close()
+            # Without a pool, the database has its part in it.
+            with self._patience(loop):
+                await connection.close()
 
     async def _answer(self, reader: Reader) -> None:
         self._asked = asked = self._waiting[:_LARGEST_BATCH]

@@ -2,83 +2,42 @@
 
 from __future__ import annotations
 
-import json
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from redis_state.plugin.express_lane.counts import COUNTS
 from redis_state.testing import EmbeddedServer
 from tests import matrix
 from tests.support.freezing import frozen
-from tests.support.waiting import wait_for
-from tests.with_airflow.lane.asked import API_VERSION, message
+from tests.support.waiting import PATIENCE, wait_for
+from tests.with_airflow.lane.asked import message
+from tests.with_airflow.lane.caller import BODY, Caller, status
 from tests.with_airflow.lane.conftest import EXPRESS_LANE, NAMESPACE, port_of
 from tests.with_airflow.lane.pair import LANE
-from tests.with_airflow.lane.wire import Answer, Connection
+from tests.with_airflow.lane.wire import Connection
 from tests.with_airflow.rest.airflows import options_of
 from tests.with_airflow.server.airflow_home import ApiServer, Home
 from tests.with_airflow.server.inside import InsideServer
-from tests.with_airflow.server.metadata import Instance, Metadata
+from tests.with_airflow.server.metadata import Metadata
 
 CALLS = 40
 # Fewer than Airflow has connections to its database.
 FEW = 8
 MANY = 1_000
 ALL_UP_WITHIN = 120
-BODY = json.dumps({"value": 1}).encode()
-
-
-@dataclass
-class Caller:
-    """A task that sends its requests in pieces, or does not wait for the answer."""
-
-    home: Home
-    instance: Instance
-    port: int
-    path: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.path = f"/execution/store/ti/{self.instance.id}/key"
-
-    def head(self, method: str) -> bytes:
-        headers = [
-            ("Airflow-API-Version", API_VERSION),
-            ("Authorization", f"Bearer {self.home.token(self.instance.id)}"),
-        ]
-        if method == "PUT":
-            headers += [
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(BODY))),
-            ]
-        return message(method, self.path, headers)
-
-    def ask(self, method: str = "GET") -> Answer | None:
-        with Connection(self.port) as connection:
-            connection.send(self.head(method) + (BODY if method == "PUT" else b""))
-            return connection.answer(method)
-
-    def state_of_the_run(self) -> Answer | None:
-        """Ask what only the metadata database knows, by a route that is not the lane's."""
-        scope = self.instance.scope
-        token = self.home.token(self.instance.id)
-        target = f"/execution/dag-runs/{scope.dag_id}/{scope.run_id}/state"
-        with Connection(self.port) as connection:
-            connection.send(message("GET", target, [("Authorization", f"Bearer {token}")]))
-            return connection.answer()
 
 
 @pytest.fixture
 def caller(home: Home, metadata: Metadata, lane: InsideServer) -> Caller:
     return Caller(home, metadata.instance(), port_of(lane.root))
-
-
-def status(answer: Answer | None) -> int | None:
-    return None if answer is None else answer.status
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
@@ -142,6 +101,54 @@ def test_a_connection_that_the_database_closes_is_opened_again(
     assert COUNTS.passed["database"] - passed == 1
     assert status(caller.ask()) == HTTPStatus.OK
     assert COUNTS.answered - answered == 1
+
+
+@contextmanager
+def standing_still(metadata: Metadata, caller: Caller) -> Iterator[None]:
+    """Let the database say nothing any more on the connection that the lane has."""
+    assert status(caller.ask("PUT")) == HTTPStatus.NO_CONTENT
+    with metadata.engine.connect() as connection:
+        asked = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%%task_instance.id = ANY%%'"
+        (process,) = connection.exec_driver_sql(f"{asked} AND pid != pg_backend_pid()").scalars()
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+@pytest.mark.skipif(matrix.METADATA == "sqlite", reason="there is no connection")
+def test_a_connection_that_gives_no_answer_is_not_used_again(
+    caller: Caller, metadata: Metadata
+) -> None:
+    passed = COUNTS.passed["database"]
+
+    def has_failed() -> bool:
+        assert status(caller.ask()) == HTTPStatus.OK
+        return COUNTS.passed["database"] > passed
+
+    with standing_still(metadata, caller):
+        wait_for(has_failed)
+        answered = COUNTS.answered
+        wait_for(lambda: status(caller.ask()) == HTTPStatus.OK and COUNTS.answered > answered)
+
+
+@pytest.mark.skipif(matrix.METADATA == "sqlite", reason="there is no connection")
+def test_a_connection_that_cannot_be_closed_holds_up_nobody(
+    caller: Caller, metadata: Metadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing = threading.Event()
+    close = AsyncConnection.close
+
+    async def note(connection: AsyncConnection) -> None:
+        closing.set()
+        await close(connection)
+
+    with standing_still(metadata, caller):
+        monkeypatch.setattr(AsyncConnection, "close", note)
+        assert closing.wait(PATIENCE)
+        answered = COUNTS.answered
+        wait_for(lambda: status(caller.ask()) == HTTPStatus.OK and COUNTS.answered > answered)
 
 
 def test_clients_that_send_half_a_body_hold_up_nobody(caller: Caller) -> None:

@@ -176,6 +176,11 @@ CONNECTIONS: tuple[Asked, ...] = (
     # They wait for nothing, and are gone.
     _many("gone before the body", ("body",), (message("PUT", "key", _JSON),)),
     _many("gone in the middle of the body", ("body",), (message("PUT", "key", _JSON) + _BODY[:5],)),
+    _many(
+        "gone before the end of a body that would do",
+        ("body",),
+        (message("PUT", "key", [*_JSON[:-1], ("Content-Length", "20")]) + _BODY,),
+    ),
     _many("gone in the middle of the head", (), (_PUT[:50],)),
     _many(
         "gone in the middle of a chunk",

@@ -1,0 +1,52 @@
+"""`require_owner` with the express lane: nothing is answered before it is known whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+from redis_state.airflow import database_mark
+from redis_state.format.owner import owner_key
+from redis_state.plugin.express_lane.counts import COUNTS
+from redis_state.testing import EmbeddedServer
+from tests.support.servers import raw_client
+from tests.support.waiting import wait_for
+from tests.with_airflow.lane.caller import Caller, status
+from tests.with_airflow.lane.conftest import EXPRESS_LANE, NAMESPACE, port_of
+from tests.with_airflow.rest.airflows import options_of
+from tests.with_airflow.server.airflow_home import Home
+from tests.with_airflow.server.inside import inside_server
+from tests.with_airflow.server.metadata import Metadata
+
+OWNED = "owned"
+REQUIRE_OWNER = "AIRFLOW__REDIS_STATE__REQUIRE_OWNER"
+
+
+@pytest.fixture
+def caller(home: Home, metadata: Metadata) -> Iterator[Caller]:
+    more = {NAMESPACE: OWNED, EXPRESS_LANE: "True", REQUIRE_OWNER: "True"}
+    with inside_server(home, metadata, "all", **options_of(home), **more) as running:
+        yield Caller(home, metadata.instance(), port_of(running.root))
+
+
+def test_airflows_own_route_finds_out_whose_the_namespace_is(
+    caller: Caller, redis_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for(database_mark.known, "the mark")
+    mark = database_mark.known()
+    monkeypatch.setattr(database_mark, "_known", {})
+    with raw_client(redis_server) as client:
+        wait_for(lambda: client.exists(owner_key(OWNED)), "the owner")
+        client.hset(owner_key(OWNED), "database", "another")
+        passed, answered = COUNTS.passed["owner"], COUNTS.answered
+        first, second = caller.ask("PUT"), caller.ask("PUT")
+        assert (COUNTS.passed["owner"] - passed, COUNTS.answered - answered) == (1, 1)
+        for answer in (first, second):
+            assert answer is not None
+            assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+            assert b"require_owner refuses" in answer.body
+        client.hset(owner_key(OWNED), "database", mark or "")
+        assert status(caller.ask("PUT")) == HTTPStatus.NO_CONTENT
+        assert COUNTS.answered - answered == 2
