@@ -56,13 +56,13 @@ class _Bridge:
 
 def is_ours(scope: _Scope) -> bool:
     """Tell whether a request is for one of Airflow's routes for state."""
-    path = path_of(scope)
+    path = _path_of(scope)
     return any(
         scope["method"] in methods and pattern.fullmatch(path) for pattern, methods in _ROUTES
     )
 
 
-def path_of(scope: _Scope) -> str:
+def _path_of(scope: _Scope) -> str:
     """Return the path of a request, without that of [api] base_url."""
     path: str = scope["path"]
     root = scope.get("root_path", "")

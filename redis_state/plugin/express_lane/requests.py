@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from redis_state.plugin.bridge import path_of
 from redis_state.plugin.express_lane import passing
 from redis_state.plugin.express_lane.passing import Passes
 
@@ -83,7 +82,7 @@ def read_request(scope: Scope, versions: tuple[bytes, ...]) -> Asked:
 
 
 def _read_target(scope: Scope) -> tuple[Target, str | None]:
-    path, query = path_of(scope), scope["query_string"]
+    path, query = _path_of(scope), scope["query_string"]
     if (task := _TASK.fullmatch(path)) is not None:
         if query:
             raise Passes(passing.REQUEST)
@@ -91,6 +90,15 @@ def _read_target(scope: Scope) -> tuple[Target, str | None]:
     if (asset := _ASSET.fullmatch(path)) is not None:
         return _read_query(query, asset[1], has_key=asset[2] == "value")
     raise Passes(passing.KEY if "\n" in path or path.endswith("/") else passing.REQUEST)
+
+
+def _path_of(scope: Scope) -> str:
+    path: str = scope["path"]
+    root = scope.get("root_path", "")
+    # What Airflow mounts, as this API, it finds behind the path of [api] base_url alone.
+    if not path.startswith(f"{root}/"):
+        raise Passes(passing.REQUEST)
+    return path.removeprefix(root)
 
 
 def _read_query(query: bytes, by: str, *, has_key: bool) -> tuple[Target, str | None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING or HAS_CORE:
     from tenacity import wait_none
 
     from tests.with_airflow.rest.airflows import Airflow, Both, State, options_of
-    from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
+    from tests.with_airflow.server.airflow_home import BASE_URL, NAMESPACE, ApiServer, Home
     from tests.with_airflow.server.metadata import Metadata
     from tests.with_airflow.server.postgresql import PostgreSQL
     from tests.with_airflow.server.tasks import RETRYING
@@ -31,7 +31,7 @@ else:
     collect_ignore_glob = ["test_*.py"]
 
 _METASTORE = "airflow.state.metastore.MetastoreBackend"
-BEHIND_A_PROXY = {"AIRFLOW__API__BASE_URL": "https://example.com/team/airflow"}
+BEHIND_A_PROXY = {BASE_URL: "https://example.com/team/airflow"}
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from tests import matrix
 from tests.support.ports import Ports
 
 NAMESPACE = "airflow"
+BASE_URL = "AIRFLOW__API__BASE_URL"
 _HOST = "127.0.0.1"
 # An API server takes its port half a minute after it was chosen.
 _PORTS = Ports()
@@ -98,7 +99,7 @@ class ApiServer:
         is_ours = "AIRFLOW__STATE_STORE__BACKEND" not in more
         self.root = f"http://{_HOST}:{port}"
         # What is mounted there, as this is, has the path of the base URL in front.
-        path = urlsplit(more.get("AIRFLOW__API__BASE_URL", "")).path
+        path = urlsplit(more.get(BASE_URL, "")).path
         self.url = f"{self.root}{path}/execution/"
         self._log = home.folder / f"api-server-{port}.log"
         self._process = home.start(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -19,7 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlalchemy.orm import scoped_session
 
-from tests.with_airflow.server.airflow_home import Home, free_port
+from tests.with_airflow.server.airflow_home import BASE_URL, Home, free_port
 from tests.with_airflow.server.metadata import Metadata
 
 _STARTS_WITHIN = 180.0
@@ -84,6 +85,8 @@ def inside_server(
         patch.setattr(settings, "async_engine", async_engine)
         patch.setattr(settings, "AsyncSession", async_sessionmaker(async_engine))
         app = import_module("airflow.api_fastapi.app")
+        # What Airflow's module has read from the environment when it was imported.
+        patch.setattr(app, "API_ROOT_PATH", f"{urlsplit(more.get(BASE_URL, '')).path}/")
         # Its lines would mix with those of the test run.
         patch.setattr(app, "init_access_logging", lambda _: None)
         patch.setattr(app._AuthManagerState, "instance", None)
