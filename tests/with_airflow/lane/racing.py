@@ -7,7 +7,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import cycle
@@ -15,7 +16,7 @@ from typing import Any
 
 from airflow.models import TaskInstance
 from airflow.models.asset import AssetActive
-from sqlalchemy import delete
+from sqlalchemy import NullPool, create_engine, delete, text
 
 from tests.support.waiting import wait_for
 from tests.with_airflow.lane.asked import API_VERSION, message
@@ -43,7 +44,7 @@ class Victim:
     word: str
     # Makes it impossible, and returns when that is committed.
     end: Callable[[], None]
-    # By this machine's clock, in nanoseconds.
+    # By the clock of the race.
     ended: float = float("inf")
 
     def request(self, method: str) -> bytes:
@@ -55,9 +56,27 @@ class Victim:
         return message(method, self.target, headers) + body
 
 
+@contextmanager
+def clock(metadata: Metadata) -> Iterator[Callable[[], float]]:
+    """Give the time of the database in seconds, asked on a connection of one's own.
+
+    SQLite has none of its own: it runs in the processes of this machine, by whose clock it is told.
+    """
+    if metadata.engine.dialect.name == "sqlite":
+        yield time.monotonic
+        return
+    engine = create_engine(metadata.engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        asked = text("SELECT extract(epoch FROM clock_timestamp())")
+        yield lambda: float(connection.execute(asked).scalar_one())
+
+
 @dataclass
 class Race:
-    """Asks for victims from several threads, while another one ends them and finds new ones."""
+    """Asks for victims from several threads, while another one ends them and finds new ones.
+
+    One clock tells what was first: that of the database, where it is a server.
+    """
 
     home: Home
     metadata: Metadata
@@ -115,7 +134,6 @@ class Race:
             "token", instance, lambda: wait_for(lambda: time.monotonic_ns() > over)
         )
         victim.token = self.home.token(instance.id, valid_for=1 - _LEEWAY)
-        victim.ended = over
         return victim
 
     def _victim(
@@ -130,11 +148,11 @@ class Race:
 
     def _ask(self, number: int) -> None:
         choose = random.Random(number)
-        with Connection(self.port) as connection:
+        with Connection(self.port) as connection, clock(self.metadata) as now:
             while self._take():
                 victim = choose.choice([*self._alive.values(), *self._ended])
                 method = choose.choice(("GET", "PUT", "PUT", "DELETE"))
-                begun = time.monotonic_ns()
+                begun = now()
                 connection.send(victim.request(method))
                 answer = connection.answer(method)
                 assert answer is not None
@@ -162,16 +180,16 @@ class Race:
                 self.wrong.append(f"{victim.kind} got another's value: {answer}")
 
     def _end(self) -> None:
-        for kind in cycle(_ORDER):
-            with self._lock:
-                if self._is_over():
-                    break
-            victim = self._alive[kind]
-            victim.end()
-            if victim.kind != "token":
-                victim.ended = time.monotonic_ns()
-            self._ended = [*self._ended, victim][-_KEPT:]
-            self._alive[kind] = self._makers[kind]()
+        with clock(self.metadata) as now:
+            for kind in cycle(_ORDER):
+                with self._lock:
+                    if self._is_over():
+                        break
+                victim = self._alive[kind]
+                victim.end()
+                victim.ended = now()
+                self._ended = [*self._ended, victim][-_KEPT:]
+                self._alive[kind] = self._makers[kind]()
 
 
 def _tells_of_a_key(body: Any) -> bool:
