@@ -16,7 +16,10 @@ _TOKENS = ("good",) * 6 + ("workload", "of another key", "in its last fifth", "w
 _AUTHORIZATIONS = ("Bearer <{}>",) * 8 + ("bearer <{}>", "Bearer  <{}>", "Basic <{}>", "<{}>")
 _VERSIONS = (API_VERSION,) * 8 + ("2026-10-30", "2026-04-06", "2026-07-01", "nonsense", "")
 _KEYS = ("key", "absent", "expiring", "a/b", "é", "large", "corrupt")
-_INSTANCES = ("ti",) * 4 + ("other", "gone", "archived", "dead", "born again", "mapped", "upper")
+_INSTANCES = ("ti",) * 4 + (
+    *("other", "gone", "archived", "dead", "born again", "upper"),
+    *("mapped", "expanded", "expanded before", "expanded archived"),
+)
 _ASSETS = ("asset",) * 4 + ("odd", "inactive")
 _MORE = (
     ("correlation-id", "abc"),

@@ -41,7 +41,8 @@ def seed(world: World, port: int, client: redis.Redis) -> None:
     for key, value in values.items():
         _set(world, port, "ti", key, {"value": value})
     _set(world, port, "ti", "expiring", {"value": 1, "expires_at": "2099-01-01T00:00:00Z"})
-    for name in ("other", "gone", "archived", "dead", "mapped", "mapped zero", "mapped far"):
+    mapped = ("mapped", "mapped zero", "mapped far", "expanded", "expanded before")
+    for name in ("other", "gone", "archived", "dead", "expanded archived", *mapped):
         _set(world, port, name, "key", {"value": f"of {name}"})
     for name in ("asset", "odd"):
         _set(world, port, name, "key", {"value": f"of {name}"}, _ASSET)

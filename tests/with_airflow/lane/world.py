@@ -47,6 +47,13 @@ class World:
         mapped = self.metadata.instances(dag_id, 0, 3, 131, task_id="mapped")
         for name, instance in zip(("mapped zero", "mapped", "mapped far"), mapped, strict=True):
             self._add(name, instance)
+        # Before 3.4 there are no regions, and no two of the same index.
+        region, index = self.metadata.region(dag_id, task_id="expanded"), 3 if HAS_ARCHIVE else 4
+        expanded = self.metadata.instances(dag_id, 3, task_id="expanded", region_id=region)
+        self._add("expanded", *expanded)
+        self._add("expanded before", *self.metadata.instances(dag_id, index, task_id="expanded"))
+        archived = self.metadata.instances(dag_id, 5, task_id="expanded", region_id=region)
+        self._add("expanded archived", *archived)
         self.dead_run = self.metadata.dag()
         self.metadata.run(self.dead_run)
         self._add("dead", *self.metadata.instances(self.dead_run))
@@ -63,7 +70,8 @@ class World:
         with self.metadata.session() as session:
             session.delete(session.get(TaskInstance, self.ids["gone"]))
             if HAS_ARCHIVE:
-                session.get(TaskInstance, self.ids["archived"]).working_set = None
+                for name in ("archived", "expanded archived"):
+                    session.get(TaskInstance, self.ids[name]).working_set = None
         self.metadata.delete_run(self.dead_run)
         self.metadata.run(self.dead_run)
         self._add("born again", *self.metadata.instances(self.dead_run))

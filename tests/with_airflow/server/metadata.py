@@ -25,8 +25,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import sessionmaker
 
 from redis_state import TaskScope
+from redis_state.scopes import ZERO_REGION
 
 BUNDLE = "dags-folder"
+HAS_REGIONS = hasattr(TaskInstance, "region_id")
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,15 @@ class Metadata:
             session.delete(session.scalar(select(DagRun).filter_by(dag_id=dag_id, run_id=run_id)))
 
     def instances(
-        self, dag_id: str, *indices: int, run_id: str = "run", task_id: str = "task"
+        self,
+        dag_id: str,
+        *indices: int,
+        run_id: str = "run",
+        task_id: str = "task",
+        region_id: UUID = ZERO_REGION,
     ) -> list[Instance]:
         """Add instances of a task to a run: a mapped one for each index, -1 for one that is not."""
+        region = {} if region_id == ZERO_REGION else {"region_id": region_id}
         with DAG(dag_id, schedule=None):
             operator = BaseOperator(task_id=task_id)
         with self.session() as session:
@@ -115,14 +123,27 @@ class Metadata:
                     run_id=run_id,
                     state=TaskInstanceState.RUNNING,
                     map_index=map_index,
+                    **region,
                 )
                 for map_index in indices or (-1,)
             ]
             session.add_all(rows)
             session.flush()
             return [
-                Instance(row.id, TaskScope(dag_id, run_id, task_id, row.map_index)) for row in rows
+                Instance(row.id, TaskScope(dag_id, run_id, task_id, row.map_index, region_id))
+                for row in rows
             ]
+
+    def region(self, dag_id: str, *, run_id: str = "run", task_id: str = "task") -> UUID:
+        """Let a mapped task be expanded: since 3.4, its instances have a region of their own."""
+        if not HAS_REGIONS:
+            return ZERO_REGION
+        from airflow.models.dynamic_region import DynamicRegion  # noqa: PLC0415 - since 3.4
+
+        where = {"dag_id": dag_id, "run_id": run_id, "node_id": task_id}
+        with self.session() as session:
+            region: UUID = DynamicRegion.get_or_create(**where, session=session).id
+            return region
 
     def instance(self, *, run_id: str = "run") -> Instance:
         """Add an instance of a task that is not mapped, in a DAG and a run of its own."""

@@ -5,6 +5,12 @@ from __future__ import annotations
 from tests.with_airflow.lane.asked import ANSWERED, Asked, ask, put
 
 _ASSET = "/execution/store/asset/by-name/value?name=<name of asset>&key=key"
+# Of one task, in the region of its expansion; before, as an Airflow without regions has left it.
+_EXPANDED = {
+    "expanded": ANSWERED,
+    "expanded before": ANSWERED,
+    "expanded archived": "archived",
+}
 
 INSTANCES: tuple[Asked, ...] = (
     *(
@@ -138,6 +144,27 @@ INSTANCES: tuple[Asked, ...] = (
         "DELETE",
         "/execution/store/ti/<mapped>",
         authorization="Bearer <good to mapped>",
+    ),
+    *(
+        make(
+            f"{make.__name__} of {which}",
+            lane,
+            target=f"/execution/store/ti/<{which}>/key",
+            authorization=f"Bearer <good to {which}>",
+        )
+        for which, lane in _EXPANDED.items()
+        for make in (put, ask)
+    ),
+    *(
+        ask(
+            f"{what} of {which}",
+            lane,
+            "DELETE",
+            f"/execution/store/ti/<{which}>{key}",
+            authorization=f"Bearer <good to {which}>",
+        )
+        for which, lane in _EXPANDED.items()
+        for what, key in (("delete", "/key"), ("clear", ""))
     ),
     put(
         "PUT of an asset by one that is gone",
