@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,10 +39,9 @@ class Pair:
 
     def keep(self, namespace: str = PLAIN) -> None:
         """Let both begin anew with what one of them has now, see `begin`."""
-        self._begin = {
-            page: self.redis.dump(namespace.encode() + page)  # type: ignore[misc]
-            for page in self._pages(namespace)
-        }
+        pages = self._pages(namespace)
+        dumps = self._at_once(("DUMP", namespace.encode() + page) for page in pages)
+        self._begin = dict(zip(pages, dumps, strict=True))
         self._updated = max(
             (
                 each["updated_at"]
@@ -55,10 +54,10 @@ class Pair:
     def begin(self) -> None:
         """Give both the state that was kept, and no other."""
         for namespace in (PLAIN, LANE):
-            if old := [namespace.encode() + page for page in self._pages(namespace)]:
-                self.redis.delete(*old)
-            for page, dump in self._begin.items():
-                self.redis.restore(namespace.encode() + page, 0, dump)
+            name = namespace.encode()
+            old = [("DEL", name + page) for page in self._pages(namespace)]
+            new = [("RESTORE", name + page, 0, dump) for page, dump in self._begin.items()]
+            self._at_once([*old, *new])
 
     def ask(self, asked: Asked) -> tuple[Exchange, Counter[str]]:
         """Ask both, and return the answers that both gave, and what the lane counted."""
@@ -79,9 +78,16 @@ class Pair:
 
     def state(self, namespace: str) -> dict[bytes, dict[bytes, dict[str, Any]]]:
         """Return all values of a namespace, by page and field."""
-        return {
-            page: self._page(namespace.encode() + page) for page in sorted(self._pages(namespace))
-        }
+        pages = sorted(self._pages(namespace))
+        keys = [namespace.encode() + page for page in pages]
+        # As the client gives them: by field.
+        contents = self._at_once(("HGETALL", key) for key in keys)
+        asked = zip(keys, contents, strict=True)
+        deadlines = self._at_once(
+            ("HPEXPIRETIME", key, "FIELDS", len(fields), *fields) for key, fields in asked
+        )
+        told = zip(contents, deadlines, strict=True)
+        return dict(zip(pages, (_values(*each) for each in told), strict=True))
 
     def _comparable(self, namespace: str) -> Any:
         return {
@@ -92,24 +98,27 @@ class Pair:
             for page, fields in self.state(namespace).items()
         }
 
-    def _page(self, page: bytes) -> dict[bytes, dict[str, Any]]:
-        fields: Any = self.redis.hgetall(page)
-        asked = ("HPEXPIRETIME", page, "FIELDS", len(fields), *fields)
-        deadlines: Any = self.redis.execute_command(*asked) if fields else []
-        return {
-            name: {
-                "updated_at": int.from_bytes(raw[1:7], "big"),
-                "rest": raw[:1] + raw[7:],
-                "deadline": deadline,
-            }
-            for (name, raw), deadline in zip(fields.items(), deadlines, strict=True)
-        }
+    def _pages(self, namespace: str) -> list[bytes]:
+        prefix, owner = namespace.encode(), owner_key(namespace).encode()
+        found = self.redis.scan_iter(match=f"{namespace}:*", count=1000)
+        return [page.removeprefix(prefix) for page in found if page != owner]
 
-    def _pages(self, namespace: str) -> Iterator[bytes]:
-        prefix = namespace.encode()
-        for page in self.redis.scan_iter(match=f"{namespace}:*", count=1000):
-            if page.decode("utf-8", "replace") != owner_key(namespace):
-                yield page.removeprefix(prefix)
+    def _at_once(self, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
+        pipeline = self.redis.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return pipeline.execute()
+
+
+def _values(fields: dict[bytes, bytes], deadlines: list[int]) -> dict[bytes, dict[str, Any]]:
+    return {
+        name: {
+            "updated_at": int.from_bytes(raw[1:7], "big"),
+            "rest": raw[:1] + raw[7:],
+            "deadline": deadline,
+        }
+        for (name, raw), deadline in zip(fields.items(), deadlines, strict=True)
+    }
 
 
 def told(exchange: Exchange) -> list[Any]:
