@@ -6,6 +6,7 @@ import contextlib
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Self
 
 import h11
@@ -13,6 +14,9 @@ import h11
 # Only what hangs reaches it.
 _PATIENCE = 60.0
 _READ_SIZE = 65_536
+_PING = b"GET /execution/health/ping HTTP/1.1\r\nHost: airflow\r\n\r\n"
+# Refused at once by a server that reads it.
+_NO_REQUEST = b"nonsense\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,12 @@ class Connection:
                 return self._answered(head, bytes(body), parser)
         return None
 
-    def is_open(self) -> bool:
+    def is_open(self, probe: bytes) -> bool:
         """Tell whether the server still reads from this connection."""
         if self._is_over:
             return False
         try:
-            # A server that reads it says that it is no request.
-            self.send(b"nonsense\r\n\r\n")
+            self.send(probe)
             return self.answer() is not None
         except OSError:
             return False
@@ -139,4 +142,10 @@ def exchange(port: int, sent: Sequence[bytes], methods: Sequence[str]) -> Exchan
             if answer is None:
                 break
             answers.append(answer)
-        return Exchange(tuple(answers), bool(methods) and connection.is_open())
+        return Exchange(tuple(answers), bool(methods) and connection.is_open(_probe(answers)))
+
+
+def _probe(answers: Sequence[Answer]) -> bytes:
+    # Behind an error, a server may still be about to end it.
+    has_failed = any(answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR for answer in answers)
+    return _PING if has_failed else _NO_REQUEST
