@@ -25,6 +25,8 @@ _SET_OF_EXPANDED = put(
     "/execution/store/ti/<expanded>/new",
     authorization="Bearer <good to expanded>",
 )
+# Of one to three requests each, two as a rule.
+_CONNECTIONS = matrix.HOW_MANY_REQUESTS * 6 // 10
 _SHARED_ON_PURPOSE = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 
 
@@ -51,7 +53,7 @@ def test_no_two_requests_have_the_same_name() -> None:
     assert len({asked.name for asked in TABLE}) == len(TABLE)
 
 
-@settings(max_examples=matrix.HOW_MANY_REQUESTS, suppress_health_check=_SHARED_ON_PURPOSE)
+@settings(max_examples=_CONNECTIONS, suppress_health_check=_SHARED_ON_PURPOSE)
 @given(asked=made_up())
 def test_so_it_does_with_requests_that_are_made_up(pair: Pair, asked: Asked) -> None:
     pair.begin()
