@@ -25,21 +25,23 @@ REQUIRE_OWNER = "AIRFLOW__REDIS_STATE__REQUIRE_OWNER"
 
 
 @pytest.fixture
-def caller(home: Home, metadata: Metadata) -> Iterator[Caller]:
+def caller(home: Home, metadata: Metadata, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
+    # What servers on other databases have left in this process.
+    monkeypatch.setattr(database_mark, "_known", {})
     more = {NAMESPACE: OWNED, EXPRESS_LANE: "True", REQUIRE_OWNER: "True"}
     with inside_server(home, metadata, "all", **options_of(home), **more) as running:
         yield Caller(home, metadata.instance(), port_of(running.root))
 
 
 def test_airflows_own_route_finds_out_whose_the_namespace_is(
-    caller: Caller, redis_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+    caller: Caller, redis_server: EmbeddedServer
 ) -> None:
     wait_for(database_mark.known, "the mark")
     mark = database_mark.known()
-    monkeypatch.setattr(database_mark, "_known", {})
     with raw_client(redis_server) as client:
         wait_for(lambda: client.exists(owner_key(OWNED)), "the owner")
         client.hset(owner_key(OWNED), "database", "another")
+        database_mark._known.clear()
         passed, answered = COUNTS.passed["owner"], COUNTS.answered
         first, second = caller.ask("PUT"), caller.ask("PUT")
         assert (COUNTS.passed["owner"] - passed, COUNTS.answered - answered) == (1, 1)
