@@ -58,5 +58,6 @@ async def contents(
                     page = open_pages.setdefault(found.page, {})
                     kept = page.setdefault(found.scope, Kept(found.scope, found.of_worker))
                     kept.add(found)
-            for each in open_pages.pop(batch.ended, {}).values():
-                yield each
+            for ended in batch.ended:
+                for each in open_pages.pop(ended, {}).values():
+                    yield each

@@ -105,8 +105,8 @@ class Stats:
                 self._count_value(found, now)
             else:
                 self.expired += 1
-        if batch.ended:
-            self._count_page(batch)
+        for page, memory in batch.ended.items():
+            self._count_page(page, memory)
 
     def _count_value(self, found: Found, now: int) -> None:
         is_permanent = has_no_end(found)
@@ -120,15 +120,15 @@ class Stats:
         if is_permanent:
             self._keep(self._oldest, Extreme.of(-found.header.updated_at, found))
 
-    def _count_page(self, batch: Batch) -> None:
+    def _count_page(self, page: str, memory: int | None) -> None:
         # Any field: of a mapped task, one with an index.
-        parsed = layout.parse(self._namespace, batch.ended.encode(), b"0:")
+        parsed = layout.parse(self._namespace, page.encode(), b"0:")
         if parsed is None:
             return
-        self.is_measured = self.is_measured and batch.memory is not None
+        self.is_measured = self.is_measured and memory is not None
         for group in self._groups(parsed[0]):
             group.pages += 1
-            group.memory += batch.memory or 0
+            group.memory += memory or 0
 
     def _groups(self, scope: StateScope) -> tuple[Group, ...]:
         if isinstance(scope, TaskScope):

@@ -62,9 +62,8 @@ class Batch:
     values: list[Found] = field(default_factory=list)
     # Fields whose bytes are not ours, as page and field.
     unreadable: list[tuple[str, bytes]] = field(default_factory=list)
-    # The page that has no more values than these; and its memory, where that is asked.
-    ended: str = ""
-    memory: int | None = None
+    # Pages that have no more values than these; and the memory of each, where that is asked.
+    ended: dict[str, int | None] = field(default_factory=dict)
     # Keys of the server that are behind, and where the walk goes on there.
     keys: int = 0
     reached: tuple[str, str] | None = None
@@ -123,7 +122,7 @@ class Walk:
         servers = await patiently(self._client.servers)
         for server in servers:
             self.total += await patiently(partial(self._client.run_at, server, CountKeys()))
-        sending, receiving = anyio.create_memory_object_stream[Batch](2 * _TOGETHER)
+        sending, receiving = anyio.create_memory_object_stream[Batch](_AT_A_TIME)
         async with task_group() as tasks, receiving:
             for server in servers:
                 start = self.cursor.setdefault(str(server), _START)
@@ -175,17 +174,18 @@ class Walk:
     async def _walk_together(
         self, pages: Sequence[str], sending: MemoryObjectSendStream[Batch]
     ) -> None:
-        sizes = await self._measured(pages)
+        sizes, batch = await self._measured(pages), Batch()
         for page, size, walked in zip(pages, sizes, await self._first_steps(pages), strict=True):
             position = walked.next
+            self._add(batch, walked.seen)
             while position is not None:
-                await sending.send(self._batch(walked.seen))
+                await sending.send(batch)
                 step = WalkPages([page], position)
-                walked = await patiently(partial(self._client.run, step))  # noqa: PLW2901 - it goes on
-                position = walked.next
-            batch = self._batch(walked.seen)
-            batch.ended, batch.memory = page, size
-            await sending.send(batch)
+                more: Walked = await patiently(partial(self._client.run, step))
+                batch, position = Batch(), more.next
+                self._add(batch, more.seen)
+            batch.ended[page] = size
+        await sending.send(batch)
 
     async def _first_steps(self, pages: Sequence[str]) -> list[Walked]:
         try:
@@ -200,15 +200,13 @@ class Walk:
             return [None] * len(pages)
         return await patiently(partial(self._client.run, MeasureEach(pages)))
 
-    def _batch(self, seen: Sequence[Seen]) -> Batch:
-        batch = Batch()
+    def _add(self, batch: Batch, seen: Sequence[Seen]) -> None:
         for each in seen:
             found = self._found(each)
             if found is None:
                 batch.unreadable.append((each.page, each.field))
             else:
                 batch.values.append(found)
-        return batch
 
     def _found(self, seen: Seen) -> Found | None:
         parsed = layout.parse(self._namespace, seen.page.encode(), seen.field)
