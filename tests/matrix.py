@@ -217,7 +217,7 @@ LANES = {
         {"REDIS_STATE_TEST_LANE_REQUESTS": "many"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),
-    # On SQLite: other lanes have the next Airflow and PostgreSQL. To ask all, by hand, takes ten
+    # On SQLite: other lanes have the next Airflow and PostgreSQL. To ask all, by hand, takes some
     # minutes more.
     "express-lane": Lane(
         ("with_airflow/lane", "with_airflow/server", "with_airflow/test_dags.py"),
