@@ -35,6 +35,17 @@ TASK = TaskScope("dag", "run", "task")
 PAGE = "airflow:t:{dag/run/task}:-1"
 _HOST = "127.0.0.1"
 _ADDRESS = x509.IPAddress(ipaddress.ip_address(_HOST))
+_USAGE = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 # No server waits for anything here, but one without TLS for the end of a line.
 OPTIONS = PATIENT | {"connect_timeout": 0.5}
 
@@ -172,6 +183,11 @@ def _issue(certificate: Path, key: Path, ends: dt.datetime) -> None:
         .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([_ADDRESS]), critical=False)
+        # Python 3.13 asks for these two.
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False
+        )
+        .add_extension(_USAGE, critical=True)
         .sign(private, hashes.SHA256())
     )
     certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
