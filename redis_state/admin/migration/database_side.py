@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+import anyio
 from anyio import to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 
@@ -24,6 +25,8 @@ from redis_state.airflow.metastore import Position
 from redis_state.format import envelope
 
 T = TypeVar("T")
+# One reads ahead while another writes; more would only take memory.
+_THREADS = 2
 
 
 class DatabaseSide:
@@ -35,6 +38,7 @@ class DatabaseSide:
     def __init__(self, batch_size: int = BATCH_SIZE) -> None:
         metastore.check()
         self._batch_size = batch_size
+        self._threads = anyio.CapacityLimiter(_THREADS)
 
     async def read(
         self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True
@@ -68,6 +72,6 @@ class DatabaseSide:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         async def once() -> T:
-            return await to_thread.run_sync(call)
+            return await to_thread.run_sync(call, limiter=self._threads)
 
         return await patiently(once)
