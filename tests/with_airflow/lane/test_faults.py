@@ -106,10 +106,19 @@ def test_a_connection_that_the_database_closes_is_opened_again(
 @contextmanager
 def standing_still(metadata: Metadata, caller: Caller) -> Iterator[None]:
     """Let the database say nothing any more on the connection that the lane has."""
-    assert status(caller.ask("PUT")) == HTTPStatus.NO_CONTENT
-    with metadata.engine.connect() as connection:
-        asked = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%%task_instance.id = ANY%%'"
-        (process,) = connection.exec_driver_sql(f"{asked} AND pid != pg_backend_pid()").scalars()
+    found: list[int] = []
+
+    def is_there() -> bool:
+        # It is kept for a second.
+        assert status(caller.ask("PUT")) == HTTPStatus.NO_CONTENT
+        with metadata.engine.connect() as connection:
+            asked = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%%task_instance.id = ANY%%'"
+            named = connection.exec_driver_sql(f"{asked} AND pid != pg_backend_pid()")
+            found.extend(named.scalars())
+        return bool(found)
+
+    wait_for(is_there)
+    (process,) = found
     os.kill(process, signal.SIGSTOP)
     try:
         yield
