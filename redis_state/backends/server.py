@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from redis_state.admin.rotation import OnProgress, Rotation, RotationReport
 from redis_state.admin.steps import arun, run
+from redis_state.admin.store import Store
 from redis_state.admin.survey import Survey
 from redis_state.airflow import run_identity
 from redis_state.airflow.http_errors import as_http_error
+from redis_state.airflow.owners import Database, is_server_side
 from redis_state.airflow.sides import SERVER
 from redis_state.backends.base import RedisBackend
 from redis_state.backends.call import Call
 from redis_state.backends.ownership import OwnedOperations
 from redis_state.backends.server_operations import ServerOperations
 from redis_state.backends.start_line import write_start_line
+from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import load
-from redis_state.errors import MisconfiguredError
+from redis_state.errors import MisconfiguredError, StateStoreError
 from redis_state.format.owner import Owner
 from redis_state.operations.owner import Claim
 from redis_state.scopes import Entry, Listing, StateScope
+
+_log = logging.getLogger(__name__)
 
 
 class RedisStateBackend(RedisBackend):
@@ -127,6 +134,15 @@ class RedisStateBackend(RedisBackend):
         """Mark the namespace for a metadata database, unless it is marked; return whose it is."""
         return self._client.run(Claim(self.settings.namespace, database))
 
+    def cleanup(self) -> None:
+        """Remove what deleted runs and assets left, as `redis-state sweep` does; it takes a while.
+
+        It asks the metadata database, so a process without one only logs that nothing was done.
+        """
+        # In a thread: the caller's may run an event loop.
+        with ThreadPoolExecutor(1, "redis-state-cleanup") as thread:
+            thread.submit(self._sweep).result()
+
     def rotate(
         self, on_progress: OnProgress | None = None, *, dry_run: bool = False
     ) -> RotationReport:
@@ -148,3 +164,33 @@ class RedisStateBackend(RedisBackend):
             self.settings, self._server_operations.codec, on_progress, dry_run=dry_run
         )
         return await arun(self._loop_clients.current, rotation.steps())
+
+    def _sweep(self) -> None:
+        # Not at the top, for those who never sweep.
+        import anyio  # noqa: PLC0415
+
+        from redis_state.admin.sweeping import Options, Sweep, SweepReport  # noqa: PLC0415
+
+        try:
+            database = Database()
+            database.check()
+        except StateStoreError as error:
+            _log.warning("Nothing was swept. %s", error)
+            return
+
+        async def sweep() -> SweepReport:
+            options = Options(has_references=is_server_side(type(self)))
+            client = AsyncClient(self.settings)
+            try:
+                store = Store(self.settings, self._server_operations.codec, client)
+                return await Sweep(store, database, options).run()
+            finally:
+                client.close()
+
+        report = anyio.run(sweep)
+        _log.info(
+            "Swept the namespace %r: %d of %d values had no owner and are deleted.",
+            self.settings.namespace,
+            report.values,
+            report.seen,
+        )

@@ -110,6 +110,31 @@ COMMANDS = (
         "the namespace once, in short steps; after Ctrl-C it shows what it has.",
     ),
     Command(
+        "sweep",
+        "remove what deleted runs and assets left",
+        "sweep",
+        (
+            options.DAG_ID._replace(help="only the runs of this dag"),
+            Option(
+                ("--grace",),
+                "leave alone what was written within this time, such as 30m (default: 1h)",
+            ),
+            Option(("--limit",), "remove so many values at most", {"type": int}),
+            Option(
+                ("--batch-size",),
+                "ask the metadata database about so many values at a time (default: 1000)",
+                {"type": int},
+            ),
+            options.YES,
+            options.DRY_RUN,
+            *options.COMMON,
+        ),
+        description="Remove values whose run or asset is not in Airflow's metadata database any "
+        "more, and worker values without a reference. It runs where the metadata database can be "
+        "reached, beside a running Airflow, and may be stopped and run again at any time. What "
+        "expires needs none of it.",
+    ),
+    Command(
         "migrate",
         "copy all state from Airflow's own store to Redis, or back",
         "migrate",

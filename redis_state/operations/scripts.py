@@ -30,6 +30,7 @@ _CONSTANTS = {
     "FORMAT": envelope.FORMAT >> 4,
     "ENCRYPTED": envelope.ENCRYPTED,
     "HEADER": envelope.SIZE,
+    "UPDATED_AT": envelope.UPDATED_AT.start + 1,
     "UPDATED_AT_END": envelope.UPDATED_AT.stop,
     "DEADLINE": envelope.DEADLINE.start + 1,
     "DEADLINE_END": envelope.DEADLINE.stop,
@@ -74,10 +75,14 @@ HASH_UNBIND, FIELD_UNBIND = _forms("take_out", "bound", "unbind")
 HASH_RELEASE, FIELD_RELEASE = _forms("take_out", "bound", "release")
 HASH_COPY, FIELD_COPY = _forms("{}_write", "copy")
 HASH_DISCARD, FIELD_DISCARD = _forms("discard")
+HASH_SWEEP_TASK, FIELD_SWEEP_TASK = _forms("sweep", "sweep_task")
+HASH_SWEEP_ASSET, FIELD_SWEEP_ASSET = _forms("take_out", *_ASSET, "sweep", "sweep_asset")
+HASH_SWEEP_WORKER, FIELD_SWEEP_WORKER = _forms("references", "refers", "sweep", "sweep_worker")
 HASH_REENCRYPT, FIELD_REENCRYPT = (load("page", f"reencrypt_{form}") for form in ("hash", "field"))
 ASSET_CLEAR = load("page", *_ASSET, "asset_clear")
 CLAIM = load("claim")
 ENTRIES = load("page", "entries")
 LIST = load("page", "list")
+REFERRING = load("page", "references", "refers", "referring")
 WALK = load("page", "walk")
 SURVEY = load("page", "references", "survey")

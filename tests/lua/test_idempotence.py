@@ -18,6 +18,7 @@ from redis_state.format import envelope
 from redis_state.operations.copying import Copy, CopyValues, Discard
 from redis_state.operations.operation import Operation
 from redis_state.operations.reencrypt import Replace
+from redis_state.operations.sweeping import SweepAsset, SweepTask, SweepWorker
 from tests.matrix import ONE_OF_EACH_FORM
 from tests.support.steps import Steps
 
@@ -25,6 +26,7 @@ TASK, MAPPED, NEIGHBOUR = (TaskScope("dag", "run", "task", index) for index in (
 ASSET, BY_NAME = AssetScope(asset_id=7), AssetScope(name="orders")
 SOON = datetime.now(UTC) + timedelta(hours=1)
 PAST = datetime.now(UTC) - timedelta(hours=1)
+LATER = int(SOON.timestamp() * 1000)
 TOO_LATE = datetime(9000, 1, 1, tzinfo=UTC)
 # What a worker has kept before: to keep it again would be another write.
 DOCUMENT = '{"__airflow_state_ref__": "redis-state:%s/result"}'
@@ -41,6 +43,7 @@ class World:
         self.client, self.namespace = client, namespace
         self.steps = Steps(client, field_expiry=field_expiry)
         self._field_expiry = field_expiry
+        self.met: dict[tuple[str, str], bytes] = {}
 
     def fill(self) -> None:
         """Put everything back that there was before."""
@@ -119,6 +122,32 @@ def on_worker(method: str, *args: Any, **options: Any) -> Make:
     return lambda world: getattr(world.worker._operations, method)(*args, **options)
 
 
+def met(world: World, page: str, *keys: str) -> dict[bytes, bytes]:
+    """Return the fields of a page as a sweep has met them."""
+    for key in keys:
+        value = world.client.hget(f"{world.namespace}:{page}", key)
+        # What the first run has removed was met before it.
+        if value is not None:
+            world.met[page, key] = value[envelope.UPDATED_AT.start : envelope.SIZE]
+    headers = {key.encode(): world.met[page, key] for key in keys}
+    # One that is not as it was met any more.
+    return headers | {b"3:b": bytes(envelope.SIZE - 1)}
+
+
+def swept(kind: Any, pages: tuple[str, ...], *arguments: Any, keys: tuple[str, ...]) -> Make:
+    def make(world: World) -> Operation[Any]:
+        names = [f"{world.namespace}:{page}" for page in pages]
+        return kind(*names, *arguments, met(world, pages[0], *keys))
+
+    return make
+
+
+def swept_asset(world: World) -> Operation[Any]:
+    operations = world.server._operations
+    asset = operations._asset(operations._place(ASSET))
+    return SweepAsset(asset, met(world, "a:{id:7}", "a", "other"))
+
+
 ALL, ONE = {"all_map_indices": True}, {"all_map_indices": False}
 
 
@@ -162,6 +191,17 @@ OPERATIONS |= {
     "removal of what was copied": discard(b"3:a", b"3:lease"),
     "clear of worker values": on_worker("clear", MAPPED, **ONE),
     "clear of worker values of an asset": on_worker("clear", BY_NAME, **ONE),
+}
+STATE, WORKER_VALUES = "t:{dag/run/task}:3", "tw:{dag/run/task}:3"
+OPERATIONS |= {
+    "sweep of a task": swept(
+        SweepTask, (STATE, WORKER_VALUES), LATER, keys=("3:a", "3:lease", "131:b")
+    ),
+    "sweep of worker values": swept(SweepWorker, (WORKER_VALUES,), None, keys=("3:result",)),
+    "sweep of worker values without a reference": swept(
+        SweepWorker, (WORKER_VALUES, STATE), keys=("3:result", "3:other")
+    ),
+    "sweep of an asset": swept_asset,
 }
 
 
