@@ -75,9 +75,7 @@ class Database:
             query = select(columns.dag_id, columns.run_id, columns.id, columns.created_at)
             query = query.where(tuple_(columns.dag_id, columns.run_id).in_(some))
             for dag_id, run_id, row_id, created_at in self._rows(query):
-                run = Run(dag_id, run_id)
-                known = run_identity.KnownRun(run, row_id, created_at)
-                found[run] = run_identity.incarnation(known, run)
+                found[Run(dag_id, run_id)] = run_identity.number(row_id, created_at)
         return found
 
     def active_assets(self, wanted: Iterable[int]) -> set[int]:

@@ -134,7 +134,12 @@ def met(world: World, page: str, *keys: str) -> dict[bytes, bytes]:
     return headers | {b"3:b": bytes(envelope.SIZE - 1)}
 
 
-def swept(kind: Any, pages: tuple[str, ...], *arguments: Any, keys: tuple[str, ...]) -> Make:
+def swept(
+    kind: Callable[..., Operation[Any]],
+    pages: tuple[str, ...],
+    *arguments: Any,
+    keys: tuple[str, ...],
+) -> Make:
     def make(world: World) -> Operation[Any]:
         names = [f"{world.namespace}:{page}" for page in pages]
         return kind(*names, *arguments, met(world, pages[0], *keys))
@@ -143,7 +148,7 @@ def swept(kind: Any, pages: tuple[str, ...], *arguments: Any, keys: tuple[str, .
 
 
 def swept_asset(world: World) -> Operation[Any]:
-    operations = world.server._operations
+    operations = world.server._server_operations
     asset = operations._asset(operations._place(ASSET))
     return SweepAsset(asset, met(world, "a:{id:7}", "a", "other"))
 
