@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -71,7 +72,7 @@ class World:
 
     async def sweep(self, database: Database | None = None, **options: Any) -> SweepReport:
         """Sweep the namespace; without other options, whatever was written until now."""
-        wanted = Options(**({"grace": NO_GRACE, "has_references": True} | options))
+        wanted = replace(Options(NO_GRACE, has_references=True), **options)
         settings = self.backend.settings
         client = AsyncClient(settings)
         try:
@@ -101,14 +102,19 @@ class World:
         with self.metadata.session() as session:
             self.backend.set(scope, key, value, session=session)
 
+    def set_all(self, scopes: Iterable[StateScope]) -> None:
+        with self.metadata.session() as session:
+            for scope in scopes:
+                self.backend.set(scope, "key", "1", session=session)
+
     def keep(self, scope: StateScope, key: str = "key", *, told: StateScope | None = None) -> None:
         """Keep a value as a worker does; the server side is told of it for a scope."""
-        named = {"key": key, "scope": scope}
-        reference = (
-            self.worker.serialize_task_state_store_to_ref(value="kept", **named)
+        refer = (
+            self.worker.serialize_task_state_store_to_ref
             if isinstance(scope, TaskScope)
-            else self.worker.serialize_asset_state_store_to_ref(value="kept", **named)
+            else self.worker.serialize_asset_state_store_to_ref
         )
+        reference = refer(value="kept", key=key, scope=scope)
         if told is not None:
             self.set(told, key, f'{{"__airflow_state_ref__": "{reference}"}}')
 

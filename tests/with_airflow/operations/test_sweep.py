@@ -6,6 +6,7 @@ The tests of what stays fail where a rule deletes too much.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from redis_state import (
 )
 from redis_state.airflow import database_mark
 from redis_state.format.owner import owner_key
+from redis_state.scopes import StateScope
 from tests import matrix
 from tests.with_airflow.operations.sweeps import Questions, World, ago, counts
 from tests.with_airflow.operations.tables import Tables
@@ -114,20 +116,33 @@ async def test_a_run_that_is_created_again_after_the_question_keeps_what_it_writ
 async def test_a_run_that_was_there_is_asked_for_again_before_anything_of_it_goes(
     world: World,
 ) -> None:
-    scope = world.task()
-    for number in range(3):
-        world.set(TaskScope(scope.dag_id, scope.run_id, f"task {number}"))
-    renewed: list[str] = []
+    # More than are met ahead.
+    run = world.task()
+    scopes = [TaskScope(run.dag_id, run.run_id, f"task-{number}") for number in range(300)]
+    world.set_all(scopes)
 
-    def create_again_once() -> None:
-        if not renewed:
-            world.create_again(scope)
-            for number in range(3):
-                renewed.append(f"task {number}")
-                world.set(TaskScope(scope.dag_id, scope.run_id, renewed[-1]))
+    def create_again() -> None:
+        if not renewed.is_set():
+            renewed.set()
+            world.create_again(run)
+            world.set_all(scopes)
 
-    await world.sweep(Questions(after=create_again_once), batch_size=1)
-    assert all(world.has(TaskScope(scope.dag_id, scope.run_id, task_id)) for task_id in renewed)
+    renewed = threading.Event()
+    # However young they are.
+    young = timedelta(hours=-1)
+    await world.sweep(Questions(after=create_again), batch_size=1, grace=young)
+    assert all(world.has(scope) for scope in scopes)
+
+
+@ONE
+async def test_of_a_run_that_was_there_earlier_values_go_nevertheless(world: World) -> None:
+    run = world.task()
+    scopes = [TaskScope(run.dag_id, run.run_id, f"task-{number}") for number in range(20)]
+    world.set_all(scopes[:10])
+    world.create_again(run)
+    world.set_all(scopes[10:])
+    assert counts(await world.sweep(batch_size=1)) == {"earlier_run": 10}
+    assert [world.has(scope) for scope in scopes] == [False] * 10 + [True] * 10
 
 
 async def test_the_values_of_assets_that_no_dag_has_go(world: World) -> None:
@@ -188,11 +203,12 @@ async def test_worker_values_without_a_reference_go(world: World) -> None:
     mapped = TaskScope(scope.dag_id, scope.run_id, "mapped", 3)
     told = AssetScope(asset_id=asset.id)
     named, by_uri = AssetScope(name=asset.name), AssetScope(uri=asset.uri)
-    told_by = {scope: scope, mapped: mapped, named: told}
+    told_by: dict[StateScope, StateScope] = {scope: scope, mapped: mapped, named: told}
     for each, of_server in told_by.items():
         world.keep(each, "told", told=of_server)
         world.keep(each, "not told")
     world.keep(by_uri, "told by uri", told=told)
+    assert counts(await world.sweep(dry_run=True)) == {"no_reference": 3}
     assert counts(await world.sweep()) == {"no_reference": 3}
     for each in told_by:
         assert world.keeps(each, "told")
@@ -293,9 +309,9 @@ async def test_the_namespace_of_another_owner_is_refused(
     scope = TaskScope("dag of another", "run", "task")
     world.set(scope)
     raw.hset(owner_key(namespace), mapping={"database": "another", "since": "2026"})
-    for options in ({}, {"dry_run": True}):
+    for dry_run in (False, True):
         with pytest.raises(MisconfiguredError, match="belongs to another Airflow"):
-            await world.sweep(**options)
+            await world.sweep(dry_run=dry_run)
     assert world.has(scope)
 
 
@@ -327,7 +343,7 @@ async def test_a_namespace_without_an_owner_is_marked_but_in_a_dry_run(
 async def test_what_the_database_cannot_be_asked_for_stays(
     world: World, raw: redis.Redis, namespace: str
 ) -> None:
-    scopes = [
+    scopes: list[StateScope] = [
         TaskScope("no\0such", "run", "task"),
         TaskScope("dag", "lone \ud800", "task"),
         TaskScope("d" * 251, "run", "task"),
@@ -337,13 +353,14 @@ async def test_what_the_database_cannot_be_asked_for_stays(
     ]
     for scope in scopes:
         world.backend.set(scope, "key", "1")
-    by_worker = [AssetScope(name="no\0such"), AssetScope(uri="u" * 1501), AssetScope(asset_id=1)]
-    for scope in by_worker:
-        world.keep(scope)
+    by_worker = [AssetScope(name="no\0such"), AssetScope(uri="u" * 1501)]
+    by_worker.append(AssetScope(asset_id=987_000))
+    for each in by_worker:
+        world.keep(each)
     raw.hset(f"{namespace}:t:{{no/such/run}}:-1", "foreign", "bytes")
     assert counts(await world.sweep()) == {}
     assert all(world.has(scope) for scope in scopes)
-    assert all(world.keeps(scope) for scope in by_worker)
+    assert all(world.keeps(each) for each in by_worker)
     assert raw.hdel(f"{namespace}:t:{{no/such/run}}:-1", "foreign")
 
 
@@ -382,8 +399,7 @@ async def test_a_dry_run_tells_what_would_go_and_deletes_nothing(world: World) -
 async def test_a_sweep_of_one_dag_or_of_so_many_values(world: World) -> None:
     asset, other = AssetScope(asset_id=987_656), TaskScope("no such dag", "run", "task")
     scopes = [TaskScope("no such", "run", f"task {number}") for number in range(3)]
-    for scope in (asset, other, *scopes):
-        world.set(scope)
+    world.set_all([asset, other, *scopes])
     assert counts(await world.sweep(dag_id="no such", limit=2)) == {"deleted_run": 2}
     assert counts(await world.sweep(dag_id="no such")) == {"deleted_run": 1}
     assert world.has(asset)

@@ -1,0 +1,146 @@
+"""The command `sweep`: what it shows, asks and ends with; once as a process of this Airflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from redis_state import AssetScope, RedisStateBackend, TaskScope
+from redis_state.airflow.owners import Database
+from redis_state.cli import main
+from redis_state.cli.exits import DONE, INTERRUPTED, UNREACHABLE, WRONG_USE
+from tests import matrix
+from tests.with_airflow.operations.sweeps import World
+from tests.with_airflow.operations.tables import Tables
+from tests.with_airflow.server.airflow_home import Home
+
+GONE = TaskScope("no-such-dag", "run", "task")
+NO_GRACE = ("--grace", "0s")
+
+
+@pytest.fixture(params=[matrix.FIELD_FORM])
+def server_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def world(
+    backend: RedisStateBackend, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    monkeypatch.setenv("AIRFLOW__REDIS_STATE__URL", backend.settings.url.get_secret_value())
+    monkeypatch.setenv("AIRFLOW__REDIS_STATE__NAMESPACE", backend.settings.namespace)
+    monkeypatch.setenv("AIRFLOW__STATE_STORE__BACKEND", "redis_state.RedisStateBackend")
+    made = World(backend, tables.metadata)
+    made.set(GONE)
+    made.set(GONE, "another")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sweep(world: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(["sweep", *arguments])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def test_a_dry_run_tells_what_would_go_and_why(sweep: Call, world: World) -> None:
+    code, out, err = sweep(*NO_GRACE, "--dry-run", "-o", "json")
+    assert code == DONE
+    first, *others = json.loads(out)
+    assert (first["reason"], first["values"], first["bytes"]) == ("deleted_run", 2, 14)
+    assert [each["task_id"] for each in first["examples"]] == ["task"]
+    assert [(each["reason"], each["values"]) for each in others] == [
+        ("earlier_run", 0),
+        ("deleted_asset", 0),
+        ("no_reference", 0),
+    ]
+    assert err.splitlines()[-1] == "redis-state: would delete 2 of 2 values (14 B)."
+    assert world.has(GONE)
+
+
+def test_it_asks_before_it_deletes(sweep: Call, world: World) -> None:
+    code, _, err = sweep(*NO_GRACE)
+    assert code == WRONG_USE
+    namespace = world.backend.settings.namespace
+    assert f"Delete 2 values (14 B) that have no owner in the namespace {namespace}?" in err
+    assert world.has(GONE)
+
+
+def test_it_deletes_and_tells_how_much(sweep: Call, world: World) -> None:
+    code, out, err = sweep(*NO_GRACE, "--yes")
+    assert code == DONE
+    assert "its run was deleted" in out
+    assert "no-such-dag/run/task" in out
+    assert err.splitlines()[-1] == "redis-state: deleted 2 of 2 values (14 B)."
+    assert not world.has(GONE)
+    code, _, err = sweep(*NO_GRACE)
+    assert code == DONE
+    assert err.splitlines()[-1] == "redis-state: deleted 0 of 0 values (0 B)."
+
+
+def test_what_is_young_is_told(sweep: Call, world: World) -> None:
+    code, _, err = sweep("--yes")
+    assert code == DONE
+    assert err.endswith("deleted 0 of 2 values (0 B); 2 are too young to be looked at.\n")
+    assert world.has(GONE)
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--limit", "0"), ("--batch-size", "0"), ("--grace", "soon"), ("--grace", "-1h")]
+)
+def test_wrong_options_are_told(sweep: Call, wrong: tuple[str, str]) -> None:
+    assert sweep(f"{wrong[0]}={wrong[1]}", "--yes")[0] == WRONG_USE
+
+
+def test_a_database_that_is_away_is_exit_code_3(
+    sweep: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow.settings.NonScopedSession", None)
+    code, _, err = sweep(*NO_GRACE, "--yes")
+    assert code == UNREACHABLE
+    assert "The metadata database does not answer" in err
+
+
+def test_ctrl_c_tells_what_was_done(
+    sweep: Call, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes after the second batch is left, and goes the next time."""
+    for number in range(50):
+        world.set(AssetScope(asset_id=900_000 + number))
+    ask, asked = Database.active_assets, iter(range(2))
+
+    def stop(database: Database, wanted: set[int]) -> set[int]:
+        if wanted and next(asked, None) is None:
+            raise KeyboardInterrupt
+        return ask(database, wanted)
+
+    monkeypatch.setattr(Database, "active_assets", stop)
+    code, _, err = sweep(*NO_GRACE, "--yes", "--batch-size", "1")
+    assert code == INTERRUPTED
+    assert "it was stopped, and goes on when it is run again" in err
+    monkeypatch.undo()
+
+
+def test_as_a_process(world: World, tables: Tables, tmp_path: Path) -> None:
+    settings = world.backend.settings
+    url = tables.metadata.engine.url.render_as_string(hide_password=False)
+    present = world.task()
+    world.set(present)
+    home = Home(tmp_path, settings.url.get_secret_value(), url)
+    namespace = {"AIRFLOW__REDIS_STATE__NAMESPACE": settings.namespace}
+    command = ("airflow", "redis-state", "sweep", *NO_GRACE, "--yes")
+    status, printed = home.run(*command, **namespace)
+    assert status == DONE, printed
+    assert "deleted 2 of 3 values" in printed
+    assert world.has(present)
+    assert not world.has(GONE)
