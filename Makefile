@@ -57,7 +57,8 @@ airflow: .venv-airflow/ready
 		--cov=redis_state --cov-branch --cov-config=/dev/null --cov-report= \
 		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server tests/with_airflow/rest \
 		tests/with_airflow/lane/test_[rs]*.py \
-		tests/with_airflow/promises/test_[dt]*.py tests/with_airflow/page
+		tests/with_airflow/promises/test_[dt]*.py tests/with_airflow/page \
+		tests/with_airflow/operations/test_sweep*.py
 
 pictures: .venv-plots/ready
 	@.venv-plots/bin/python -m pytest -q -p no:cacheprovider tests/with_matplotlib

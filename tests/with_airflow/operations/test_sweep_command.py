@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from examples.dags.sweep_state import sweep_state
 from redis_state import AssetScope, RedisStateBackend, TaskScope
 from redis_state.airflow.owners import Database
 from redis_state.cli import main
 from redis_state.cli.exits import DONE, INTERRUPTED, UNREACHABLE, WRONG_USE
 from tests import matrix
-from tests.with_airflow.operations.sweeps import World
+from tests.with_airflow.operations.sweeps import World, ago
 from tests.with_airflow.operations.tables import Tables
-from tests.with_airflow.server.airflow_home import Home
 
 GONE = TaskScope("no-such-dag", "run", "task")
 NO_GRACE = ("--grace", "0s")
@@ -131,16 +131,24 @@ def test_ctrl_c_tells_what_was_done(
     monkeypatch.undo()
 
 
-def test_as_a_process(world: World, tables: Tables, tmp_path: Path) -> None:
-    settings = world.backend.settings
+def test_the_dag_to_copy_runs_it_as_a_process(
+    world: World,
+    tables: Tables,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In a task, Airflow's variables name no database."""
     url = tables.metadata.engine.url.render_as_string(hide_password=False)
     present = world.task()
-    world.set(present)
-    home = Home(tmp_path, settings.url.get_secret_value(), url)
-    namespace = {"AIRFLOW__REDIS_STATE__NAMESPACE": settings.namespace}
-    command = ("airflow", "redis-state", "sweep", *NO_GRACE, "--yes")
-    status, printed = home.run(*command, **namespace)
-    assert status == DONE, printed
-    assert "deleted 2 of 3 values" in printed
+    with ago(monkeypatch, hours=2):
+        world.set(present)
+        world.set(GONE)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "airflow-db-not-allowed:///")
+    monkeypatch.setenv("METADATA_DATABASE", url)
+    sweep_state().get_task("sweep").python_callable()
+    assert "deleted 1 of 3 values" in capfd.readouterr().err
     assert world.has(present)
     assert not world.has(GONE)
+    assert world.has(GONE, "another")
