@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import Any, TypeAlias
 
 import anyio.to_thread
@@ -81,9 +82,9 @@ class Sweep:
         async with walk.batches() as batches:
             async for batch in batches:
                 met |= {(found.page, found.field): found for found in self._old(batch.values)}
-                if len(met) >= self._options.batch_size:
-                    await self._settle(met.values())
-                    met.clear()
+                while len(met) >= self._options.batch_size and not self._is_enough():
+                    some = [met.pop(spot) for spot in list(islice(met, self._options.batch_size))]
+                    await self._settle(some)
                 on_progress(walk.done, walk.total)
                 if self._is_enough():
                     return self.report
