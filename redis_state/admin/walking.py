@@ -123,7 +123,8 @@ class Walk:
         for server in servers:
             self.total += await patiently(partial(self._client.run_at, server, CountKeys()))
         sending, receiving = anyio.create_memory_object_stream[Batch](_AT_A_TIME)
-        async with task_group() as tasks, receiving:
+        # The receiving end outlives the senders, which would take its end for an error.
+        async with receiving, task_group() as tasks:
             for server in servers:
                 start = self.cursor.setdefault(str(server), _START)
                 tasks.start_soon(self._walk_server, server, start, sending.clone())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import redis
 
 from redis_state import AssetScope, InvalidInputError, RedisStateBackend, TaskScope
+from redis_state.admin import walking
 from redis_state.admin.walking import Cursor, Found, Walk, cursor_text, read_cursor
 from redis_state.client._async.client import AsyncClient
 from redis_state.format import envelope
@@ -112,6 +114,29 @@ async def test_a_walk_is_taken_up_where_it_ended(
         (scope, key) for scope in SCOPES for key in KEYS
     }
     assert len(rest) < len(SCOPES) * len(KEYS)
+
+
+async def test_ctrl_c_in_a_walk_is_nothing_but_that(
+    client: AsyncClient, filled: RedisStateBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cancels the task that walks, and not those that it has begun."""
+    monkeypatch.setattr(ScanPages, "COUNT", 1)
+    monkeypatch.setattr(walking, "_AT_A_TIME", 1)
+    is_met = asyncio.Event()
+
+    async def walk() -> None:
+        async with Walk(client, filled.settings.namespace).batches() as batches:
+            async for _ in batches:
+                # By then, whoever sends waits for somebody to receive.
+                await asyncio.sleep(0.1)
+                is_met.set()
+                await asyncio.Event().wait()
+
+    walking_ = asyncio.create_task(walk())
+    await is_met.wait()
+    walking_.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await walking_
 
 
 async def test_bytes_that_are_not_ours_are_told(
