@@ -15,13 +15,7 @@ COMMANDS = (
         "list what keeps state: tasks and assets",
         "ls",
         (
-            options.DAG_ID._replace(help="dags with this id; * and ? stand for any characters"),
-            options.RUN_ID._replace(help="the same for the run"),
-            options.TASK_ID._replace(help="the same for the task"),
-            options.MAP_INDEX._replace(help="the map index"),
-            options.ASSET_ID,
-            options.ASSET_NAME._replace(help="assets by name; * and ? stand for any characters"),
-            options.ASSET_URI._replace(help="the same by uri"),
+            *options.FILTERS,
             Option(("--expiring",), "with a value that expires within this time, such as 1d"),
             Option(("--permanent",), "with a value that never expires", {"action": "store_true"}),
             Option(("--larger",), "with more bytes than this, such as 1MB"),
@@ -169,6 +163,43 @@ COMMANDS = (
         "until nothing is left; then each value is compared. What is newer at the target stays. It "
         "may be stopped and run again at any time.",
         epilog="Passwords of URLs: REDIS_STATE_FROM_PASSWORD and REDIS_STATE_TO_PASSWORD.",
+    ),
+    Command(
+        "export",
+        "write all state to a file, as a backup",
+        "export",
+        (
+            *options.FILTERS,
+            Option(("--file",), "the file, which is there once all is written (default: stdout)"),
+            Option(("--decrypt",), "write encrypted values in plain", {"action": "store_true"}),
+            *(option for option in options.COMMON if option != options.OUTPUT),
+        ),
+        description="Write all live values of the namespace, those of workers too, as lines of "
+        "JSON that import reads. Values that are encrypted in Redis are so in the file.",
+    ),
+    Command(
+        "import",
+        "bring state back from a file that export wrote",
+        "import_",
+        (
+            Option(("file",), "the file; - reads it from stdin"),
+            Option(("--retention",), "keep the values of tasks so long from now on, such as 2d"),
+            Option(
+                ("--ignore-expiry",),
+                "keep the values of tasks until they are deleted",
+                {"action": "store_true"},
+            ),
+            Option(
+                ("--any-owner",),
+                "take a file of another Airflow's",
+                {"action": "store_true"},
+            ),
+            options.DRY_RUN,
+            *options.COMMON,
+        ),
+        description="Write the values of a file that are not there, or are older there. It may "
+        "run beside tasks, and be stopped and run again at any time. Values keep their times; "
+        "what has expired meanwhile is left out.",
     ),
     Command(
         "health",

@@ -77,14 +77,16 @@ def _prefix(kinds: set[str]) -> str:
 
 
 def _by_contents(given: argparse.Namespace) -> Callable[[Kept], bool]:
-    larger = None if given.larger is None else texts.read_size(given.larger)
-    expiring = None if given.expiring is None else texts.read_duration(given.expiring)
-    ends = None if expiring is None else datetime.now(UTC) + expiring
+    # Not every command has these.
+    larger, expiring = getattr(given, "larger", None), getattr(given, "expiring", None)
+    permanent = getattr(given, "permanent", None)
+    more_than = None if larger is None else texts.read_size(larger)
+    ends = None if expiring is None else datetime.now(UTC) + texts.read_duration(expiring)
 
     def admits(kept: Kept) -> bool:
-        if larger is not None and kept.size <= larger:
+        if more_than is not None and kept.size <= more_than:
             return False
-        if given.permanent and not kept.permanent:
+        if permanent and not kept.permanent:
             return False
         return ends is None or (kept.next_expiry is not None and kept.next_expiry <= ends)
 

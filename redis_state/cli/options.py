@@ -39,6 +39,15 @@ ASSET_URI = Option(("--asset-uri",), "the asset, by its uri")
 TASK = (DAG_ID, RUN_ID, TASK_ID, MAP_INDEX)
 ASSET = (ASSET_ID, ASSET_NAME, ASSET_URI)
 SCOPE = (*TASK, *ASSET)
+FILTERS = (
+    DAG_ID._replace(help="dags with this id; * and ? stand for any characters"),
+    RUN_ID._replace(help="the same for the run"),
+    TASK_ID._replace(help="the same for the task"),
+    MAP_INDEX._replace(help="the map index"),
+    ASSET_ID,
+    ASSET_NAME._replace(help="assets by name; * and ? stand for any characters"),
+    ASSET_URI._replace(help="the same by uri"),
+)
 
 YES = Option(("-y", "--yes"), "do not ask", {"action": "store_true"})
 DRY_RUN = Option(

@@ -127,6 +127,11 @@ def has_flags(raw: bytes) -> bool:
     return raw[:1] in _WITH_FLAGS
 
 
+def is_encrypted(raw: bytes) -> bool:
+    """Tell whether an envelope is encrypted."""
+    return has_flags(raw) and bool(raw[0] & ENCRYPTED)
+
+
 def is_ours(raw: bytes) -> bool:
     """Tell whether bytes begin with a header of this format."""
     return len(raw) >= SIZE and raw[0] & ~_FLAGS == FORMAT

@@ -45,7 +45,8 @@ class RedisSide:
     """Reads and writes envelopes, and what is in them.
 
     ``keeps_envelopes`` where the other side is the same namespace elsewhere: then no value is
-    decoded. ``of_workers`` where the other side takes worker values, too.
+    decoded. ``of_workers`` where the other side takes worker values, too. ``leaves_same_time``
+    where a live value of the same millisecond stays, though it is not the same.
     """
 
     unit = "Redis keys"
@@ -57,6 +58,7 @@ class RedisSide:
         *,
         keeps_envelopes: bool = False,
         of_workers: bool = False,
+        leaves_same_time: bool = False,
         batch_size: int = BATCH_SIZE,
     ) -> None:
         self.name = f"{settings.deployment}, namespace {settings.namespace!r}"
@@ -67,6 +69,7 @@ class RedisSide:
         self._codec = Codec(settings)
         self._keeps_envelopes = keeps_envelopes
         self._of_workers = of_workers
+        self._leaves_same_time = leaves_same_time
 
     async def read(
         self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True
@@ -206,6 +209,8 @@ class RedisSide:
 
     def _says(self, raw: bytes, value: Value) -> bool:
         try:
+            if self._leaves_same_time:
+                return envelope.read_header(raw, "?", "?").is_live(envelope.now())
             return self._value(value.spot, raw).equals(value)
         except StateStoreError:
             return False
