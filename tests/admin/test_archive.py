@@ -193,7 +193,7 @@ async def test_references_of_workers_lead_to_their_values(
     await bring(there(), await export(RedisStateBackend(**own).settings))
     options = own | {"url": there().url.get_secret_value()}
     backend, worker = RedisStateBackend(**options), RedisWorkerBackend(**options)
-    reads = {
+    reads: dict[TaskScope | AssetScope, Callable[[str], Any]] = {
         MAPPED: worker.deserialize_task_state_store_from_ref,
         ASSET: worker.deserialize_asset_state_store_from_ref,
     }

@@ -28,8 +28,11 @@ COMMANDS = {
         *("migrate", "--from", "redis", "--to", "redis", "--to-namespace", "other"),
         "--dry-run",
     ),
+    "export": ("export", "--task-id", "load", "--map-index", "1"),
     "health": ("health",),
 }
+# Their stderr is their result, or a bar that goes away.
+APART = {"stats", "migrate", "export", "import"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z")
 CHANGING = {
     r"cli-[0-9a-f]{12}": "airflow",
@@ -38,6 +41,7 @@ CHANGING = {
     r"[\d.]+ MiB of [\d.]+ GiB used \(\d+%": "1.5 MiB of 15.6 GiB used (0%",
     r"[\d.]+ ms (ahead of|behind) ours": "0.21 ms ahead of ours",
     r" +$": "",
+    r'(_at": )\d{16}': r"\g<1>1795914123456000",
 }
 # It depends on the allocator of the server.
 MEMORY = re.compile(
@@ -81,9 +85,18 @@ def compare(name: str, text: str) -> None:
 @pytest.mark.parametrize("columns", [80, 200])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_in_a_terminal(name: str, columns: int) -> None:
-    # What it has for stderr is its result, or a bar that goes away.
-    shown = in_a_terminal(*COMMANDS[name], columns=columns, apart=name in {"stats", "migrate"})
+    shown = in_a_terminal(*COMMANDS[name], columns=columns, apart=name in APART)
     compare(f"{name}-{columns}", shown.out)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_import_in_a_terminal(state: RedisStateBackend, tmp_path: Path, columns: int) -> None:
+    path = str(tmp_path / "state.jsonl")
+    in_a_process("export", "--file", path)
+    state.delete(SUBMIT, "attempt")
+    state.set(SUBMIT, "job_id", '"application_1764374400_0043"')
+    shown = in_a_terminal("import", path, "--dry-run", columns=columns, apart=True)
+    compare(f"import-{columns}", shown.out)
 
 
 @pytest.mark.parametrize("output", ["table", "json", "plain"])

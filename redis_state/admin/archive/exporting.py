@@ -65,7 +65,7 @@ class Export:
             "redis-state": lines.FORMAT,
             "namespace": self._store.namespace,
             "owner": mark,
-            "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "exported_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
             "encrypted": encrypts and not self._decrypts,
         }
         return Header.model_validate(fields)
