@@ -146,6 +146,8 @@ def exchange(port: int, sent: Sequence[bytes], methods: Sequence[str]) -> Exchan
 
 
 def _probe(answers: Sequence[Answer]) -> bytes:
-    # Behind an error, a server may still be about to end it.
-    has_failed = any(answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR for answer in answers)
-    return _PING if has_failed else _NO_REQUEST
+    # Behind a mere "continue" an answer is still to come, and behind an error perhaps the end.
+    are_over = all(
+        HTTPStatus.OK <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR for answer in answers
+    )
+    return _NO_REQUEST if are_over else _PING
