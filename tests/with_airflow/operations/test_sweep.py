@@ -23,8 +23,10 @@ from redis_state import (
     TaskScope,
     UnavailableError,
 )
+from redis_state.admin import walking
 from redis_state.airflow import database_mark
 from redis_state.format.owner import owner_key
+from redis_state.operations.reencrypt import ScanPages
 from redis_state.scopes import StateScope
 from tests import matrix
 from tests.with_airflow.operations.sweeps import Questions, World, ago, counts
@@ -114,8 +116,10 @@ async def test_a_run_that_is_created_again_after_the_question_keeps_what_it_writ
 
 @ONE
 async def test_a_run_that_was_there_is_asked_for_again_before_anything_of_it_goes(
-    world: World,
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ScanPages, "COUNT", 10)
+    monkeypatch.setattr(walking, "_AT_A_TIME", 1)
     # More than are met ahead.
     run = world.task()
     scopes = [TaskScope(run.dag_id, run.run_id, f"task-{number}") for number in range(300)]
