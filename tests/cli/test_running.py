@@ -50,6 +50,7 @@ def test_a_command_may_have_a_second_name(call: Call, name: str) -> None:
         ("set", "key", "1", "--asset-id", "1"),
         ("delete", "key", "--asset-id", "1"),
         ("clear", "--asset-id", "1", "--yes"),
+        ("export",),
     ],
 )
 def test_a_server_that_is_not_there_is_exit_code_3(
