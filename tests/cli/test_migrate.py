@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 import redis
@@ -123,21 +124,19 @@ def test_a_source_that_goes_away_in_the_middle_is_told_and_it_goes_on_later(
     fill(state, 100)
     patient = pytest.MonkeyPatch()
     patient.setattr("redis_state.admin.patience.PATIENCE", 0.0)
-    for name in ("BUDGET", "TIMEOUT", "CONNECT_TIMEOUT"):
-        patient.setenv(f"REDIS_STATE_{name}", "0.3")
     write = RedisSide.write
-    away = frozen(running)
+    away = ExitStack()
 
     async def write_and_freeze(side: RedisSide, values: object) -> object:
         written = await write(side, values)  # type: ignore[arg-type]  # passed on
-        away.__enter__()
+        away.enter_context(frozen(running))
         patient.setattr(RedisSide, "write", write)
         return written
 
     patient.setattr(RedisSide, "write", write_and_freeze)
-    ended = call("migrate", *there, "--batch-size", "10")
+    with away:
+        ended = call("migrate", *there, "--batch-size", "10")
     patient.undo()
-    away.__exit__(None, None, None)
     assert (ended.code, ended.out) == (UNREACHABLE, "")
     assert "run the same command again, and it goes on from there" in ended.err
     ended = call("migrate", *there, "-o", "json")
