@@ -126,11 +126,14 @@ def test_a_source_that_goes_away_in_the_middle_is_told_and_it_goes_on_later(
     patient.setattr("redis_state.admin.patience.PATIENCE", 0.0)
     write = RedisSide.write
     away = ExitStack()
+    is_frozen: list[bool] = []
 
     async def write_and_freeze(side: RedisSide, values: object) -> object:
         written = await write(side, values)  # type: ignore[arg-type]  # passed on
-        away.enter_context(frozen(running))
-        patient.setattr(RedisSide, "write", write)
+        # Others write at the same time.
+        if not is_frozen:
+            is_frozen.append(True)
+            away.enter_context(frozen(running))
         return written
 
     patient.setattr(RedisSide, "write", write_and_freeze)
