@@ -120,7 +120,7 @@ def airflow_sdk(session: nox.Session) -> None:
 
 @nox.session(name="express-lane")
 def express_lane(session: nox.Session) -> None:
-    """Ask Airflow a thousand random things with the express lane and without, and run DAGs with it."""
+    """Ask Airflow random things with the express lane and without, and run DAGs with it."""
     beside_airflow(session, ".venv-airflow")
 
 

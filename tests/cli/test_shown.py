@@ -45,7 +45,7 @@ CHANGING = {
 }
 # It depends on the allocator of the server.
 MEMORY = re.compile(
-    r"^(\S+ +\d+ +[\d.]+ k?B +)([\d.]+ k?B)|((?:\t\S+){2}\t\d+\t)(\d+)(?=\t)|(\"memory\": )(\d+)",
+    r"^(\S+(?: \S+)? +\d+ +[\d.]+ k?B +)([\d.]+ k?B)|((?:\t\S+){2}\t\d+\t)(\d+)(?=\t)|(\"memory\": )(\d+)",
     re.MULTILINE,
 )
 
