@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -29,6 +30,10 @@ collect_ignore = [folder for name, folder in OWN_ENVIRONMENTS.items() if not fin
 
 # The second looks through all that the tests show for secrets.
 pytest_plugins = ["pytester", "tests.support.secrets"]
+
+# A shell lets what runs in its background ignore Ctrl-C, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Far from UTC, so that no time is right by chance.
 os.environ["TZ"] = "Asia/Kathmandu"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-import anyio.to_thread
+import anyio
 
 from redis_state.cli import exits, texts
 from redis_state.cli.parsing import UsageError
@@ -29,7 +29,7 @@ async def confirm(given: argparse.Namespace, question: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody is here to answer: add --yes to do so.")
     print(f"{texts.printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
-    # In a thread, since Ctrl-C reaches nobody who holds up the loop.
-    answer = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
-    if answer.strip().lower() not in ("y", "yes"):
+    # Ctrl-C reaches nobody who holds up the loop; and a thread that reads would hold up the end.
+    await anyio.wait_readable(sys.stdin)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise exits.Stopped("nothing was deleted")

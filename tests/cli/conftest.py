@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from redis_state.cli import main
 from redis_state.testing import EmbeddedServer
 from tests.support.leaks import check_leaks
 from tests.support.servers import raw_client, server
-from tests.support.waiting import PATIENT
+from tests.support.waiting import PATIENT, wait_until
 
 RUN = "scheduled__2026-11-29T00:00:00+00:00"
 SUBMIT = TaskScope("etl", RUN, "submit")
@@ -121,10 +122,17 @@ def in_a_terminal(
             is_waiting = False
             os.write(outer, typed.encode())
             if interrupt:
+                wait_until(lambda: _sleeps(process.pid), "the command waits for somebody")
                 process.send_signal(signal.SIGINT)
     os.close(outer)
     text = _STYLE.sub("", shown.decode().replace("\r\n", "\n"))
     return Ended(process.wait(), text, "")
+
+
+def _sleeps(pid: int) -> bool:
+    """Tell whether no thread of a process has anything to do."""
+    stats = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "S" for stat in stats)
 
 
 def _read(terminal: int) -> bytes:

@@ -12,7 +12,6 @@ from redis_state import AssetScope, Survey, Tally, TaskScope
 from redis_state.admin import survey as survey_module
 from redis_state.airflow.run_identity import NOTES
 from redis_state.operations.operation import Batch, Capabilities, Operation, Replies
-from redis_state.operations.survey import WalkPages
 from tests.contract.test_methods import HOSTILE_KEYS
 from tests.support.methods import Methods
 
@@ -113,7 +112,7 @@ async def test_a_survey_that_ends_early_says_so(
     methods: Methods, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(survey_module, "_MOST_STEPS", 1)
-    monkeypatch.setattr(WalkPages, "_ENOUGH_FIELDS", 1)
+    monkeypatch.setattr("redis_state.operations.survey._ENOUGH", (20, 1, 1_000_000))
     await methods.set(at(127), "key", "1")
     assert (await survey(methods, TASK)).is_complete is False
 
