@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import svcs
 import uvicorn
 from airflow import settings, state
 from airflow.state import BaseStoreBackend
@@ -90,6 +91,9 @@ def inside_server(
         # Its lines would mix with those of the test run.
         patch.setattr(app, "init_access_logging", lambda _: None)
         patch.setattr(app._AuthManagerState, "instance", None)
+        # All servers of a process would share one, which each empties when it ends.
+        execution = import_module("airflow.api_fastapi.execution_api.app")
+        patch.setattr(execution.lifespan, "registry", svcs.Registry())
         managers = import_module("airflow.api_fastapi.auth.managers.base_auth_manager")
         for cached in ("_get_token_signer", "_get_token_validator"):
             # They hold the secret of the server that was here before.

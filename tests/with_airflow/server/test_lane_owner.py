@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,23 +15,26 @@ from redis_state.testing import EmbeddedServer
 from tests.support.servers import raw_client
 from tests.support.waiting import wait_for
 from tests.with_airflow.lane.caller import Caller, status
-from tests.with_airflow.lane.conftest import EXPRESS_LANE, NAMESPACE, port_of
-from tests.with_airflow.rest.airflows import options_of
 from tests.with_airflow.server.airflow_home import Home
 from tests.with_airflow.server.inside import inside_server
 from tests.with_airflow.server.metadata import Metadata
 
 OWNED = "owned"
-REQUIRE_OWNER = "AIRFLOW__REDIS_STATE__REQUIRE_OWNER"
+OPTIONS = {
+    "AIRFLOW__REDIS_STATE__NAMESPACE": OWNED,
+    "AIRFLOW__REDIS_STATE__EXPRESS_LANE": "True",
+    "AIRFLOW__REDIS_STATE__REQUIRE_OWNER": "True",
+}
 
 
 @pytest.fixture
 def caller(home: Home, metadata: Metadata, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
     # What servers on other databases have left in this process.
     monkeypatch.setattr(database_mark, "_known", {})
-    more = {NAMESPACE: OWNED, EXPRESS_LANE: "True", REQUIRE_OWNER: "True"}
-    with inside_server(home, metadata, "all", **options_of(home), **more) as running:
-        yield Caller(home, metadata.instance(), port_of(running.root))
+    with inside_server(home, metadata, "all", **OPTIONS) as running:
+        port = urlsplit(running.root).port
+        assert port is not None
+        yield Caller(home, metadata.instance(), port)
 
 
 def test_airflows_own_route_finds_out_whose_the_namespace_is(
