@@ -58,6 +58,7 @@ airflow: .venv-airflow/ready
 		--no-loadscope-reorder tests/with_airflow/*.py tests/with_airflow/server tests/with_airflow/rest \
 		tests/with_airflow/lane/test_[rs]*.py \
 		tests/with_airflow/promises/test_[dt]*.py tests/with_airflow/page \
+		tests/with_airflow/operations/test_commands.py tests/with_airflow/operations/test_migration.py \
 		tests/with_airflow/operations/test_sweep*.py
 
 pictures: .venv-plots/ready
