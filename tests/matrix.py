@@ -224,8 +224,9 @@ LANES = {
         {"REDIS_STATE_TEST_STATE_CALLS": "express", "REDIS_STATE_TEST_LANE_REQUESTS": "many"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--timeout", "1800"),
     ),
+    # `make test` has the rest of it.
     "operations": Lane(
-        ("with_airflow/operations",),
+        ("with_airflow/operations/test_migrate_command.py",),
         {"REDIS_STATE_TEST_KILLS": "10"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from airflow.models import TaskInstance
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import update
 
-from redis_state import RedisStateBackend, TaskScope
+from redis_state import AssetScope, RedisStateBackend, TaskScope
 from redis_state.cli import main
+from redis_state.cli.catalog import COMMANDS
 from redis_state.cli.exits import DONE, NOTHING_FOUND
 from redis_state.testing import EmbeddedServer
 from tests.matrix import FIELD_FORM
@@ -65,6 +67,23 @@ def test_airflow_has_the_same_commands(state: RedisStateBackend, tmp_path: Path)
     assert (shown.returncode, shown.stdout.splitlines()[-1]) == (DONE, '"j-1"')
     missing = airflow("get", "other", *names(scope), home=tmp_path)
     assert (missing.returncode, "has no 'other'" in missing.stderr) == (NOTHING_FOUND, True)
+
+
+def test_airflows_parser_takes_what_ours_does(
+    state: RedisStateBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state.set(AssetScope(asset_id=7), "watermark", "5")
+    parser = import_module("airflow.cli.cli_parser").get_parser()
+    given = parser.parse_args(["redis-state", "get", "watermark", "--asset-id", "7"])
+    with pytest.raises(SystemExit) as ended:
+        given.func(given)
+    assert (ended.value.code, capsys.readouterr().out) == (DONE, "5\n")
+    for command in COMMANDS:
+        with pytest.raises(SystemExit):
+            parser.parse_args(["redis-state", command.name, "--help"])
+        shown = capsys.readouterr().out
+        for option in command.options:
+            assert max(option.flags, key=len) in shown
 
 
 def test_airflow_learns_of_the_commands_without_their_code() -> None:
