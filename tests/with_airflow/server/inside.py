@@ -98,6 +98,11 @@ def inside_server(
         for cached in ("_get_token_signer", "_get_token_validator"):
             # They hold the secret of the server that was here before.
             getattr(managers.BaseAuthManager, cached).cache_clear()
+        # What a plug-in has to offer depends on the configuration.
+        plugins = import_module("airflow.plugins_manager")
+        for cached in ("_get_plugins", "get_fastapi_plugins"):
+            getattr(plugins, cached).cache_clear()
+        import_module("redis_state.plugin.activation").does_work.cache_clear()
         server = InsideServer(app.create_app(apps), metadata)
         try:
             with server.running():

@@ -28,13 +28,20 @@ OPTIONS = {
 
 
 @pytest.fixture
-def caller(home: Home, metadata: Metadata, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
+def caller(
+    home: Home,
+    metadata: Metadata,
+    redis_server: EmbeddedServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Caller]:
     # What servers on other databases have left in this process.
     monkeypatch.setattr(database_mark, "_known", {})
     with inside_server(home, metadata, "all", **OPTIONS) as running:
         port = urlsplit(running.root).port
         assert port is not None
         yield Caller(home, metadata.instance(), port)
+    with raw_client(redis_server) as client:
+        client.flushall()
 
 
 def test_airflows_own_route_finds_out_whose_the_namespace_is(
