@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import redis
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from redis_state import AssetScope, InvalidInputError, RedisStateBackend, TaskScope
 from redis_state.admin import walking
-from redis_state.admin.walking import Cursor, Found, Walk, cursor_text, read_cursor
+from redis_state.admin.walking import Batch, Cursor, Found, Walk, cursor_text, read_cursor
 from redis_state.client._async.client import AsyncClient
 from redis_state.format import envelope
 from redis_state.operations.reencrypt import ScanPages
@@ -122,13 +123,19 @@ async def test_ctrl_c_in_a_walk_is_nothing_but_that(
     """It cancels the task that walks, and not those that it has begun."""
     monkeypatch.setattr(ScanPages, "COUNT", 1)
     monkeypatch.setattr(walking, "_AT_A_TIME", 1)
-    is_met = asyncio.Event()
+    is_met, each, streams = asyncio.Event(), Walk._each, []
+
+    def keep(walk: Walk, receiving: MemoryObjectReceiveStream[Batch]) -> AsyncGenerator[Batch]:
+        streams.append(receiving)
+        return each(walk, receiving)
+
+    monkeypatch.setattr(Walk, "_each", keep)
 
     async def walk() -> None:
         async with Walk(client, filled.settings.namespace).batches() as batches:
             async for _ in batches:
-                # By then, whoever sends waits for somebody to receive.
-                await asyncio.sleep(0.1)
+                while not streams[0].statistics().tasks_waiting_send:  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(0)
                 is_met.set()
                 await asyncio.Event().wait()
 
