@@ -133,8 +133,9 @@ def test_ctrl_c_keeps_what_it_has_and_says_how_to_go_on(
     collect = Stats.collect
 
     async def stopped(stats: Stats, walk: Walk, _: object) -> None:
-        def press_ctrl_c(done: int, total: int) -> None:
-            if 20 < done < total:
+        def press_ctrl_c(*_: int) -> None:
+            # Not once so many keys are behind: other tests' keys are on the server as well.
+            if stats.total.values:
                 raise KeyboardInterrupt
 
         await collect(stats, walk, press_ctrl_c)
