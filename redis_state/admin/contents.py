@@ -55,9 +55,11 @@ async def contents(
             now = envelope.now()
             for found in batch.values:
                 if found.header.is_live(now) and is_wanted(found.scope):
-                    page = open_pages.setdefault(found.page, {})
-                    kept = page.setdefault(found.scope, Kept(found.scope, found.of_worker))
+                    scopes = open_pages.setdefault(found.page, {})
+                    kept = scopes.get(found.scope)
+                    if kept is None:
+                        kept = scopes[found.scope] = Kept(found.scope, found.of_worker)
                     kept.add(found)
-            for ended in batch.ended:
-                for each in open_pages.pop(ended, {}).values():
+            for page, _ in batch.ended:
+                for each in open_pages.pop(page.name, {}).values():
                     yield each

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, TypeAlias
 from redis_state.admin.steps import Ask, Pause, Steps
 from redis_state.config.settings import Settings
 from redis_state.errors import MisconfiguredError, StateStoreError, UnavailableError
-from redis_state.format import envelope, layout
+from redis_state.format import envelope
 from redis_state.format.codec import Codec
 from redis_state.format.layout import Place
+from redis_state.format.pages import locate, read_page
 from redis_state.operations.reads import key_of
 from redis_state.operations.reencrypt import CountKeys, ReadField, Replace, ScanPages, Survey
 
@@ -107,7 +108,7 @@ class Rotation:
         return self._report
 
     def _page(self, page: bytes) -> Steps[None]:
-        if not layout.is_page(self._namespace, page):
+        if not read_page(self._namespace, page):
             return
         cursor = b"0"
         while True:
@@ -121,7 +122,7 @@ class Rotation:
                 return
 
     def _field(self, page: bytes, field: bytes) -> Steps[None]:
-        place = layout.locate(self._namespace, page, field)
+        place = locate(self._namespace, page, field)
         if place is None:
             self._count(seen=1, unreadable=1, problems=(f"{page!r} {field!r} is not ours.",))
             return

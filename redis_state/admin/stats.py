@@ -6,13 +6,14 @@ What is kept of it here is bounded, however much a namespace holds.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from redis_state.admin.contents import has_no_end
 from redis_state.admin.walking import Batch, Cursor, Found, Walk
-from redis_state.format import envelope, layout
+from redis_state.format import envelope
 from redis_state.scopes import StateScope, TaskScope
 
 # Of each kind, so many groups are told apart; what is beyond them counts as one.
@@ -22,6 +23,7 @@ _KIB, _MIB = 2**10, 2**20
 # Upper ends, which belong to the next one.
 SIZES = (64, 256, _KIB, 4 * _KIB, 16 * _KIB, 64 * _KIB, 256 * _KIB, _MIB, 16 * _MIB)
 AGES = tuple(timedelta(hours=hours) for hours in (1, 24, 7 * 24, 30 * 24, 365 * 24))
+_AGES = tuple(age // timedelta(microseconds=1) for age in AGES)
 
 
 @dataclass(slots=True)
@@ -105,8 +107,11 @@ class Stats:
                 self._count_value(found, now)
             else:
                 self.expired += 1
-        for page, memory in batch.ended.items():
-            self._count_page(page, memory)
+        for page, memory in batch.ended:
+            self.is_measured = self.is_measured and memory is not None
+            for group in self._groups(page.scope):
+                group.pages += 1
+                group.memory += memory or 0
 
     def _count_value(self, found: Found, now: int) -> None:
         is_permanent = has_no_end(found)
@@ -114,21 +119,11 @@ class Stats:
             group.values += 1
             group.size += found.size
             group.permanent += is_permanent
-        self.sizes[sum(found.size >= end for end in SIZES)] += 1
+        self.sizes[bisect_right(SIZES, found.size)] += 1
         self.expiries[_age(found, now, is_permanent=is_permanent)] += 1
         self._keep(self._largest, Extreme.of(found.size, found))
         if is_permanent:
             self._keep(self._oldest, Extreme.of(-found.header.updated_at, found))
-
-    def _count_page(self, page: str, memory: int | None) -> None:
-        # Any field: of a mapped task, one with an index.
-        parsed = layout.parse(self._namespace, page.encode(), b"0:")
-        if parsed is None:
-            return
-        self.is_measured = self.is_measured and memory is not None
-        for group in self._groups(parsed[0]):
-            group.pages += 1
-            group.memory += memory or 0
 
     def _groups(self, scope: StateScope) -> tuple[Group, ...]:
         if isinstance(scope, TaskScope):
@@ -159,5 +154,4 @@ def _group(groups: dict[str, Group], name: str) -> Group:
 def _age(found: Found, now: int, *, is_permanent: bool) -> int:
     if is_permanent:
         return len(AGES) + 1
-    left = timedelta(microseconds=found.header.expires_at - now)
-    return sum(left >= end for end in AGES)
+    return bisect_right(_AGES, found.header.expires_at - now)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from redis_state.admin.steps import Ask, Steps
 from redis_state.errors import StateStoreError
 from redis_state.format import envelope, layout
+from redis_state.format.pages import parse
 from redis_state.operations.survey import Position, Seen, Walked, WalkPages
 
 # Of each kind of noteworthy value, so many are kept.
@@ -85,7 +86,7 @@ def survey(namespace: str, pages: Sequence[str], incarnation: int) -> Steps[Surv
 
 
 def _count(found: Survey, namespace: str, seen: Seen, now: int, incarnation: int) -> None:
-    parsed = layout.parse(namespace, seen.page.encode(), seen.field)
+    parsed = parse(namespace, seen.page.encode(), seen.field)
     if parsed is None:
         return
     scope, key = parsed

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
+
+T = TypeVar("T")
+_AT_A_TIME = 16
 
 
 @asynccontextmanager
@@ -22,3 +26,18 @@ async def task_group() -> AsyncIterator[TaskGroup]:
         error = error.exceptions[0]
     if error is not None:
         raise error
+
+
+async def for_each(
+    items: Iterable[T], work: Callable[[T], Awaitable[None]], *, at_a_time: int = _AT_A_TIME
+) -> None:
+    """Do the work on each item, some at a time, and return when all of it is done."""
+    left = iter(items)
+
+    async def work_on() -> None:
+        for item in left:
+            await work(item)
+
+    async with task_group() as tasks:
+        for _ in range(at_a_time):
+            tasks.start_soon(work_on)

@@ -19,12 +19,13 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from redis_state.admin.patience import patiently
-from redis_state.admin.tasks import task_group
+from redis_state.admin.tasks import for_each, task_group
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.url import Server
 from redis_state.errors import InvalidInputError, StateStoreError
-from redis_state.format import envelope, layout
+from redis_state.format import envelope
 from redis_state.format.envelope import Envelope
+from redis_state.format.pages import Page, read_page
 from redis_state.operations.reencrypt import CountKeys, ScanPages
 from redis_state.operations.survey import (
     MeasureEach,
@@ -63,7 +64,7 @@ class Batch:
     # Fields whose bytes are not ours, as page and field.
     unreadable: list[tuple[str, bytes]] = field(default_factory=list)
     # Pages that have no more values than these; and the memory of each, where that is asked.
-    ended: dict[str, int | None] = field(default_factory=dict)
+    ended: list[tuple[Page, int | None]] = field(default_factory=list)
     # Keys of the server that are behind, and where the walk goes on there.
     keys: int = 0
     reached: tuple[str, str] | None = None
@@ -97,7 +98,7 @@ class Walk:
         namespace: str,
         *,
         prefix: str = "",
-        wanted: Callable[[str], bool] | None = None,
+        wanted: Callable[[Page], bool] = lambda _: True,
         start: Cursor | None = None,
         measures: bool = False,
     ) -> None:
@@ -150,42 +151,38 @@ class Walk:
             while cursor != _END:
                 scan = ScanPages(self._namespace, cursor.encode(), self._prefix)
                 following, pages = await patiently(partial(self._client.run_at, server, scan))
-                await self._walk_pages([page for page in pages if self._is_wanted(page)], sending)
+                await self._walk_pages(self._wanted_of(pages), sending)
                 cursor = _END if following == b"0" else following.decode()
                 await sending.send(Batch(keys=scan.COUNT, reached=(str(server), cursor)))
 
-    def _is_wanted(self, page: bytes) -> bool:
-        is_ours = layout.is_page(self._namespace, page)
-        return is_ours and (self._wanted is None or self._wanted(page.decode()))
+    def _wanted_of(self, names: Sequence[bytes]) -> list[Page]:
+        pages = (read_page(self._namespace, name) for name in names)
+        return [page for page in pages if page is not None and self._wanted(page)]
 
     async def _walk_pages(
-        self, pages: Sequence[bytes], sending: MemoryObjectSendStream[Batch]
+        self, pages: Sequence[Page], sending: MemoryObjectSendStream[Batch]
     ) -> None:
-        names = [page.decode() for page in pages]
-        left = iter([names[at : at + _TOGETHER] for at in range(0, len(names), _TOGETHER)])
+        async def walk(together: Sequence[Page]) -> None:
+            await self._walk_together(together, sending)
 
-        async def walk_next() -> None:
-            for together in left:
-                await self._walk_together(together, sending)
-
-        async with task_group() as tasks:
-            for _ in range(_AT_A_TIME):
-                tasks.start_soon(walk_next)
+        parts = [pages[at : at + _TOGETHER] for at in range(0, len(pages), _TOGETHER)]
+        await for_each(parts, walk, at_a_time=_AT_A_TIME)
 
     async def _walk_together(
-        self, pages: Sequence[str], sending: MemoryObjectSendStream[Batch]
+        self, pages: Sequence[Page], sending: MemoryObjectSendStream[Batch]
     ) -> None:
-        sizes, batch = await self._measured(pages), Batch()
-        for page, size, walked in zip(pages, sizes, await self._first_steps(pages), strict=True):
+        names, batch = [page.name for page in pages], Batch()
+        sizes = await self._measured(names)
+        for page, size, walked in zip(pages, sizes, await self._first_steps(names), strict=True):
             position = walked.next
-            self._add(batch, walked.seen)
+            _add(batch, page, walked.seen)
             while position is not None:
                 await sending.send(batch)
-                step = WalkPages([page], position)
+                step = WalkPages([page.name], position)
                 more: Walked = await patiently(partial(self._client.run, step))
                 batch, position = Batch(), more.next
-                self._add(batch, more.seen)
-            batch.ended[page] = size
+                _add(batch, page, more.seen)
+            batch.ended.append((page, size))
         await sending.send(batch)
 
     async def _first_steps(self, pages: Sequence[str]) -> list[Walked]:
@@ -201,23 +198,24 @@ class Walk:
             return [None] * len(pages)
         return await patiently(partial(self._client.run, MeasureEach(pages)))
 
-    def _add(self, batch: Batch, seen: Sequence[Seen]) -> None:
-        for each in seen:
-            found = self._found(each)
-            if found is None:
-                batch.unreadable.append((each.page, each.field))
-            else:
-                batch.values.append(found)
 
-    def _found(self, seen: Seen) -> Found | None:
-        parsed = layout.parse(self._namespace, seen.page.encode(), seen.field)
-        if parsed is None:
-            return None
-        scope, key = parsed
-        try:
-            header = envelope.read_header(seen.header, seen.page, key)
-        except StateStoreError:
-            return None
-        of_worker = layout.is_of_worker(self._namespace, seen.page)
-        size = seen.size - envelope.SIZE
-        return Found(scope, key, seen.page, seen.field, header, size, of_worker)
+def _add(batch: Batch, page: Page, seen: Sequence[Seen]) -> None:
+    for each in seen:
+        found = _found(page, each)
+        if found is None:
+            batch.unreadable.append((each.page, each.field))
+        else:
+            batch.values.append(found)
+
+
+def _found(page: Page, seen: Seen) -> Found | None:
+    parsed = page.parse(seen.field)
+    if parsed is None:
+        return None
+    scope, key = parsed
+    try:
+        header = envelope.read_header(seen.header, page.name, key)
+    except StateStoreError:
+        return None
+    size = seen.size - envelope.SIZE
+    return Found(scope, key, page.name, seen.field, header, size, page.of_worker)

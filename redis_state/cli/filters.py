@@ -12,7 +12,7 @@ from typing import Any
 from redis_state.admin.contents import Kept
 from redis_state.cli import texts
 from redis_state.cli.kept import ASSETS, TASKS
-from redis_state.format import layout
+from redis_state.format.pages import Page
 from redis_state.scopes import StateScope, TaskScope
 
 _OF_TASKS = {"dag_id": "dag_id", "run_id": "run_id", "task_id": "task_id", "map_index": "map_index"}
@@ -27,12 +27,12 @@ class Filter:
     prefix: str
     is_of_scope: Callable[[StateScope], bool]
     # The same of a page, whichever map indices it has.
-    is_of_page: Callable[[str], bool]
+    is_of_page: Callable[[Page], bool]
     admits: Callable[[Kept], bool]
     kinds: frozenset[str]
 
 
-def of(given: argparse.Namespace, namespace: str) -> Filter:
+def of(given: argparse.Namespace) -> Filter:
     """Return the filter that the options ask for."""
     tasks, assets = _asked(given, _OF_TASKS), _asked(given, _OF_ASSETS)
     kinds = (
@@ -46,10 +46,8 @@ def of(given: argparse.Namespace, namespace: str) -> Filter:
         asked = tasks if is_task else assets
         return all(name == but or is_it(getattr(scope, name)) for name, is_it in asked.items())
 
-    def is_of_page(page: str) -> bool:
-        # Any field: as one of a mapped task, it has an index.
-        found = layout.parse(namespace, page.encode(), b"0:")
-        return found is not None and is_of_scope(found[0], but="map_index")
+    def is_of_page(page: Page) -> bool:
+        return is_of_scope(page.scope, but="map_index" if page.is_mapped else "")
 
     return Filter(_prefix(kinds), is_of_scope, is_of_page, _by_contents(given), frozenset(kinds))
 

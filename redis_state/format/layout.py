@@ -10,14 +10,13 @@ Names are percent-escaped, so no two scopes share a page and every key can be pa
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from redis_state.errors import InvalidScopeError
-from redis_state.format.escapes import escape, unescape
-from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
+from redis_state.format.escapes import escape
+from redis_state.scopes import ZERO_REGION
 
 PAGES = 128
 UNMAPPED = -1
@@ -25,15 +24,9 @@ UNMAPPED = -1
 # A field of bookkeeping that no state key maps to: see `Place.field`.
 SUMMARY = b"\0"
 
-_TASK_PAGE = re.compile(
-    r"tw?:\{([^/{}]*)/([^/{}]*)/([^/{}]*)\}:(?:([0-9a-f]{32}):)?(-1|[0-9]+)", re.ASCII
-)
 # Python refuses to read numbers of thousands.
-_MOST_DIGITS = 100
-_LARGEST = 10**_MOST_DIGITS
-_ASSET_PAGE = re.compile(r"aw?:\{(id(?=:-?[0-9]{1,100}\})|name|uri):([^/{}]*)\}")
-
-
+MOST_DIGITS = 100
+_LARGEST = 10**MOST_DIGITS
 # The places of the tasks that were lately used: to find one takes less than to make it.
 _MOST_PLACES = 4096
 _NO_REGION = object()
@@ -119,83 +112,6 @@ def is_task(scope: object) -> bool:
     return hasattr(scope, "task_id")
 
 
-def parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] | None:
-    """Return the scope and state key of a field of a page, or None if it is not one of ours."""
-    try:
-        return _parse(namespace, page, field)
-    except UnicodeDecodeError:
-        return None
-
-
-def _parse(namespace: str, page: bytes, field: bytes) -> tuple[StateScope, str] | None:
-    text = page.decode("ascii", "replace").removeprefix(f"{namespace}:")
-    if field == SUMMARY or len(text) == len(page):
-        return None
-    if asset := _ASSET_PAGE.fullmatch(text):
-        kind, name = asset.groups()
-        scope: StateScope = _asset(kind, name)
-        prefix = ""
-    elif task := _TASK_PAGE.fullmatch(text):
-        dag_id, run_id, task_id, region, number = task.groups()
-        mapped = number != str(UNMAPPED)
-        index, prefix = _split_index(field) if mapped else (UNMAPPED, "")
-        scope = TaskScope(
-            unescape(dag_id),
-            unescape(run_id),
-            unescape(task_id),
-            index,
-            UUID(hex=region) if region else ZERO_REGION,
-        )
-    else:
-        return None
-    key = Place(text, prefix).key(field)
-    return None if key is None else (scope, key)
-
-
-def is_page(namespace: str, page: bytes) -> bool:
-    """Tell whether a key is that of a page of ours."""
-    text = page.decode("ascii", "replace").removeprefix(f"{namespace}:")
-    is_whole = len(text) < len(page)
-    return is_whole and bool(_TASK_PAGE.fullmatch(text) or _ASSET_PAGE.fullmatch(text))
-
-
-def is_of_worker(namespace: str, page: str) -> bool:
-    """Tell whether a page of ours holds worker values."""
-    return page.startswith("w:", len(namespace) + 2)
-
-
-def locate(namespace: str, page: bytes, field: bytes) -> Place | None:
-    """Return the place of a field of a page, or None if that is not one of ours."""
-    index, colon, _ = field.partition(b":")
-    for sample in (index + colon, b""):
-        try:
-            found = parse(namespace, page, sample)
-        except ValueError:
-            continue  # it has no index, or one beyond all numbers
-        if found is not None:
-            of_worker = is_of_worker(namespace, page.decode())
-            if isinstance(found[0], TaskScope):
-                spot = _task_place(namespace, found[0], of_worker=of_worker)
-            else:
-                spot = Place(_asset_page(namespace, found[0], of_worker=of_worker))
-            if spot.page.encode() == page and field.startswith(spot.prefix.encode()):
-                return spot
-    return None
-
-
-def _asset(kind: str, name: str) -> AssetScope:
-    if kind == "id":
-        return AssetScope(asset_id=int(name))
-    text = unescape(name)
-    return AssetScope(name=text) if kind == "name" else AssetScope(uri=text)
-
-
-def _split_index(field: bytes) -> tuple[int, str]:
-    digits, colon, _ = field.partition(b":")
-    is_index = colon and digits.isdigit() and len(digits) <= _MOST_DIGITS
-    return (int(digits), f"{int(digits)}:") if is_index else (UNMAPPED, "?")
-
-
 def _task_place(namespace: str, scope: Any, *, of_worker: bool) -> Place:
     index = _map_index(scope)
     stem = _task_stem(namespace, scope, of_worker=of_worker)
@@ -216,7 +132,7 @@ def _asset_page(namespace: str, scope: object, *, of_worker: bool) -> str:
         if not isinstance(asset_id, int) or isinstance(asset_id, bool):
             raise InvalidScopeError(f"asset_id is an int, not {type(asset_id).__name__}.")
         if abs(asset_id) >= _LARGEST:
-            raise InvalidScopeError(f"asset_id has at most {_MOST_DIGITS} digits.")
+            raise InvalidScopeError(f"asset_id has at most {MOST_DIGITS} digits.")
         return f"{start}:{{id:{asset_id}}}"
     for kind in ("name", "uri"):
         if getattr(scope, kind, None) is not None:
@@ -229,7 +145,7 @@ def _map_index(scope: object) -> int:
     if not isinstance(index, int) or isinstance(index, bool):
         raise InvalidScopeError(f"map_index is an int, not {type(index).__name__}.")
     if abs(index) >= _LARGEST:
-        raise InvalidScopeError(f"map_index has at most {_MOST_DIGITS} digits.")
+        raise InvalidScopeError(f"map_index has at most {MOST_DIGITS} digits.")
     if index < UNMAPPED:
         raise InvalidScopeError(f"map_index is -1 for a task that is not mapped, never {index}.")
     return index

@@ -13,8 +13,8 @@ import redis
 from redis_state import MisconfiguredError, RedisStateBackend, TaskScope, UnavailableError
 from redis_state.airflow import database_mark
 from redis_state.backends import ownership
-from redis_state.format.layout import is_page
 from redis_state.format.owner import owner_key
+from redis_state.format.pages import read_page
 from redis_state.operations.owner import ReadOwner
 from tests.matrix import SERVERS
 from tests.support.methods import MODES, Methods
@@ -79,7 +79,7 @@ async def test_the_first_keeps_the_namespace(methods: Methods) -> None:
 
 async def test_a_mark_is_no_page_and_has_no_end(methods: Methods) -> None:
     namespace = methods.backend.settings.namespace
-    assert not is_page(namespace, owner_key(namespace).encode())
+    assert read_page(namespace, owner_key(namespace).encode()) is None
     assert await owner_of(methods) is None
     mark = methods.backend.claim("d1")
     await methods.clear(TASK, all_map_indices=True)

@@ -11,7 +11,7 @@ from redis_state.admin import rotation
 from redis_state.admin.rotation import Rotation, RotationReport
 from redis_state.admin.steps import arun, run
 from redis_state.config.settings import Settings
-from redis_state.format import layout
+from redis_state.format import layout, pages
 from redis_state.format.codec import Codec
 from redis_state.operations.operation import Operation
 from redis_state.operations.reencrypt import Replace
@@ -118,7 +118,7 @@ async def test_a_value_that_is_never_the_one_that_was_read_is_left_and_reported(
     ],
 )
 def test_a_field_has_one_place_or_none(page: bytes, field: bytes, place: Any) -> None:
-    assert layout.locate("ns", page, field) == place
+    assert pages.locate("ns", page, field) == place
 
 
 def test_the_keys_are_an_option_that_airflow_hides() -> None:

@@ -22,7 +22,7 @@ from redis_state.client.policy import server_errors
 from redis_state.config import settings
 from redis_state.config.url import read_url
 from redis_state.errors import CorruptValueError, MisconfiguredError
-from redis_state.format import envelope, escapes, layout, references
+from redis_state.format import envelope, escapes, layout, pages, references
 from redis_state.format.codec import PLAIN, Codec
 from redis_state.format.keyring import read_secrets
 from redis_state.scopes import AssetScope, StateScope, TaskScope
@@ -148,9 +148,9 @@ def places(data: bytes) -> None:
     for (namespace, scope, key, payloads), (page, field) in ((first, here), (second, there)):
         assert page.isascii()
         assert field != layout.SUMMARY
-        assert layout.parse(namespace, page, field) == (scope, key)
+        assert pages.parse(namespace, page, field) == (scope, key)
         for other in (first[0], second[0]):
-            assert other == namespace or layout.parse(other, page, field) is None
+            assert other == namespace or pages.parse(other, page, field) is None
         assert layout.is_task(scope) is (page.decode() in _all_pages(namespace, scope, payloads))
     names = parts[2], parts[_ENTRY + 2]
     escaped = [escapes.escape(name) for name in names]
@@ -162,7 +162,7 @@ def foreign_keys(data: bytes) -> None:
     """Read any key and field of a server."""
     page, _, field = data.partition(SEPARATOR.encode())
     for namespace in ("n", "n:t", "n:t:{", ""):
-        found = layout.parse(namespace, page, field)
+        found = pages.parse(namespace, page, field)
         if found is not None:
             scope, key = found
             place = layout.place(namespace, scope)

@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from redis_state.format import envelope, layout
+from redis_state.format import envelope, layout, pages
 from redis_state.format.owner import owner_key
 
 _NATIVE_LIMIT = 2**46
@@ -28,9 +28,9 @@ def check_leaks(client: redis.Redis, namespace: str, *, field_form: bool) -> Non
             if field != layout.SUMMARY
         }
         for field in deadlines:
-            place = layout.locate(namespace, page, field)
+            place = pages.locate(namespace, page, field)
             assert place, f"{page!r} {field!r} has no place"
-            assert layout.parse(namespace, page, field), f"{page!r} {field!r} cannot be read back"
+            assert pages.parse(namespace, page, field), f"{page!r} {field!r} cannot be read back"
         if field_form:
             _check_fields(client, page, deadlines, summary=fields.get(layout.SUMMARY))
         else:

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from redis_state import AssetScope, InvalidScopeError, StateScope, TaskScope
-from redis_state.format.layout import PAGES, SUMMARY, parse, place, task_pages
+from redis_state.format.layout import PAGES, SUMMARY, place, task_pages
+from redis_state.format.pages import parse
 from redis_state.scopes import ZERO_REGION
 
 # The characters that keys are built from come up often, and lone surrogates too.

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from redis_state import AssetScope, MisconfiguredError, StateScope, TaskScope
 from redis_state.config.settings import load
-from redis_state.format.layout import PAGES, parse, place, task_pages
+from redis_state.format.layout import PAGES, place, task_pages
+from redis_state.format.pages import parse
 from redis_state.scopes import ZERO_REGION
 
 # Few letters, which keys are built from as well: so that one is often the beginning of another.

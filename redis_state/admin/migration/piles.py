@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from redis_state.admin.migration.values import BATCH_BYTES, Problem, Spot, Value
-from redis_state.admin.tasks import task_group
 from redis_state.admin.walking import Found
 from redis_state.format.layout import Place
 
@@ -14,7 +13,6 @@ T = TypeVar("T")
 # A step takes the server about a millisecond.
 _STEP_VALUES = 100
 _STEP_BYTES = 500_000
-_AT_A_TIME = 16
 
 
 class Pile:
@@ -74,17 +72,3 @@ def parts(pages: dict[str, list[T]], size_of: Callable[[T], int]) -> Iterator[tu
                 part, size = [], 0
         if part:
             yield page, part
-
-
-async def side_by_side(
-    work: Callable[[str, list[T]], Awaitable[None]], steps: Iterator[tuple[str, list[T]]]
-) -> None:
-    """Take steps, some at a time; the client's one connection carries them together."""
-
-    async def take_next() -> None:
-        for page, part in steps:
-            await work(page, part)
-
-    async with task_group() as tasks:
-        for _ in range(_AT_A_TIME):
-            tasks.start_soon(take_next)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from anyio.streams.memory import MemoryObjectSendStream
 
-from redis_state.admin.migration.piles import Pile, by_page, head_of, parts, side_by_side, spot_of
+from redis_state.admin.migration.piles import Pile, by_page, head_of, parts, spot_of
 from redis_state.admin.migration.values import (
     BATCH_SIZE,
     Batch,
@@ -20,6 +20,7 @@ from redis_state.admin.migration.values import (
     Written,
 )
 from redis_state.admin.patience import patiently
+from redis_state.admin.tasks import for_each
 from redis_state.admin.walking import Found, Walk
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import Settings
@@ -101,7 +102,7 @@ class RedisSide:
         fitting = [value for value in values if self._fits(value)]
         pages = by_page((self._place(value.spot), value) for value in fitting)
         steps = parts(pages, lambda pair: len(pair[1].body))
-        await side_by_side(partial(self._write_part, outcomes), steps)
+        await for_each(steps, partial(self._write_part, outcomes))
         problems = [
             Problem(str(value.spot), _FOREIGN if self._fits(value) else _TOO_LARGE)
             for value in values
@@ -112,14 +113,15 @@ class RedisSide:
     async def remove(self, values: Sequence[Value]) -> int:
         gone = 0
 
-        async def remove_part(page: str, part: Sequence[tuple[Place, Value]]) -> None:
+        async def remove_part(step: tuple[str, Sequence[tuple[Place, Value]]]) -> None:
             nonlocal gone
+            page, part = step
             headers = [(at.field(value.spot.key), _header(value)) for at, value in part]
             removed = await self._run(Discard(page, headers))
             gone += removed
 
         pages = by_page((self._place(value.spot), value) for value in values)
-        await side_by_side(remove_part, parts(pages, lambda _: 0))
+        await for_each(parts(pages, lambda _: 0), remove_part)
         return gone
 
     def _fits(self, value: Value) -> bool:
@@ -155,7 +157,8 @@ class RedisSide:
         values: list[Value] = []
         unreadable: dict[Spot, str] = {}
 
-        async def read_part(page: str, part: Sequence[tuple[Place, tuple[bytes, Spot]]]) -> None:
+        async def read_part(step: tuple[str, Sequence[tuple[Place, tuple[bytes, Spot]]]]) -> None:
+            page, part = step
             names = [field for _, (field, _) in part]
             raws = await self._run(ReadFields(page, names))
             for (_, (_, spot)), raw in zip(part, raws, strict=True):
@@ -166,7 +169,7 @@ class RedisSide:
                     unreadable[spot] = str(error)
 
         pages = by_page((at, (field, spot)) for at, field, spot in fields)
-        await side_by_side(read_part, parts(pages, lambda _: 0))
+        await for_each(parts(pages, lambda _: 0), read_part)
         return values, unreadable
 
     def _value(self, spot: Spot, raw: bytes) -> Value:
@@ -188,8 +191,9 @@ class RedisSide:
         return self._codec.encode(value.body, moment, until, value.incarnation, at, value.spot.key)
 
     async def _write_part(
-        self, outcomes: dict[Spot, Outcome], page: str, part: Sequence[tuple[Place, Value]]
+        self, outcomes: dict[Spot, Outcome], step: tuple[str, Sequence[tuple[Place, Value]]]
     ) -> None:
+        page, part = step
         copies = [Copy(at.field(v.spot.key), self._envelope(v, at)) for at, v in part]
         told = await self._run(CopyValues(page, copies))
         for (at, value), copy, each in zip(part, copies, told, strict=True):

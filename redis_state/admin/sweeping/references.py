@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from redis_state.admin.patience import patiently
 from redis_state.admin.store import Store
-from redis_state.admin.sweeping.overlap import overlap
+from redis_state.admin.tasks import for_each
 from redis_state.admin.walking import Found
 from redis_state.airflow.owners import Database, Run
 from redis_state.format import layout
@@ -84,5 +84,5 @@ class References:
         steps = [
             (page, part) for page, fields in by_page.items() for part in parts_of(fields, _FIELDS)
         ]
-        await overlap(steps, look)
+        await for_each(steps, look)
         return found

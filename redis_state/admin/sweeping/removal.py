@@ -8,9 +8,9 @@ from functools import partial
 
 from redis_state.admin.patience import patiently
 from redis_state.admin.store import Store
-from redis_state.admin.sweeping.overlap import overlap
 from redis_state.admin.sweeping.reasons import Ownerless, Reason
 from redis_state.admin.sweeping.report import SweepReport
+from redis_state.admin.tasks import for_each
 from redis_state.format import envelope, layout, references
 from redis_state.format.envelope import Envelope
 from redis_state.format.layout import Place
@@ -45,7 +45,7 @@ class Removal:
             report.add(each for each in step if each.found.field not in stay)
             report.changed += len(stay)
 
-        await overlap(
+        await for_each(
             [step for of_page in by_page.values() for step in _steps(of_page)], remove_step
         )
 

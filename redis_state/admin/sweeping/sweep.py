@@ -25,8 +25,9 @@ from redis_state.admin.sweeping.report import SweepReport
 from redis_state.admin.walking import Found, Walk
 from redis_state.airflow.owners import Database
 from redis_state.errors import MisconfiguredError
-from redis_state.format import envelope, layout
+from redis_state.format import envelope
 from redis_state.format.owner import Owner, another_owner
+from redis_state.format.pages import Page
 from redis_state.operations.operation import Operation
 from redis_state.operations.owner import Claim, ReadOwner
 from redis_state.scopes import TaskScope
@@ -93,18 +94,14 @@ class Sweep:
         return self.report
 
     def _walk(self) -> Walk:
-        namespace, dag_id = self._store.namespace, self._options.dag_id
-
-        def is_of_dag(page: str) -> bool:
-            # Any field: as one of a mapped task, it has an index.
-            found = layout.parse(namespace, page.encode(), b"0:")
-            return (
-                found is not None and isinstance(found[0], TaskScope) and found[0].dag_id == dag_id
-            )
-
+        client, namespace, dag_id = self._store.client, self._store.namespace, self._options.dag_id
         if dag_id is None:
-            return Walk(self._store.client, namespace)
-        return Walk(self._store.client, namespace, prefix="t", wanted=is_of_dag)
+            return Walk(client, namespace)
+
+        def is_of_dag(page: Page) -> bool:
+            return isinstance(page.scope, TaskScope) and page.scope.dag_id == dag_id
+
+        return Walk(client, namespace, prefix="t", wanted=is_of_dag)
 
     def _old(self, values: Iterable[Found]) -> list[Found]:
         # What has ended goes by itself.

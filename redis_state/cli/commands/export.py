@@ -24,7 +24,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 async def _export(given: argparse.Namespace, store: Store) -> int:
-    wanted = filters.of(given, store.namespace)
+    wanted = filters.of(given)
     walk = Walk(store.client, store.namespace, prefix=wanted.prefix, wanted=wanted.is_of_page)
     path = None if given.file is None else Path(given.file)
     try:

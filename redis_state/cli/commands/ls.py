@@ -25,7 +25,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 async def _list(given: argparse.Namespace, store: Store) -> int:
-    wanted = filters.of(given, store.namespace)
+    wanted = filters.of(given)
     walk = Walk(store.client, store.namespace, prefix=wanted.prefix, wanted=wanted.is_of_page)
     out = output.output(given.output, FIELDS, columns(wanted.kinds))
     first: list[dict[str, Any]] | None = []
