@@ -91,7 +91,7 @@ def _count(found: Survey, namespace: str, seen: Seen, now: int, incarnation: int
         return
     scope, key = parsed
     try:
-        header = envelope.read_header(seen.header, seen.page, key)
+        header = envelope.read_header(seen.start, seen.page, key)
     except StateStoreError:
         found.unreadable += 1
         return

@@ -1,4 +1,4 @@
-"""All values of a namespace: met on all masters at once, in short steps, and none of them read.
+"""All values of a namespace: met on all masters at once, in short steps.
 
 Each step takes a server about a millisecond, and others are served between two. What is under way
 here is bounded, however much a namespace holds. A value that is there all the time is met at least
@@ -54,6 +54,8 @@ class Found(NamedTuple):
     header: Envelope
     size: int
     of_worker: bool
+    # All of its bytes, where they came along.
+    raw: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -101,12 +103,14 @@ class Walk:
         wanted: Callable[[Page], bool] = lambda _: True,
         start: Cursor | None = None,
         measures: bool = False,
+        with_values: bool = False,
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._prefix = prefix
         self._wanted = wanted
         self._measures = measures
+        self._with_values = with_values
         self.cursor: Cursor = dict(start or {})
         # About how many keys are behind, of how many.
         self.done = 0
@@ -178,8 +182,7 @@ class Walk:
             _add(batch, page, walked.seen)
             while position is not None:
                 await sending.send(batch)
-                step = WalkPages([page.name], position)
-                more: Walked = await patiently(partial(self._client.run, step))
+                more = await self._step(page.name, position)
                 batch, position = Batch(), more.next
                 _add(batch, page, more.seen)
             batch.ended.append((page, size))
@@ -187,11 +190,14 @@ class Walk:
 
     async def _first_steps(self, pages: Sequence[str]) -> list[Walked]:
         try:
-            return await self._client.run(WalkEach(pages))
+            return await self._client.run(WalkEach(pages, with_values=self._with_values))
         except StateStoreError:
             # A server that is away; or one of the pages has moved to another.
-            steps = (WalkPages([page], Position()) for page in pages)
-            return [await patiently(partial(self._client.run, step)) for step in steps]
+            return [await self._step(page, Position()) for page in pages]
+
+    async def _step(self, page: str, position: Position) -> Walked:
+        step = WalkPages([page], position, with_values=self._with_values)
+        return await patiently(partial(self._client.run, step))
 
     async def _measured(self, pages: Sequence[str]) -> list[int | None]:
         if not self._measures:
@@ -214,8 +220,9 @@ def _found(page: Page, seen: Seen) -> Found | None:
         return None
     scope, key = parsed
     try:
-        header = envelope.read_header(seen.header, page.name, key)
+        header = envelope.read_header(seen.start, page.name, key)
     except StateStoreError:
         return None
     size = seen.size - envelope.SIZE
-    return Found(scope, key, page.name, seen.field, header, size, page.of_worker)
+    raw = seen.start if len(seen.start) == seen.size else None
+    return Found(scope, key, page.name, seen.field, header, size, page.of_worker, raw)

@@ -141,8 +141,8 @@ class State:
             walked: Walked = await self._run(WalkPages([place.page], position))
             for seen in walked.seen:
                 key = place.key(seen.field)
-                if key is not None and envelope.is_ours(seen.header):
-                    found[key] = envelope.read_header(seen.header, place.page, key)
+                if key is not None and envelope.is_ours(seen.start):
+                    found[key] = envelope.read_header(seen.start, place.page, key)
             if walked.next is None:
                 return found
             position = walked.next

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from redis_state.operations import scripts
-from redis_state.operations.operation import Batch, Capabilities, Operation, Replies, ScriptCall
+from redis_state.operations.operation import (
+    Argument,
+    Batch,
+    Capabilities,
+    Operation,
+    Replies,
+    ScriptCall,
+)
 
 
 class Position(NamedTuple):
@@ -17,11 +24,14 @@ class Position(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A value that was met: its page and field, its header, and how many bytes it has in all."""
+    """A value that was met: its page and field, how it starts, and how many bytes it has in all.
+
+    It starts with its header; the rest is there, too, where it came along.
+    """
 
     page: str
     field: bytes
-    header: bytes
+    start: bytes
     size: int
 
 
@@ -37,6 +47,8 @@ _TO_A_LOOK = 20
 _ENOUGH_FIELDS = 500
 _ENOUGH_BYTES = 1_000_000
 _ENOUGH = (_TO_A_LOOK, _ENOUGH_FIELDS, _ENOUGH_BYTES)
+# So many bytes of a step may come along as whole values; larger ones are read one by one.
+_ALONG = 20_000
 
 
 class WalkPages(Operation[Walked]):
@@ -44,16 +56,16 @@ class WalkPages(Operation[Walked]):
 
     __slots__ = ("_pages", "_start")
 
-    def __init__(self, pages: Sequence[str], start: Position) -> None:
+    def __init__(self, pages: Sequence[str], start: Position, *, with_values: bool = False) -> None:
         self._pages = tuple(pages)
-        self._start = start
+        self._start = _arguments(start, with_values=with_values)
 
     @property
     def page(self) -> str:
         return self._pages[0]
 
     def begin(self, _: Capabilities) -> Batch:
-        return [ScriptCall(scripts.WALK, self._pages, (*self._start, *_ENOUGH))]
+        return [ScriptCall(scripts.WALK, self._pages, self._start)]
 
     def end(self, replies: Replies) -> Walked:
         return _walked(self._pages, replies[0])
@@ -62,18 +74,18 @@ class WalkPages(Operation[Walked]):
 class WalkEach(Operation[list[Walked]]):
     """Take the first step through each of some pages of one server, in one round trip."""
 
-    __slots__ = ("_pages",)
+    __slots__ = ("_pages", "_start")
 
-    def __init__(self, pages: Sequence[str]) -> None:
+    def __init__(self, pages: Sequence[str], *, with_values: bool = False) -> None:
         self._pages = pages
+        self._start = _arguments(Position(), with_values=with_values)
 
     @property
     def page(self) -> str:
         return self._pages[0]
 
     def begin(self, _: Capabilities) -> Batch:
-        start = (*Position(), *_ENOUGH)
-        return [ScriptCall(scripts.WALK, (page,), start) for page in self._pages]
+        return [ScriptCall(scripts.WALK, (page,), self._start) for page in self._pages]
 
     def end(self, replies: Replies) -> list[Walked]:
         return [_walked((page,), reply) for page, reply in zip(self._pages, replies, strict=True)]
@@ -100,6 +112,10 @@ class MeasureEach(Operation[list[int | None]]):
         # A page that went meanwhile takes nothing.
         sizes = (0 if reply is None else reply for reply in replies)
         return [size if isinstance(size, int) else None for size in sizes]
+
+
+def _arguments(start: Position, *, with_values: bool) -> tuple[Argument, ...]:
+    return (*start, *_ENOUGH, _ALONG if with_values else 0)
 
 
 def _walked(pages: Sequence[str], reply: Any) -> Walked:

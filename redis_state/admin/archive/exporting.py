@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
@@ -13,8 +14,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from redis_state.admin.archive import lines
 from redis_state.admin.archive.files import Write
 from redis_state.admin.archive.lines import Header, OwnerMark
-from redis_state.admin.migration.piles import Pile, head_of
-from redis_state.admin.migration.redis_side import RedisSide
+from redis_state.admin.migration.piles import Pile
+from redis_state.admin.migration.redis_values import RedisValues
 from redis_state.admin.migration.values import BATCH_SIZE, Problem, Value
 from redis_state.admin.patience import patiently
 from redis_state.admin.store import Store
@@ -37,9 +38,10 @@ class Export:
 
     def __init__(self, store: Store, write: Write, *, decrypts: bool = False) -> None:
         self._store = store
-        self._side = RedisSide(store.client, store.settings, keeps_envelopes=True, of_workers=True)
+        self._values = RedisValues(store.client, store.settings, keeps_envelopes=True)
         self._write = write
         self._decrypts = decrypts
+        self._large = anyio.Lock()
         self.written = 0
         self.unreadable = 0
         # The first of them.
@@ -95,10 +97,17 @@ class Export:
     async def _write_piles(self, piles: MemoryObjectReceiveStream[Pile]) -> None:
         async with piles:
             async for pile in piles:
-                found = await self._side.find([head_of(each) for each in pile.found.values()])
-                written = [line for each in found.there.values() if (line := self._line(each))]
-                await self._write(b"".join(written))
-                self.written += len(written)
+                # Large values one after another, so that memory stays bounded.
+                async with nullcontext() if pile.is_small else self._large:
+                    await self._write_pile(pile)
+
+    async def _write_pile(self, pile: Pile) -> None:
+        values, problems = await self._values.met(pile.found.values())
+        for problem in problems:
+            self._note(problem)
+        written = [line for each in values if (line := self._line(each))]
+        await self._write(b"".join(written))
+        self.written += len(written)
 
     def _line(self, value: Value) -> bytes | None:
         """Return the line of a value; nothing for one that has expired, or cannot be read."""

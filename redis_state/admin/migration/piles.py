@@ -35,6 +35,11 @@ class Pile:
         """Tell whether there are enough."""
         return len(self.found) >= self._most or self._bytes >= BATCH_BYTES
 
+    @property
+    def is_small(self) -> bool:
+        """Tell whether it is no more than what is under way together anyway."""
+        return self._bytes <= BATCH_BYTES
+
     def clear(self) -> None:
         """Begin with the next pile."""
         self.found, self.unreadable, self._bytes = {}, [], 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 from anyio.streams.memory import MemoryObjectSendStream
 
-from redis_state.admin.migration.piles import Pile, by_page, head_of, parts, spot_of
+from redis_state.admin.migration.piles import Pile, by_page, head_of, parts
+from redis_state.admin.migration.redis_values import RedisValues
 from redis_state.admin.migration.values import (
     BATCH_SIZE,
     Batch,
@@ -19,19 +19,15 @@ from redis_state.admin.migration.values import (
     Value,
     Written,
 )
-from redis_state.admin.patience import patiently
 from redis_state.admin.tasks import for_each
 from redis_state.admin.walking import Found, Walk
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import Settings
-from redis_state.errors import StateStoreError, UnavailableError
+from redis_state.errors import StateStoreError
 from redis_state.format import envelope
-from redis_state.format.codec import Codec
-from redis_state.format.layout import Place, place
+from redis_state.format.layout import Place
 from redis_state.operations.copying import Copied, Copy, CopyValues, Discard, ReadFields
-from redis_state.operations.operation import Operation
 
-T = TypeVar("T")
 _FOREIGN = "is not written: what is there is not redis-state's, see it and delete it"
 _TOO_LARGE = "is not written: it is larger than [redis_state] max_value_bytes"
 _OUTCOMES = {
@@ -67,15 +63,16 @@ class RedisSide:
         self._client = client
         self._namespace = settings.namespace
         self._largest = settings.max_value_bytes
-        self._codec = Codec(settings)
         self._keeps_envelopes = keeps_envelopes
+        self._values = RedisValues(client, settings, keeps_envelopes=keeps_envelopes)
         self._of_workers = of_workers
         self._leaves_same_time = leaves_same_time
 
     async def read(
         self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True
     ) -> None:
-        walk, pile = Walk(self._client, self._namespace), Pile(self._batch_size)
+        walk = Walk(self._client, self._namespace, with_values=with_bodies)
+        pile = Pile(self._batch_size)
         async with walk.batches() as met:
             async for batch in met:
                 pile.unreadable += [
@@ -90,17 +87,12 @@ class RedisSide:
         await self._send(walk, pile, batches, with_bodies=with_bodies)
 
     async def find(self, values: Sequence[Value]) -> Lookup:
-        spots = {(spot, self._place(spot)) for spot in (value.spot for value in values)}
-        fields = [(at, at.field(spot.key), spot) for spot, at in spots]
-        found, unreadable = await self._values(fields)
-        # What cannot be read is there, and equal to nothing.
-        there = {spot: Value(spot, 0, 0, 0, b"") for spot in unreadable}
-        return Lookup(there | {value.spot: value for value in found}, set())
+        return Lookup(await self._values.named(value.spot for value in values), set())
 
     async def write(self, values: Sequence[Value]) -> Written:
         outcomes = dict.fromkeys((value.spot for value in values), Outcome.REFUSED)
         fitting = [value for value in values if self._fits(value)]
-        pages = by_page((self._place(value.spot), value) for value in fitting)
+        pages = by_page((self._values.place(value.spot), value) for value in fitting)
         steps = parts(pages, lambda pair: len(pair[1].body))
         await for_each(steps, partial(self._write_part, outcomes))
         problems = [
@@ -117,10 +109,10 @@ class RedisSide:
             nonlocal gone
             page, part = step
             headers = [(at.field(value.spot.key), _header(value)) for at, value in part]
-            removed = await self._run(Discard(page, headers))
+            removed = await self._values.run(Discard(page, headers))
             gone += removed
 
-        pages = by_page((self._place(value.spot), value) for value in values)
+        pages = by_page((self._values.place(value.spot), value) for value in values)
         await for_each(parts(pages, lambda _: 0), remove_part)
         return gone
 
@@ -141,61 +133,27 @@ class RedisSide:
     ) -> None:
         batch = Batch(unreadable=pile.unreadable, done=walk.done, total=walk.total)
         if with_bodies:
-            fields = [(Place(each.page), each.field, spot_of(each)) for each in pile.found.values()]
-            batch.values, unreadable = await self._values(fields)
-            batch.unreadable = batch.unreadable + [
-                Problem(str(spot), why) for spot, why in unreadable.items()
-            ]
+            batch.values, problems = await self._values.met(pile.found.values())
+            batch.unreadable = batch.unreadable + problems
         else:
             batch.values = [head_of(each) for each in pile.found.values()]
         pile.clear()
         await batches.send(batch)
 
-    async def _values(
-        self, fields: Iterable[tuple[Place, bytes, Spot]]
-    ) -> tuple[list[Value], dict[Spot, str]]:
-        values: list[Value] = []
-        unreadable: dict[Spot, str] = {}
-
-        async def read_part(step: tuple[str, Sequence[tuple[Place, tuple[bytes, Spot]]]]) -> None:
-            page, part = step
-            names = [field for _, (field, _) in part]
-            raws = await self._run(ReadFields(page, names))
-            for (_, (_, spot)), raw in zip(part, raws, strict=True):
-                try:
-                    if raw is not None:
-                        values.append(self._value(spot, raw))
-                except StateStoreError as error:
-                    unreadable[spot] = str(error)
-
-        pages = by_page((at, (field, spot)) for at, field, spot in fields)
-        await for_each(parts(pages, lambda _: 0), read_part)
-        return values, unreadable
-
-    def _value(self, spot: Spot, raw: bytes) -> Value:
-        at = self._place(spot)
-        head = envelope.read_header(raw, at.page, spot.key)
-        if self._keeps_envelopes:
-            body = raw
-        elif head.expires_at != envelope.NEVER and head.expires_at <= envelope.now():
-            # It is not copied, so it needs no key.
-            body = b""
-        else:
-            body = envelope.to_bytes(self._codec.decode(raw, at, spot.key).text)
-        return Value(spot, head.updated_at // 1000, head.expires_at, head.incarnation, body)
-
     def _envelope(self, value: Value, at: Place) -> bytes:
         if self._keeps_envelopes:
             return value.body
         moment, until = value.updated_at * 1000, value.expires_at
-        return self._codec.encode(value.body, moment, until, value.incarnation, at, value.spot.key)
+        return self._values.codec.encode(
+            value.body, moment, until, value.incarnation, at, value.spot.key
+        )
 
     async def _write_part(
         self, outcomes: dict[Spot, Outcome], step: tuple[str, Sequence[tuple[Place, Value]]]
     ) -> None:
         page, part = step
         copies = [Copy(at.field(v.spot.key), self._envelope(v, at)) for at, v in part]
-        told = await self._run(CopyValues(page, copies))
+        told = await self._values.run(CopyValues(page, copies))
         for (at, value), copy, each in zip(part, copies, told, strict=True):
             if each is Copied.SAME_TIME:
                 outcomes[value.spot] = await self._replace(at, value, copy)
@@ -204,10 +162,10 @@ class RedisSide:
 
     async def _replace(self, at: Place, value: Value, copy: Copy) -> Outcome:
         """Write over a value of the same millisecond, unless it says the same in other bytes."""
-        (raw,) = await self._run(ReadFields(at.page, [copy.field]))
+        (raw,) = await self._values.run(ReadFields(at.page, [copy.field]))
         if raw is not None and self._says(raw, value):
             return Outcome.THERE
-        (told,) = await self._run(CopyValues(at.page, [copy._replace(replaced=raw or b"")]))
+        (told,) = await self._values.run(CopyValues(at.page, [copy._replace(replaced=raw or b"")]))
         # Of the same millisecond again: others are writing there.
         return _OUTCOMES.get(told, Outcome.NEWER)
 
@@ -215,23 +173,9 @@ class RedisSide:
         try:
             if self._leaves_same_time:
                 return envelope.read_header(raw, "?", "?").is_live(envelope.now())
-            return self._value(value.spot, raw).equals(value)
+            return self._values.value(value.spot, raw).equals(value)
         except StateStoreError:
             return False
-
-    def _place(self, spot: Spot) -> Place:
-        return place(self._namespace, spot.scope, of_worker=spot.of_worker)
-
-    async def _run(self, operation: Operation[T]) -> T:
-        async def call() -> T:
-            try:
-                return await self._client.run(operation)
-            except UnavailableError as error:
-                if "OOM" in str(error.__cause__):
-                    raise StateStoreError(f"The target is full. {error}") from error
-                raise
-
-        return await patiently(call)
 
 
 def _header(value: Value) -> bytes:

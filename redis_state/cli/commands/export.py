@@ -25,7 +25,13 @@ def run(given: argparse.Namespace) -> int:
 
 async def _export(given: argparse.Namespace, store: Store) -> int:
     wanted = filters.of(given)
-    walk = Walk(store.client, store.namespace, prefix=wanted.prefix, wanted=wanted.is_of_page)
+    walk = Walk(
+        store.client,
+        store.namespace,
+        prefix=wanted.prefix,
+        wanted=wanted.is_of_page,
+        with_values=True,
+    )
     path = None if given.file is None else Path(given.file)
     try:
         with writing(path) as write, progress("Redis keys") as bar:

@@ -1,8 +1,9 @@
 -- One step through the values of some pages. ARGV: which of KEYS to go on in, the cursor there, how
--- many fields to a look, and how many fields and how many bytes of values are enough for a step. The
--- answer is where to go on, 0 at the end, the cursor there, then page, field, header, size, ...
+-- many fields to a look, how many fields and how many bytes of values are enough for a step, and how
+-- many bytes may come along in values that come whole. The answer is where to go on, 0 at the end, the
+-- cursor there, then page, field, header or whole value, size, ...
 local number, cursor = tonumber(ARGV[1]), ARGV[2]
-local fields, bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local fields, bytes, along = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local answer = {0, '0'}
 while number <= #KEYS and fields > 0 and bytes > 0 do
   local reply = redis.call('HSCAN', KEYS[number], cursor, 'COUNT', ARGV[3])
@@ -15,7 +16,12 @@ while number <= #KEYS and fields > 0 and bytes > 0 do
     if found[i] ~= SUMMARY then
       answer[#answer + 1] = number
       answer[#answer + 1] = found[i]
-      answer[#answer + 1] = string.sub(found[i + 1], 1, HEADER)
+      if #found[i + 1] <= along then
+        along = along - #found[i + 1]
+        answer[#answer + 1] = found[i + 1]
+      else
+        answer[#answer + 1] = string.sub(found[i + 1], 1, HEADER)
+      end
       answer[#answer + 1] = #found[i + 1]
     end
   end
