@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
@@ -73,16 +74,19 @@ def transaction() -> Iterator[Any]:
         ) from None
 
 
+@cache
 def task_table() -> Any:
     """Return the table of the state of tasks."""
     return import_module("airflow.models.task_state_store").TaskStateStoreModel.__table__
 
 
+@cache
 def asset_table() -> Any:
     """Return the table of the state of assets."""
     return import_module("airflow.models.asset_state_store").AssetStateStoreModel.__table__
 
 
+@cache
 def has_regions() -> bool:
     """Tell whether a mapped task may have a region, as from Airflow 3.4 on."""
     return "region_id" in task_table().c
@@ -104,9 +108,9 @@ def count() -> int:
     """Count all rows."""
     from sqlalchemy import func, select
 
+    queries = [select(func.count()).select_from(each) for each in (task_table(), asset_table())]
     with transaction() as session:
-        tables = (task_table(), asset_table())
-        return sum(session.scalar(select(func.count()).select_from(each)) for each in tables)
+        return sum(map(session.scalar, queries))
 
 
 def read(
@@ -138,9 +142,9 @@ def homes(session: Any, scopes: Iterable[StateScope]) -> dict[Home, tuple[int, i
     """Return which of their runs and assets are there: the id of the row, and the incarnation."""
     from sqlalchemy import select, tuple_
 
-    wanted = {home for scope in scopes if (home := home_of(scope)) is not None}
+    wanted = set(map(home_of, scopes))
     assets = [home for home in wanted if isinstance(home, int)]
-    runs = [home for home in wanted if not isinstance(home, int)]
+    runs = [home for home in wanted if isinstance(home, tuple)]
     found: dict[Home, tuple[int, int]] = {}
     if runs:
         run = import_module("airflow.models.dagrun").DagRun.__table__.c
@@ -186,7 +190,7 @@ def _reading(number_of_table: int, *, with_values: bool) -> tuple[Any, Any, Call
     columns = table.c
     value = columns.value if with_values else literal("").label("value")
     common = (columns.key, value, columns.updated_at)
-    if number_of_table == 1:
+    if number_of_table:
         return table, select(columns.asset_id, *common, columns[f"{WRITER}kind"]), _asset_row
     run = import_module("airflow.models.dagrun").DagRun.__table__.c
     index = [columns.region_index, columns.region_id] if has_regions() else [columns.map_index]

@@ -114,14 +114,15 @@ def _upsert(
         statement = mysql.insert(table).values(values)
         return int(session.execute(_on_duplicate(statement, table, changed)).rowcount)
     make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = make(table).values(values)
+    statement = make(table)
     new = statement.excluded
-    statement = statement.on_conflict_do_update(
+    upsert = statement.on_conflict_do_update(
         index_elements=unique,
         set_={name: new[name] for name in changed},
         where=_is_older(table, new),
     )
-    return int(session.execute(statement).rowcount)
+    # One row is compiled, and not hundreds; a row comes back for each that was written.
+    return len(session.execute(upsert.returning(unique[0]), values).all())
 
 
 def _is_older(table: Any, new: Any) -> Any:
