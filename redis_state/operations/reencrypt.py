@@ -12,6 +12,12 @@ from redis_state.operations.operation import Batch, Capabilities, Operation, Rep
 _GLOB = re.compile(r"[*?\[\]^\\]")
 
 
+def matching(namespace: str, prefix: str = "") -> str:
+    """Return the pattern of the keys of a namespace that begin with ``prefix``."""
+    literal = _GLOB.sub(r"\\\g<0>", f"{namespace}:{prefix}")
+    return f"{literal}*"
+
+
 class CountKeys(Operation[int]):
     """Count the keys of a server, those of others too."""
 
@@ -48,8 +54,7 @@ class ScanPages(Operation[tuple[bytes, list[bytes]]]):
         return self._namespace
 
     def begin(self, _: Capabilities) -> Batch:
-        literal = _GLOB.sub(r"\\\g<0>", f"{self._namespace}:{self._prefix}")
-        pattern = f"{literal}*"
+        pattern = matching(self._namespace, self._prefix)
         return [("SCAN", self._cursor, "MATCH", pattern, "COUNT", self.COUNT, "TYPE", "hash")]
 
     def end(self, replies: Replies) -> tuple[bytes, list[bytes]]:

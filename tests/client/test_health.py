@@ -199,6 +199,29 @@ async def test_writes_that_a_full_server_has_rejected_are_told(look: Look, start
     assert "no keys were evicted, and writes rejected: 1 by OOM" in finding.found
 
 
+async def test_a_key_of_another_type_is_named_with_what_to_do(look: Look, start: Start) -> None:
+    server = start("--appendonly", "yes")
+    pages = ["here:t:{dag/run/task}:-1", "here:a:{id:1}"]
+    ask(server, "SET", "here:of-a-program-that-disturbs-nobody", "text")
+    ask(server, "HSET", pages[1], "field", "text")
+    assert not_ok(await look(server.url)) == {}
+    ask(server, "RPUSH", pages[0], "text")
+    finding = found(await look(server.url), "types")
+    assert finding.verdict == "failure"
+    assert finding.found.startswith(f"{pages[0]} is a list, not a hash: it is not redis-state's")
+    assert finding.remedy.endswith("delete that key.")
+    ask(server, "UNLINK", pages[0])
+    assert not_ok(await look(server.url)) == {}
+
+
+async def test_a_key_of_another_type_is_found_behind_many_others(look: Look, start: Start) -> None:
+    server = start()
+    with closing(redis.Redis.from_url(server.url)) as raw:
+        raw.mset({f"elsewhere:{number}": "text" for number in range(3000)})
+        raw.set("here:t:{dag/run/task}:-1", "text")
+    assert "is a string" in found(await look(server.url), "types").found
+
+
 async def test_who_may_not_ask_for_evictions_is_told_what_to_grant(
     look: Look, start: Start, server_name: str
 ) -> None:
@@ -320,7 +343,7 @@ async def test_the_documented_user_has_all_rights_and_may_be_told_little(
         "replicas",
         "role",
         "version",
-    }
+    } | ({"types"} if kind is RedisStateBackend else set())
     assert health.verdict == "unknown"
 
 

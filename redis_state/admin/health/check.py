@@ -15,10 +15,11 @@ from redis_state.admin.health import (
     sentinels,
     service,
     storage,
+    types,
 )
 from redis_state.admin.health.airflows import Surroundings
 from redis_state.admin.health.probes import Answers, Beats, Target
-from redis_state.admin.health.report import Finding, Health
+from redis_state.admin.health.report import Finding, Health, told
 from redis_state.admin.steps import Ask, Steps
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
@@ -49,6 +50,9 @@ def check(settings: Settings, *, worker: bool, around: Surroundings | None = Non
         answers = yield from _ask(Target(server, "master", settings, worker), findings)
         if answers is not None:
             is_served = True
+            # Workers have no right to it.
+            if not worker:
+                findings += yield from _looked(answers)
             followers |= {each.server: None for each in replication.replicas_of(answers) or ()}
     for server in [each for each in followers if each not in servers]:
         yield from _ask(Target(server, "replica", settings, worker), findings)
@@ -88,6 +92,14 @@ def _ask(of: Target, findings: list[Finding]) -> Steps[Answers | None]:
     for check_part in _PARTS:
         findings += check_part(found)
     return found
+
+
+def _looked(of: Answers) -> Steps[list[Finding]]:
+    try:
+        return (yield from types.look(of))
+    except StateStoreError as error:
+        found, remedy = told(error)
+        return [of.finding("types", "unknown", f"which types keys have: {found}", remedy)]
 
 
 def _together(findings: list[Finding]) -> list[Finding]:

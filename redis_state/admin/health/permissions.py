@@ -115,8 +115,8 @@ def check(of: Answers) -> Iterator[Finding]:
     yield from _guard(of)
     tried = [each for each in of.tried if each[0].command not in _GUARD]
     missing = [each for each, reply in tried if _is_unknown(reply)]
-    denied = [each for each, reply in tried if _is_denied(reply) and not _about_keys(reply)]
-    keyless = [each for each, reply in tried if _about_keys(reply)]
+    denied = [each for each, reply in tried if _is_denied(reply) and not about_keys(reply)]
+    keyless = [each for each, reply in tried if about_keys(reply)]
     if missing:
         yield of.finding(
             "commands",
@@ -181,6 +181,7 @@ def _is_denied(reply: Any) -> bool:
     return code_of(reply) == "NOPERM"
 
 
-def _about_keys(reply: Any) -> bool:
+def about_keys(reply: Any) -> bool:
+    """Tell whether a user was refused a key, not a command."""
     # "... permissions to access a key", or "... to access one of the keys used as arguments".
     return _is_denied(reply) and "permissions to access" in refusal(reply)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -72,6 +72,10 @@ class Answers(Target):
     capabilities: Capabilities
     replies: Mapping[str, Any]
     tried: tuple[tuple[permissions.Permission, Any], ...]
+
+    def having(self, replies: Mapping[str, Any]) -> Answers:
+        """Return these answers with the replies to further commands."""
+        return replace(self, replies={**self.replies, **replies})
 
     @cached_property
     def info(self) -> dict[str, str]:
