@@ -153,8 +153,8 @@ def homes(session: Any, scopes: Iterable[StateScope]) -> dict[Home, tuple[int, i
             found[row.dag_id, row.run_id] = row.id, number(row.id, row.created_at)
     if assets:
         asset = import_module("airflow.models.asset").AssetModel.__table__.c
-        for row in session.execute(select(asset.id).where(asset.id.in_(assets))):
-            found[row.id] = row.id, UNKNOWN
+        there = session.scalars(select(asset.id).where(asset.id.in_(assets)))
+        found |= {asset_id: (asset_id, UNKNOWN) for asset_id in there}
     return found
 
 
@@ -172,15 +172,13 @@ def find(
             tasks.append((known[home][0], scope.task_id, *index_of(scope), key))
         elif home in known:
             assets.append((home, key))
-    found: dict[tuple[StateScope, str], Row] = {}
+    found: list[Row] = []
     for table, keys in enumerate((tasks, assets)):
         if keys:
             _, columns, read_row = _reading(table, with_values=True)
             unique = list(asset_table().primary_key.columns) if table else unique_of_task()
-            for row in session.execute(columns.where(tuple_(*unique).in_(keys))):
-                each = read_row(row)
-                found[each.scope, each.key] = each
-    return found
+            found += map(read_row, session.execute(columns.where(tuple_(*unique).in_(keys))))
+    return {(each.scope, each.key): each for each in found}
 
 
 def _reading(number_of_table: int, *, with_values: bool) -> tuple[Any, Any, Callable[[Any], Row]]:
