@@ -1,7 +1,8 @@
 """What the commands take at real size: ``python -m benchmarks.operations``, half an hour.
 
 Each command is a process of its own. Beside it, another client asks the server a thousand times a
-second, and the longest that it waits is told, with the slowest command in the server's own log.
+second, and the longest that it waits is told, with the slowest command in the server's own log. On
+few cores, both also have in them that others ran first; less so where root runs this.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.with_airflow.server.postgresql import PostgreSQL
 
 _SAMPLE = 0.05
 _SLOW = 1_000
+_FIRST = -10
 _HEAD = ("command", "values", "seconds", "values a second", "peak MB", "stall ms", "slowest ms")
 
 
@@ -106,6 +108,7 @@ class Runner:
         """Run a command, and print its row."""
         command = [sys.executable, "-m", "redis_state", *arguments]
         client, watched = _client(self._url), Watched()
+        _put_first(client)
         _configure(client, "slowlog-log-slower-than", _SLOW)
         with _pinging(self._url, watched):
             begun = time.monotonic()
@@ -175,6 +178,13 @@ def _masters(client: Any) -> list[Any]:
     if isinstance(client, RedisCluster):
         return [client.get_redis_connection(node) for node in client.get_primaries()]
     return [client]
+
+
+def _put_first(client: Any) -> None:
+    """Let servers run before all else here, as on a machine of their own; root may."""
+    if os.geteuid() == 0:
+        for master in _masters(client):
+            os.setpriority(os.PRIO_PROCESS, master.info("server")["process_id"], _FIRST)
 
 
 def _configure(client: Any, name: str, value: int) -> None:
