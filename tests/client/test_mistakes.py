@@ -47,9 +47,10 @@ async def test_a_mistake_is_told_with_its_remedy_before_a_message_is_cut(
 async def test_a_redis_key_of_another_type_is_named(mode: str) -> None:
     with MISTAKES["a key of another type"].made() as url:
         methods = Methods(RedisStateBackend(url=url, **OPTIONS), mode)
-        with pytest.raises(MISTAKES["a key of another type"].error, match="delete ") as caught:
+        with pytest.raises(MISTAKES["a key of another type"].error, match="delete it") as caught:
             await methods.get(TASK, "key")
-        assert f"{PAGE!r} on 127.0.0.1:" in str(caught.value)
+        assert str(caught.value).startswith(f"{PAGE!r} is not redis-state's: ")
+        assert "127.0.0.1:" in str(caught.value)
         await methods.backend.aclose()
         methods.backend.close()
 

@@ -133,7 +133,7 @@ MISTAKES = {
         _replica, MisconfiguredError, "is a replica", "name its master", 424, "role", "a replica of"
     ),
     "a key of another type": Mistake(
-        _other_type, CorruptValueError, "not redis-state's", "a namespace of its own", 409, ""
+        _other_type, CorruptValueError, "not redis-state's", "delete it", 409, ""
     ),
     "a port where nobody listens": Mistake(
         _nobody, UnavailableError, "Nothing listens at", "start Redis", 503, "reachability"

@@ -172,9 +172,10 @@ def _raise_for(reply: ReplyError, server: Server, pages: Iterable[str]) -> None:
     if code in _REMEDIES:
         raise UnavailableError(f"{server}: {_REMEDIES[code]} ({text}).") from reply
     if "WRONGTYPE" in text:
+        keys = " or ".join(map(repr, pages)) or "A Redis key"
         raise CorruptValueError(
-            "A Redis key there is not redis-state's: give this Airflow a namespace of its own, or "
-            f"delete {' or '.join(map(repr, pages)) or 'it'} on {server} ({text})."
+            f"{keys} is not redis-state's: delete it, or give this Airflow a namespace of its own. "
+            f"{server}: {text}."
         ) from reply
     for sign, (kind, meaning) in _SIGNS.items():
         if sign in text:

@@ -169,7 +169,7 @@ def test_a_redis_key_of_another_program_is_named(
     plain.set(page, "of another program")
     status, message = refusal(partial(task.set, "key", 1))
     assert (status, len(sent)) == (409, 1)
-    assert "give this Airflow a namespace of its own, or delete" in message[:SHOWN]
+    assert "is not redis-state's: delete it, or give this" in message[:SHOWN]
     assert repr(page) in message
     plain.unlink(page)
 
