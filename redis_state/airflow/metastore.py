@@ -12,8 +12,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
+from redis_state.airflow import absence
 from redis_state.airflow.run_identity import UNKNOWN, number
-from redis_state.errors import MisconfiguredError, UnavailableError
+from redis_state.errors import MisconfiguredError
 from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
 
 # What the columns begin with that tell who has written an asset's value, and how the API is told.
@@ -61,17 +62,9 @@ def check() -> None:
 @contextmanager
 def transaction() -> Iterator[Any]:
     """Open a session of its own; a database that is away is an `UnavailableError`."""
-    from sqlalchemy.exc import InterfaceError, OperationalError
-
-    try:
-        with import_module("airflow.utils.session").create_session(scoped=False) as session:
-            yield session
-    except (InterfaceError, OperationalError) as error:
-        # What it says may hold its password.
-        raise UnavailableError(
-            "The metadata database cannot be used for now: see whether it runs, and "
-            f"[database] sql_alchemy_conn ({type(error.orig).__name__})."
-        ) from None
+    create_session = import_module("airflow.utils.session").create_session
+    with absence.told(), create_session(scoped=False) as session:
+        yield session
 
 
 @cache

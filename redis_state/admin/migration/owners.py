@@ -7,7 +7,7 @@ from functools import partial
 from anyio import to_thread
 
 from redis_state.admin.patience import patiently
-from redis_state.airflow import database_mark, metastore
+from redis_state.airflow import absence, database_mark, metastore
 from redis_state.client._async.client import AsyncClient
 from redis_state.errors import MisconfiguredError
 from redis_state.format.owner import Owner, another_owner
@@ -18,7 +18,7 @@ async def check_database(client: AsyncClient, namespace: str, *, claim: bool) ->
     """See that a namespace is not that of another metadata database; mark it if that is wanted."""
 
     async def known() -> str | None:
-        return await to_thread.run_sync(database_mark.make if claim else _read)
+        return await to_thread.run_sync(_make if claim else _read)
 
     database = await patiently(known)
     owner = await _owner(client, namespace)
@@ -48,6 +48,11 @@ async def check_namespaces(
 
 async def _owner(client: AsyncClient, namespace: str) -> Owner | None:
     return await patiently(partial(client.run, ReadOwner(namespace)))
+
+
+def _make() -> str:
+    with absence.told():
+        return database_mark.make()
 
 
 def _read() -> str | None:

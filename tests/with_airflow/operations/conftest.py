@@ -31,13 +31,17 @@ def server_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[PostgreSQL]:
+    with PostgreSQL("-c", "fsync=off") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
     if matrix.METADATA == "postgresql":
-        with PostgreSQL("-c", "fsync=off") as running:
-            yield running.url
-    else:
-        yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
+        return str(request.getfixturevalue("postgresql").url)
+    return f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
 
 
 @pytest.fixture(scope="session")

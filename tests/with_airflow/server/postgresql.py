@@ -29,6 +29,7 @@ class PostgreSQL:
         self._options = options
         self._folder = Path(tempfile.mkdtemp(prefix="redis-state-postgresql-"))
         self._port = free_port()
+        self._data, self._log = str(self._folder / "data"), self._folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,20 +39,12 @@ class PostgreSQL:
     def __enter__(self) -> Self:
         if _USER is not None:
             shutil.chown(self._folder, _USER)
-        data = str(self._folder / "data")
-        log = (self._folder / "log").open("ab")
-        made = ("--pgdata", data, "--auth", "trust", "--username", "airflow", "--no-sync")
-        subprocess.run([program("initdb"), *made], stdout=log, check=True, user=_USER)
-        options = ("-D", data, "-h", "127.0.0.1", "-p", str(self._port), *self._options)
-        self._process = subprocess.Popen(
-            [program("postgres"), *options, "-k", str(self._folder)],
-            stdout=log,
-            stderr=log,
-            user=_USER,
-        )
-        log.close()
+        made = ("--auth", "trust", "--username", "airflow", "--no-sync")
+        with self._log.open("ab") as log:
+            initdb = [program("initdb"), "--pgdata", self._data, *made]
+            subprocess.run(initdb, stdout=log, check=True, user=_USER)
         try:
-            self._wait_until_it_answers()
+            self.start()
         except BaseException:
             self.stop()
             raise
@@ -65,11 +58,28 @@ class PostgreSQL:
     ) -> None:
         self.stop()
 
+    def start(self) -> None:
+        """Start it unless it runs, with what it had when it was killed; return once it answers."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        options = ("-D", self._data, "-h", "127.0.0.1", "-p", str(self._port), *self._options)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [program("postgres"), *options, "-k", str(self._folder)],
+                stdout=log,
+                stderr=log,
+                user=_USER,
+            )
+        self._wait_until_it_answers()
+
+    def kill(self) -> None:
+        """End it at once, whoever is still connected."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+
     def stop(self) -> None:
-        assert self._process is not None
-        # At once, whoever is still connected.
-        self._process.send_signal(signal.SIGQUIT)
-        self._process.wait()
+        self.kill()
         shutil.rmtree(self._folder)
 
     def _wait_until_it_answers(self) -> None:
@@ -77,7 +87,7 @@ class PostgreSQL:
         deadline = time.monotonic() + _STARTS_WITHIN
         while subprocess.run(ask, check=False).returncode:
             if time.monotonic() > deadline:
-                raise RuntimeError((self._folder / "log").read_text(encoding="utf-8"))
+                raise RuntimeError(self._log.read_text(encoding="utf-8"))
             time.sleep(0.1)
 
 
