@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 import yaml
 
-from redis_state import RedisStateBackend, TaskScope
+from redis_state import AssetScope, RedisStateBackend, TaskScope
 from redis_state.cli.catalog import COMMANDS
 from redis_state.cli.exits import (
     CLOSED_PIPE,
@@ -20,12 +21,17 @@ from redis_state.cli.exits import (
     WRONG_USE,
 )
 from redis_state.cli.parsing import variable_of
-from redis_state.testing import EmbeddedServer
 from tests.cli.conftest import ORDERS, Call, in_a_process, in_a_terminal
+from tests.support.both_sides import contents
+from tests.support.clusters import Cluster
 from tests.support.servers import server
+from tests.support.topologies import Deployments, raw_client
+from tests.support.waiting import PATIENT
 
 COMMAND = [sys.executable, "-m", "redis_state"]
 NOBODY = "redis://127.0.0.1:1"
+# So that each master of a cluster has some.
+MANY = 30
 
 
 def test_help_leads_to_the_state_of_a_task(call: Call) -> None:
@@ -138,18 +144,31 @@ def test_ctrl_c_shows_no_traceback(state: RedisStateBackend) -> None:
 
 @pytest.mark.parametrize("kind", ["valkey91-sentinel", "valkey91-cluster"])
 def test_the_commands_work_with_each_topology(
-    servers: dict[str, EmbeddedServer], kind: str, monkeypatch: pytest.MonkeyPatch
+    servers: Deployments, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REDIS_STATE_URL", servers[kind].url)
-    monkeypatch.setenv("REDIS_STATE_NAMESPACE", f"cli-{kind}")
-    for number in range(3):
-        monkeypatch.setenv("REDIS_STATE_CLI_ASSET_ID", str(number))
-        assert in_a_process("set", "key", str(number)).code == DONE
-    monkeypatch.delenv("REDIS_STATE_CLI_ASSET_ID")
-    rows = json.loads(in_a_process("ls", "-o", "json").out)
-    assert [row["asset_id"] for row in rows] == list(range(3))
-    for number in range(3):
-        assert in_a_process("clear", "--asset-id", str(number), "--yes").code == DONE
+    deployment, namespace, copy = servers[kind], f"cli-{kind}", f"copy-{kind}"
+    monkeypatch.setenv("REDIS_STATE_URL", deployment.url)
+    monkeypatch.setenv("REDIS_STATE_NAMESPACE", namespace)
+    backend = RedisStateBackend(url=deployment.url, namespace=namespace, **PATIENT)
+    for number in range(MANY - 1):
+        backend.set(AssetScope(asset_id=number), "key", str(number))
+    backend.close()
+    assert in_a_process("set", "key", "1", "--asset-id", str(MANY - 1)).code == DONE
+    exported = in_a_process("export").out
+    imported = in_a_process("import", "-", "-o", "json", "--namespace", copy, stdin=exported)
+    assert (imported.code, json.loads(imported.out)["written"]) == (DONE, MANY), imported.err
+    masters = deployment.masters if isinstance(deployment, Cluster) else [deployment.master]
+    assert all(master.ask("KEYS", f"{copy}:*") for master in masters)
+    stats = json.loads(in_a_process("stats", "-o", "json", "--namespace", copy).out)
+    assert (stats["complete"], stats["total"]["values"]) == (True, MANY)
+    rows = json.loads(in_a_process("ls", "-o", "json", "--namespace", copy).out)
+    assert [row["asset_id"] for row in rows] == list(range(MANY))
+    with closing(raw_client(deployment)) as raw:
+        assert contents(raw, copy) == contents(raw, namespace)
+        assert in_a_process("clear", "--asset-id", "0", "--yes").code == DONE
+        assert len(contents(raw, namespace)) == MANY - 1
+        for page in (*raw.scan_iter(f"{copy}:*"), *raw.scan_iter(f"{namespace}:*")):
+            raw.delete(page)
     assert in_a_process("ls").code == NOTHING_FOUND
 
 
