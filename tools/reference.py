@@ -14,6 +14,8 @@ from redis_state.cli.table import Command, Option
 ROOT = Path(__file__).parents[1]
 SHOWN = ROOT / "docs/assets/commands"
 REFERENCE = SHOWN / "reference.md"
+# Where they work, they show nothing.
+SILENT = ("set", "update")
 
 
 def main() -> None:
@@ -39,6 +41,8 @@ def of_command(command: Command) -> Iterator[str]:
         yield ""
     shown = SHOWN / f"{command.name}-80.txt"
     if shown.exists():
+        if command.name in SILENT:
+            yield "It shows nothing. `get` shows what is there then:\n"
         yield "```text"
         yield f'--8<-- "assets/commands/{shown.name}"'
         yield "```\n"

@@ -26,8 +26,9 @@ from redis_state.cli.exits import (
     WRONG_USE,
 )
 from redis_state.testing import EmbeddedServer
-from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call, in_a_process, in_a_terminal
+from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call
 from tests.support.both_sides import contents
+from tests.support.commands import in_a_process, in_a_terminal
 from tests.support.servers import raw_client
 from tests.support.waiting import wait_for
 

@@ -170,10 +170,10 @@ def test_rotation_encrypts_all_values_and_says_so(
 ) -> None:
     monkeypatch.setattr("redis_state.cli.progress._QUIET", 0.0)
     assert main(["rotate", "--dry-run"]) == FAILED
-    assert "25  values are plain" in capsys.readouterr().out
+    assert "25  plain" in capsys.readouterr().out
     assert main(["rotate"]) == DONE
     shown = capsys.readouterr()
-    assert "25  values are so now" in shown.out
+    assert "25  encrypted with it now" in shown.out
     assert shown.out.endswith("Complete: no value needs an older key any more.\n")
     assert re.search(r"[0-9]+ of [0-9]+ keys, [0-9,]+ a second\n$", shown.err)
     assert main(["rotate", "--dry-run"]) == DONE
@@ -223,7 +223,7 @@ def test_values_that_cannot_be_read_are_listed(
     monkeypatch.setenv("REDIS_STATE_ENCRYPTION_KEYS", KEYS[1])
     assert main(["rotate"]) == FAILED
     shown = capsys.readouterr()
-    assert "25  values cannot be read" in shown.out
+    assert "25  unreadable" in shown.out
     assert "dag/run/task 7" in shown.out
     assert shown.out.endswith("Not complete: keep the older keys, and run it again.\n")
     assert not [key for key in KEYS if key in shown.out + shown.err]

@@ -9,7 +9,8 @@ import pytest
 
 from redis_state import AssetScope, RedisStateBackend, TaskScope
 from redis_state.cli.exits import DONE, NOTHING_FOUND, WRONG_USE
-from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call, in_a_terminal
+from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call
+from tests.support.commands import in_a_terminal
 
 LOAD = [TaskScope("etl", RUN, "load", index) for index in range(3)]
 OTHER = TaskScope("report*", "manual", "send")

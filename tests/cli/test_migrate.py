@@ -16,7 +16,8 @@ from redis_state import RedisStateBackend, TaskScope
 from redis_state.admin.migration.redis_side import RedisSide
 from redis_state.cli.exits import DONE, FAILED, INTERRUPTED, UNREACHABLE, WRONG_USE
 from redis_state.testing import EmbeddedServer
-from tests.cli.conftest import SUBMIT, Call, in_a_terminal
+from tests.cli.conftest import SUBMIT, Call
+from tests.support.commands import in_a_terminal
 from tests.support.freezing import frozen
 from tests.support.servers import raw_client, server
 from tests.support.waiting import wait_for

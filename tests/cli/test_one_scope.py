@@ -13,7 +13,8 @@ from redis_state.airflow.run_identity import KnownRun
 from redis_state.cli.exits import DONE, NOTHING_FOUND, WRONG_USE
 from redis_state.format import references
 from redis_state.testing import EmbeddedServer
-from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call, in_a_process, in_a_terminal
+from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call
+from tests.support.commands import in_a_process, in_a_terminal
 from tests.support.servers import raw_client
 from tests.support.waiting import wait_until
 

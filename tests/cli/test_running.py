@@ -21,9 +21,10 @@ from redis_state.cli.exits import (
     WRONG_USE,
 )
 from redis_state.cli.parsing import variable_of
-from tests.cli.conftest import ORDERS, Call, in_a_process, in_a_terminal
+from tests.cli.conftest import ORDERS, Call
 from tests.support.both_sides import contents
 from tests.support.clusters import Cluster
+from tests.support.commands import in_a_process, in_a_terminal
 from tests.support.servers import server
 from tests.support.topologies import Deployments, raw_client
 from tests.support.waiting import PATIENT

@@ -1,22 +1,20 @@
-"""What the commands show stands in the documentation: at 80 and 200 columns, and in a pipe.
-
-With REDIS_STATE_TEST_WRITES=true it is written there, to be looked at and committed.
-"""
+"""What the commands show stands in the documentation: at 80 and 200 columns, and in a pipe."""
 
 from __future__ import annotations
 
-import os
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from redis_state import RedisStateBackend, TaskScope
-from tests.cli.conftest import ORDERS, RUN, SUBMIT, in_a_process, in_a_terminal
+from redis_state.cli.exits import DONE
+from tests.cli.conftest import ORDERS, RUN, SUBMIT
+from tests.support.commands import ERASED, in_a_process, in_a_terminal
+from tests.support.shown import compare
+from tests.support.waiting import PATIENT
 
-SHOWN = Path(__file__).parents[2] / "docs/assets/commands"
-WRITES = os.environ.get("REDIS_STATE_TEST_WRITES") == "true"
 OF_SUBMIT = ("--dag-id", "etl", "--run-id", RUN, "--task-id", "submit")
 COMMANDS = {
     "ls": ("ls", "--dag-id", "etl"),
@@ -33,23 +31,7 @@ COMMANDS = {
 }
 # Their stderr is their result, or a bar that goes away.
 APART = {"stats", "migrate", "export", "import"}
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z")
-CHANGING = {
-    r"cli-[0-9a-f]{12}": "airflow",
-    r"127\.0\.0\.1:\d+": "redis.example:6379",
-    r"\d+\.\d\d ms": "0.21 ms",
-    r"[\d.]+ MiB of [\d.]+ GiB used \(\d+%": "1.5 MiB of 15.6 GiB used (0%",
-    r"[\d.]+ ms (ahead of|behind) ours": "0.21 ms ahead of ours",
-    r" +$": "",
-    r'(_at": )\d{16}': r"\g<1>1795914123456000",
-}
-# It depends on the allocator of the server.
-MEMORY = re.compile(
-    r"^(\S+(?: \S+)? +\d+ +[\d.]+ k?B +)([\d.]+ k?B)"
-    r"|((?:\t[^\t\n]+){2}\t\d+\t)(\d+)(?=\t)"
-    r"|(\"memory\": )(\d+)",
-    re.MULTILINE,
-)
+FERNET_KEYS = [Fernet.generate_key().decode() for _ in range(2)]
 
 
 @pytest.fixture(autouse=True)
@@ -63,26 +45,6 @@ def _filled(state: RedisStateBackend) -> None:
         state.set(scope, "offset", f'{{"row": {index * 1_000}}}', expires_at=ends)
     state.set(TaskScope("report", "manual__2026-11-28", "send"), "sent", '"' + "x" * 3_000 + '"')
     state.set(ORDERS, "watermark", '"2026-11-28T23:00:00+00:00"')
-
-
-def normalised(text: str) -> str:
-    for pattern, stands in CHANGING.items():
-        text = re.sub(pattern, stands, text, flags=re.MULTILINE)
-    return MOMENT.sub("2026-11-29T01:02:03.456000Z", text)
-
-
-def _as_long(found: re.Match[str]) -> str:
-    before, size = (each for each in found.groups() if each is not None)
-    return before + ("1.0 kB".rjust(len(size)) if "B" in size else "1024")
-
-
-def compare(name: str, text: str) -> None:
-    path = SHOWN / f"{name}.txt"
-    if name.startswith("stats"):
-        text = MEMORY.sub(_as_long, text)
-    if WRITES:
-        path.write_text(normalised(text), encoding="utf-8")
-    assert normalised(text) == path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("columns", [80, 200])
@@ -100,6 +62,48 @@ def test_import_in_a_terminal(state: RedisStateBackend, tmp_path: Path, columns:
     state.set(SUBMIT, "job_id", '"application_1764374400_0043"')
     shown = in_a_terminal("import", path, "--dry-run", columns=columns, apart=True)
     compare(f"import-{columns}", shown.out)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_set_and_update_show_nothing_and_get_shows_the_value(columns: int) -> None:
+    for command, key, value, *options in (
+        ("set", "note", '"resume from page 3"', "--retention", "2d"),
+        ("update", "attempt", "3"),
+    ):
+        written = in_a_terminal(command, key, value, *OF_SUBMIT, *options, columns=columns)
+        assert (written.code, written.out) == (DONE, "")
+        compare(f"{command}-{columns}", in_a_terminal("get", *OF_SUBMIT, columns=columns).out)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_rotate_in_a_terminal(
+    state: RedisStateBackend, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    options = {"encryption": "own", "encryption_keys": FERNET_KEYS[0]}
+    newest = RedisStateBackend(
+        url=state.settings.url, namespace=state.settings.namespace, **options, **PATIENT
+    )
+    newest.set(ORDERS, "watermark", '"2026-11-29T23:00:00+00:00"')
+    newest.close()
+    monkeypatch.setenv("REDIS_STATE_ENCRYPTION", "own")
+    monkeypatch.setenv("REDIS_STATE_ENCRYPTION_KEYS", ",".join(FERNET_KEYS))
+    compare(f"rotate-{columns}", in_a_terminal("rotate", columns=columns, apart=True).out)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_bench_in_a_terminal(columns: int) -> None:
+    shown = in_a_terminal(
+        *("bench", "--seconds", "0.2"), columns=columns, apart=True, program="tests.cli.short_bench"
+    )
+    compare(f"bench-{columns}", shown.out)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_the_last_picture_of_watch(columns: int) -> None:
+    shown = in_a_terminal(
+        "watch", *OF_SUBMIT, columns=columns, after="0042", interrupt=True, apart=True
+    )
+    compare(f"watch-{columns}", shown.out.rpartition(ERASED)[2])
 
 
 @pytest.mark.parametrize("output", ["table", "json", "plain"])

@@ -14,7 +14,8 @@ from redis_state.admin.walking import Walk, read_cursor
 from redis_state.cli.exits import DONE, INTERRUPTED, WRONG_USE
 from redis_state.operations.reencrypt import ScanPages
 from redis_state.testing import EmbeddedServer
-from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call, in_a_terminal
+from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call
+from tests.support.commands import in_a_terminal
 from tests.support.servers import raw_client
 
 IN_AN_HOUR = timedelta(minutes=50)

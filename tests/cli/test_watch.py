@@ -16,7 +16,8 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.cli.exits import INTERRUPTED, WRONG_USE
-from tests.cli.conftest import RUN, SUBMIT, Call, in_a_terminal
+from tests.cli.conftest import RUN, SUBMIT, Call
+from tests.support.commands import in_a_terminal
 
 OF_SUBMIT = ("--dag-id", "etl", "--run-id", RUN, "--task-id", "submit")
 

@@ -40,7 +40,9 @@ def run(given: argparse.Namespace) -> int:
         out.add(row)
     out.end()
     if given.output in (None, "table"):
-        print(f"\n{verdict}")
+        from redis_state.cli.tables import console  # noqa: PLC0415 - not for programs
+
+        console().print(f"\n{verdict}")
     return exits.DONE
 
 

@@ -38,11 +38,11 @@ def _in_words(report: RotationReport) -> str:
 
 def _counts(report: RotationReport) -> dict[str, int]:
     return {
-        "values and references in all": report.seen,
-        "values were under the newest key": report.up_to_date,
-        "values are so now": report.reencrypted,
-        "values are plain": report.plain_left,
-        "values are under an older key": report.older_left,
+        "values read, references among them": report.seen,
+        "already encrypted with the newest key": report.up_to_date,
+        "encrypted with it now": report.reencrypted,
+        "plain": report.plain_left,
+        "under an older key": report.older_left,
         "references to worker values, which stay plain": report.references,
-        "values cannot be read": report.unreadable,
+        "unreadable": report.unreadable,
     }

@@ -14,8 +14,11 @@ from redis_state.airflow.owners import Database
 from redis_state.cli import main
 from redis_state.cli.exits import DONE, INTERRUPTED, UNREACHABLE, WRONG_USE
 from tests import matrix
+from tests.support.commands import ERASED, in_a_terminal
+from tests.support.shown import compare
 from tests.with_airflow.operations.sweeps import World, ago
 from tests.with_airflow.operations.tables import Tables
+from tests.with_airflow.server.airflow_home import Home
 
 GONE = TaskScope("no-such-dag", "run", "task")
 NO_GRACE = ("--grace", "0s")
@@ -66,6 +69,29 @@ def test_a_dry_run_tells_what_would_go_and_why(sweep: Call, world: World) -> Non
     ]
     assert err.splitlines()[-1] == "redis-state: would delete 2 of 2 values (14 B)."
     assert world.has(GONE)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_what_a_dry_run_shows_is_in_the_documentation(
+    world: World, home: Home, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    # The database knows each name once; both are as long.
+    dag_id = world.metadata.dag({80: "etl", 200: "elt"}[columns])
+    deleted, earlier, present = (
+        world.task(dag_id, f"scheduled__2026-11-{day}T00:00:00+00:00") for day in (26, 27, 28)
+    )
+    with ago(monkeypatch, hours=2):
+        for scope in (deleted, earlier, present, AssetScope(asset_id=900_000)):
+            world.set(scope, "job_id", '"application_1764374400_0042"')
+        world.set(deleted, "attempt", "2")
+        world.keep(present)
+    world.delete_run(deleted)
+    world.create_again(earlier)
+    for name, value in (home.options | {"AIRFLOW_HOME": str(home.folder)}).items():
+        monkeypatch.setenv(name, value)
+    shown = in_a_terminal("sweep", "--dry-run", columns=columns)
+    compare(f"sweep-{columns}", shown.out.rpartition(ERASED)[2].replace(dag_id, "etl"))
+    assert shown.code == DONE
 
 
 def test_it_asks_before_it_deletes(sweep: Call, world: World) -> None:
