@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from redis_state.cli.exits import (
     UNREACHABLE,
     WRONG_USE,
 )
+from redis_state.client._async.client import AsyncClient
+from redis_state.errors import UnavailableError
 from redis_state.testing import EmbeddedServer
 from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call
 from tests.support.both_sides import contents
@@ -33,6 +37,24 @@ from tests.support.servers import raw_client
 from tests.support.waiting import wait_for
 
 COMMAND = [sys.executable, "-m", "redis_state"]
+# It has written some values, and not all.
+DYING = [
+    *(sys.executable, "-c"),
+    """
+import os, signal, sys
+from redis_state.admin.archive.exporting import Export
+from redis_state.cli import main
+
+write = Export._write_pile
+
+async def write_and_die(export, pile):
+    await write(export, pile)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Export._write_pile = write_and_die
+main(sys.argv[1:])
+""",
+]
 
 
 @pytest.fixture
@@ -166,6 +188,67 @@ def test_an_import_that_was_killed_is_taken_up(
         command.wait()
     report = told(call, str(backup), "--namespace", target)
     assert report["written"] + report["there"] == report["read"] == 1_000
+    assert contents(raw, target) == contents(raw, source)
+
+
+def test_an_export_that_was_killed_leaves_the_file_before_it_and_is_whole_when_run_again(
+    call: Call, backup: Path
+) -> None:
+    before = backup.read_bytes()
+    new = backup.with_name("new.jsonl")
+    for path in (backup, new):
+        killed = subprocess.run([*DYING, "export", "--file", str(path)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+    assert backup.read_bytes() == before
+    assert not new.exists()
+    assert call("export", "--file", str(new)).code == DONE
+    assert sorted(new.read_bytes().splitlines()[1:]) == sorted(before.splitlines()[1:])
+
+
+@pytest.mark.parametrize("comes_back", [True, False], ids=["comes back", "stays away"])
+def test_an_import_outlasts_a_short_absence_and_says_how_to_go_on_after_a_long_one(
+    call: Call,
+    backup: Path,
+    raw: redis.Redis,
+    running: EmbeddedServer,
+    state: RedisStateBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    comes_back: bool,
+) -> None:
+    source, target = state.settings.namespace, f"{state.settings.namespace}-2"
+    run, answered, failed = AsyncClient.run, count(), []
+
+    async def run_and_kill(client: AsyncClient, operation: Any) -> Any:
+        try:
+            answer = await run(client, operation)
+        except UnavailableError:
+            failed.append(operation)
+            if comes_back and len(failed) == 1:
+                running.start()
+            raise
+        if next(answered) == 50:
+            running.kill()
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncClient, "run", run_and_kill)
+        patched.setenv("REDIS_STATE_BUDGET", "0.3")
+        if not comes_back:
+            patched.setattr("redis_state.admin.patience.PATIENCE", 0.0)
+        ended = call("import", str(backup), "--namespace", target, "-o", "json")
+    if not comes_back:
+        running.start()
+    assert failed
+    report = json.loads(ended.out)
+    if comes_back:
+        assert (ended.code, ended.err, report["complete"]) == (DONE, "", True)
+    else:
+        assert (ended.code, report["complete"]) == (UNREACHABLE, False)
+        assert "the same command again goes on from there" in ended.err
+        assert 0 < len(contents(raw, target)) < 1_000
+        again = told(call, str(backup), "--namespace", target)
+        assert again["written"] + again["there"] == 1_000
+        assert again["there"]
     assert contents(raw, target) == contents(raw, source)
 
 

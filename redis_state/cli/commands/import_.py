@@ -17,7 +17,7 @@ from redis_state.cli import exits, output, texts
 from redis_state.cli.context import overlapping
 from redis_state.cli.parsing import UsageError
 from redis_state.cli.progress import progress
-from redis_state.errors import StateStoreError
+from redis_state.errors import StateStoreError, UnavailableError
 from redis_state.format import envelope
 
 _TO_STDIN = "-"
@@ -62,9 +62,12 @@ async def _import(given: argparse.Namespace, expiry: Expiry | None, store: Store
     except anyio.get_cancelled_exc_class():
         written = report.outcomes[Outcome.WRITTEN]
         raise exits.Stopped(f"stopped, with {written:,} values written. {_GO_ON}") from None
-    except StateStoreError:
-        if report.read:
-            _write(given, report, is_whole=False)
+    except StateStoreError as error:
+        if not report.read:
+            raise
+        _write(given, report, is_whole=False)
+        if isinstance(error, UnavailableError):
+            raise UnavailableError(f"{error} {_GO_ON}.") from error
         raise
     _write(given, report, is_whole=True)
     return exits.DONE if report.is_complete else exits.FAILED
