@@ -151,7 +151,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def shells(session: nox.Session) -> None:
-    """Complete commands in zsh and fish; `make test` does so in bash."""
+    """Complete commands in zsh and fish, and run what the documentation does with jq."""
     suite(session)
 
 

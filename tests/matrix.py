@@ -232,9 +232,9 @@ LANES = {
     ),
     "browser": Lane(("with_browser",), options=_AIRFLOW),
     "shells": Lane(
-        ("cli/test_completion.py",),
+        ("cli/test_completion.py", "users/test_shell_commands.py"),
         {"REDIS_STATE_TEST_SERVERS": "all"},
-        only="zsh or fish",
+        only="zsh or fish or debian",
         options=("-n", "2"),
     ),
     "postgresql": Lane(
