@@ -47,11 +47,9 @@ class _Lines:
             return
         self._shown, self._last = tenth, now
         rate = done / max(now - self._begun, 0.001)
-        print(
-            f"redis-state: {done:,} of {total:,} {self._what}, {rate:,.0f} a second",
-            file=sys.stderr,
-            flush=True,
-        )
+        how_fast = f", {rate:,.0f} a second" if rate >= 1 else ""
+        said = f"redis-state: {done:,} of {total:,} {self._what}{how_fast}"
+        print(said, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -79,7 +77,7 @@ def _bar(what: str) -> Iterator[Progress]:
         class _Shown:
             def show(self, done: int, total: int) -> None:
                 speed = bar.tasks[task].speed
-                rate = f"{speed:,.0f}/s" if speed else ""
+                rate = f"{speed:,.0f}/s" if speed and speed >= 1 else ""
                 bar.update(task, completed=done, total=total, rate=rate)
 
         yield _Shown()

@@ -1,4 +1,4 @@
-"""`redis-state bench`, which measures for a moment and shows the figures of one day."""
+"""`redis-state bench`, which measures for a moment and shows the figures of a run of 20 seconds."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from redis_state.cli import main
 from redis_state.cli.commands import bench as command
 
 SPEEDS = {
-    "get": admin.Speed(0.000_058, 0.000_112, 16_204.0),
-    "redis-py HGET": admin.Speed(0.000_141, 0.000_263, 6_821.0),
-    "set": admin.Speed(0.000_079, 0.000_154, 11_930.0),
-    "redis-py HSET": admin.Speed(0.000_143, 0.000_271, 6_702.0),
+    "get": admin.Speed(0.000_023, 0.000_047, 41_222.0),
+    "redis-py HGET": admin.Speed(0.000_068, 0.000_118, 14_360.0),
+    "set": admin.Speed(0.000_030, 0.000_054, 32_658.0),
+    "redis-py HSET": admin.Speed(0.000_068, 0.000_106, 14_180.0),
 }
 BY_THREADS = {
-    "get": admin.Speed(0.000_306, 0.001_012, 48_377.0),
-    "redis-py HGET": admin.Speed(0.002_207, 0.007_418, 7_133.0),
-    "set": admin.Speed(0.000_471, 0.001_530, 31_246.0),
-    "redis-py HSET": admin.Speed(0.002_251, 0.007_604, 6_985.0),
+    "get": admin.Speed(0.000_622, 0.001_487, 25_087.0),
+    "redis-py HGET": admin.Speed(0.001_199, 0.006_163, 9_495.0),
+    "set": admin.Speed(0.000_773, 0.001_642, 20_225.0),
+    "redis-py HSET": admin.Speed(0.001_137, 0.005_626, 11_494.0),
 }
 
 
