@@ -59,7 +59,7 @@ airflow: .venv-airflow/ready
 		tests/with_airflow/lane/test_[rs]*.py \
 		tests/with_airflow/promises/test_[dt]*.py tests/with_airflow/page \
 		tests/with_airflow/operations/test_commands.py tests/with_airflow/operations/test_migration.py \
-		tests/with_airflow/operations/test_sweep*.py
+		tests/with_airflow/operations/test_retries.py tests/with_airflow/operations/test_sweep*.py
 
 pictures: .venv-plots/ready
 	@.venv-plots/bin/python -m pytest -q -p no:cacheprovider tests/with_matplotlib

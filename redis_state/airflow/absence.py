@@ -1,23 +1,36 @@
-"""A metadata database that is away, as an error that says so."""
+"""A metadata database that is away, or is not Airflow's yet, as an error that says so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis_state.errors import UnavailableError
+from redis_state.errors import MisconfiguredError, UnavailableError
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Raise an `UnavailableError` where the database is away; what else is wrong stays as it is."""
-    from sqlalchemy.exc import InterfaceError, OperationalError
+    """Raise an error of ours where the database is away, or has no tables; others stay."""
+    from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
     try:
         yield
-    except (InterfaceError, OperationalError) as error:
+    except (InterfaceError, OperationalError, ProgrammingError) as error:
+        if _has_no_table(error.orig):
+            raise MisconfiguredError(
+                "The metadata database lacks Airflow's tables: run `airflow db migrate`, or see "
+                "[database] sql_alchemy_conn."
+            ) from None
+        if isinstance(error, ProgrammingError):
+            raise
         # What it says may hold its password.
         raise UnavailableError(
             "The metadata database cannot be used: see whether it runs, and "
             f"[database] sql_alchemy_conn ({type(error.orig).__name__})."
         ) from None
+
+
+def _has_no_table(error: object) -> bool:
+    # As psycopg2, SQLite and MySQL say it.
+    said = str(error)
+    return type(error).__name__ == "UndefinedTable" or "no such table" in said or "(1146," in said

@@ -13,7 +13,8 @@ from redis_state.airflow.state_store import OURS, Configured
 from redis_state.config.settings import Settings
 from redis_state.errors import MisconfiguredError
 
-_SUBJECT = "this Airflow"
+SUBJECT = "this Airflow"
+LONGER = "Let state live longer than the delay of a retry, or set the retention to 0: for ever."
 _SET_OURS = f"Set [state_store] backend = {OURS}."
 
 
@@ -48,31 +49,36 @@ def check(settings: Settings, around: Surroundings) -> Iterator[Finding]:
 
 def _backend(store: Configured) -> Finding:
     if store.why_not:
-        return Finding("backend", _SUBJECT, "failure", *told(MisconfiguredError(store.mistake)))
+        return Finding("backend", SUBJECT, "failure", *told(MisconfiguredError(store.mistake)))
     if not store.is_ours:
         found = f"[state_store] backend is {store.path}: tasks keep their state there, not in Redis"
-        return Finding("backend", _SUBJECT, "warning", found, _SET_OURS)
-    return Finding("backend", _SUBJECT, "ok", f"[state_store] backend is {store.path}")
+        return Finding("backend", SUBJECT, "warning", found, _SET_OURS)
+    return Finding("backend", SUBJECT, "ok", f"[state_store] backend is {store.path}")
 
 
-def _retention(settings: Settings, state_store: int, delay: int) -> Finding:
+def lives_of(settings: Settings, state_store: int) -> dict[str, timedelta]:
+    """Return how long state lives by each option that says so; 0: for ever."""
     retention = settings.default_retention
-    lives = {
+    return {
         "[state_store] default_retention_days": timedelta(seconds=state_store),
         "[redis_state] default_retention": retention or timedelta(0),
         "[redis_state] worker_retention_days": timedelta(days=settings.worker_retention_days),
     }
+
+
+def _retention(settings: Settings, state_store: int, delay: int) -> Finding:
+    lives = lives_of(settings, state_store)
     wait = timedelta(seconds=delay)
     short = [name for name, life in lives.items() if life and life <= wait]
     if short:
         return Finding(
             "retention",
-            _SUBJECT,
+            SUBJECT,
             "warning",
             f"a task's state ends before its retry begins: {' and '.join(short)} is no more than "
             f"[core] default_task_retry_delay ({wait})",
-            "Let state live longer than the delay of a retry, or set the retention to 0: for ever.",
+            LONGER,
         )
     life = lives["[state_store] default_retention_days"]
     found = f"state lives {f'for {life}' if life else 'for ever'}, a retry waits for {wait}"
-    return Finding("retention", _SUBJECT, "ok", found)
+    return Finding("retention", SUBJECT, "ok", found)

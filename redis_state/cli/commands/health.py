@@ -6,7 +6,8 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from redis_state.admin.health import Health
+from redis_state.admin.health import Health, dags
+from redis_state.admin.health.airflows import surroundings
 from redis_state.backends.base import RedisBackend
 from redis_state.cli import exits, output, texts
 from redis_state.cli.context import backend_of, worker_backend_of
@@ -20,6 +21,8 @@ def run(given: argparse.Namespace) -> int:
     """Look at all servers."""
     with worker_backend_of(given) if given.worker else backend_of(given) as backend:
         health = backend.health()
+        if not given.worker:
+            health = Health((*health.findings, *dags.check(backend.settings, surroundings())))
         _show(given.output, health)
         if health.verdict != "failure":
             return exits.DONE
