@@ -15,6 +15,8 @@ import trustme
 
 from redis_state import MisconfiguredError, RedisStateBackend, StateStoreError, TaskScope
 from redis_state.client.io import tls
+from redis_state.client.policy.certificates import Validity, untrusted_certificate
+from redis_state.config.url import Server
 from redis_state.testing.server import _free_port
 from tests.matrix import FIELD_FORM, ON_PATH
 from tests.support.budgets import few_attempts
@@ -186,8 +188,32 @@ async def test_an_expired_certificate_is_refused(
     port = serve(certificates.authority.issue_cert("localhost", not_after=ended))
     for query in ("", "&ssl_check_hostname=false"):
         url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}{query}"
-        with pytest.raises(MisconfiguredError, match="certificate that has expired: renew it"):
+        with pytest.raises(MisconfiguredError) as caught:
             await methods_at(url).get(TASK, "key")
+        said = f"shows a certificate that has expired since {ended:%Y-%m-%dT%H:%M:%SZ}: renew it"
+        assert said in str(caught.value)[:100]
+
+
+async def test_a_certificate_that_is_not_valid_yet_is_refused_with_when_it_is(
+    serve: Serve, certificates: Certificates, methods_at: Callable[..., Methods]
+) -> None:
+    begins = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    port = serve(certificates.authority.issue_cert("localhost", not_before=begins))
+    methods = methods_at(f"rediss://localhost:{port}/0?ssl_ca_certs={certificates.ca}")
+    with pytest.raises(MisconfiguredError) as caught:
+        await methods.get(TASK, "key")
+    said = f"that is not valid before {begins:%Y-%m-%dT%H:%M:%SZ}: see the clocks"
+    assert said in str(caught.value)[:100]
+
+
+@pytest.mark.parametrize("hours", [None, 1], ids=["not-told", "an-authoritys-has-expired"])
+def test_an_expiry_that_is_not_the_certificates_own_is_not_dated(hours: int | None) -> None:
+    error = ssl.SSLCertVerificationError("certificate verify failed")
+    error.verify_code, error.verify_message = 10, "certificate has expired"
+    now = dt.datetime.now(dt.UTC)
+    valid = None if hours is None else Validity(now, now + dt.timedelta(hours=hours))
+    said = untrusted_certificate(error, Server("redis.example", 6380), valid)
+    assert said.startswith("redis.example:6380 shows a certificate that has expired: renew it")
 
 
 async def test_the_authorities_of_the_system_will_do(

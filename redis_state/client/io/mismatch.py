@@ -13,10 +13,12 @@ import socket
 import ssl
 import time
 
+from redis_state.client.io.certificate_dates import validity, validity_async
 from redis_state.client.io.connecting import connect, connect_async
 from redis_state.client.io.lookups import look_up, look_up_async
 from redis_state.client.policy.attempts import AttemptError, BrokenError, LoginError, SilenceError
-from redis_state.client.policy.server_errors import while_connecting
+from redis_state.client.policy.certificates import is_untimely, untrusted_certificate
+from redis_state.client.policy.server_errors import untrusted_of, while_connecting
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import MisconfiguredError
@@ -40,6 +42,12 @@ def why_not_opened(
         if call_ends is not None:
             check_mismatch(settings, server, failure, call_ends)
         raise
+    except MisconfiguredError:
+        untrusted = untrusted_of(error)
+        if untrusted is None or not is_untimely(untrusted) or call_ends is None:
+            raise
+        valid = validity(settings, server, call_ends)
+        raise MisconfiguredError(untrusted_certificate(untrusted, server, valid)) from error
 
 
 async def why_not_opened_async(
@@ -52,6 +60,12 @@ async def why_not_opened_async(
         if call_ends is not None:
             await check_mismatch_async(settings, server, failure, call_ends)
         raise
+    except MisconfiguredError:
+        untrusted = untrusted_of(error)
+        if untrusted is None or not is_untimely(untrusted) or call_ends is None:
+            raise
+        valid = await validity_async(settings, server, call_ends)
+        raise MisconfiguredError(untrusted_certificate(untrusted, server, valid)) from error
 
 
 def check_mismatch(

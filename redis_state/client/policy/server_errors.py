@@ -118,8 +118,8 @@ def while_connecting(error: BaseException, server: Server, *, rotating: bool) ->
         if rotating and str(refusal).startswith(_REFUSED_LOGINS):
             raise LoginError(str(refusal)) from error
         check([ReplyError(str(refusal))], server)
-    untrusted = _origin(error, SSLCertVerificationError)
-    if isinstance(untrusted, SSLCertVerificationError):
+    untrusted = untrusted_of(error)
+    if untrusted is not None:
         raise MisconfiguredError(untrusted_certificate(untrusted, server)) from error
     if isinstance(error, (TimeoutError, RedisTimeoutError)):
         raise SilenceError(str(error) or "no answer in time") from error
@@ -181,6 +181,12 @@ def _raise_for(reply: ReplyError, server: Server, pages: Iterable[str]) -> None:
         if sign in text:
             raise kind(f"{server}: {meaning} ({text}).") from reply
     raise UnavailableError(f"{server} refused the operation: {text}.") from reply
+
+
+def untrusted_of(error: BaseException) -> SSLCertVerificationError | None:
+    """Return the refusal of a certificate, where an error comes from one."""
+    found = _origin(error, SSLCertVerificationError)
+    return found if isinstance(found, SSLCertVerificationError) else None
 
 
 def _redirection(text: str, server: Server) -> AttemptError:
