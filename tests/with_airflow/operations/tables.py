@@ -8,7 +8,7 @@ from typing import Any
 from airflow.models.asset_state_store import AssetStateStoreModel
 from airflow.models.dagrun import DagRun
 from airflow.models.task_state_store import TaskStateStoreModel
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from redis_state import AssetScope, TaskScope
 from redis_state.scopes import StateScope
@@ -58,6 +58,30 @@ class Tables:
         ]
         with self.metadata.session() as session:
             session.execute(insert(AssetStateStoreModel), rows)
+
+    def put_rows(
+        self, task: TaskScope, values: dict[str, str], updated_at: datetime, expires_at: datetime
+    ) -> None:
+        """Write new rows of a task."""
+        with self.metadata.session() as session:
+            query = select(DagRun.id).filter_by(dag_id=task.dag_id, run_id=task.run_id)
+            common = {
+                "dag_run_id": session.scalar(query),
+                "dag_id": task.dag_id,
+                "run_id": task.run_id,
+                "task_id": task.task_id,
+                "updated_at": updated_at,
+                "expires_at": expires_at,
+                **_index(task),
+            }
+            rows = [{"key": key, "value": value, **common} for key, value in values.items()]
+            session.execute(insert(TaskStateStoreModel), rows)
+
+    def update(self, scope: StateScope, key: str, value: str, updated_at: datetime) -> None:
+        """Write over a row."""
+        with self.metadata.session() as session:
+            statement = _select(update, scope, key)
+            session.execute(statement.values(value=value, updated_at=updated_at))
 
     def delete(self, scope: StateScope, key: str) -> None:
         with self.metadata.session() as session:
