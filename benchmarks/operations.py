@@ -71,12 +71,6 @@ def _in_redis(kind: str, sizes: Sizes) -> None:
         if kind == "single":
             to_other = Runner(other.url, os.environ | {"REDIS_STATE_URL": other.url})
             to_other("import", sizes.values, "import", file)
-            _client(other.url).flushall()
-            run("migrate, Redis to Redis", sizes.values, *_to(other.url))
-
-
-def _to(url: str) -> tuple[str, ...]:
-    return ("migrate", "--from", "redis", "--to", url)
 
 
 def _beside_a_database(sizes: Sizes) -> None:
@@ -88,6 +82,8 @@ def _beside_a_database(sizes: Sizes) -> None:
         run = Runner(server.url, os.environ | {"AIRFLOW_HOME": str(folder)} | home.options)
         runs = fill_metadata(database, sizes)
         fill_redis(_client(server.url), sizes, runs)
+        other = stack.enter_context(EmbeddedServer()).url
+        run("migrate, Redis to Redis", sizes.values, "migrate", "--from", "redis", "--to", other)
         run(
             "migrate to PostgreSQL", sizes.values, "migrate", "--from", "redis", "--to", "metastore"
         )
