@@ -34,6 +34,7 @@ HOW_MANY_TOPOLOGIES = _variable("REDIS_STATE_TEST_TOPOLOGIES", "some", "all", "n
 ALL_TOPOLOGIES = HOW_MANY_TOPOLOGIES == "all"
 ALL_FAULTS = _variable("REDIS_STATE_TEST_FAULTS", "some", "all") == "all"
 FAILOVERS = int(os.environ.get("REDIS_STATE_TEST_FAILOVERS", "20"))
+GUIDES = _variable("REDIS_STATE_TEST_GUIDES", "none", "all") == "all"
 ROWS = int(os.environ.get("REDIS_STATE_TEST_ROWS", "3000"))
 KILLS = int(os.environ.get("REDIS_STATE_TEST_KILLS", "1"))
 FIGURES = os.environ.get("REDIS_STATE_TEST_FIGURES")
@@ -230,8 +231,9 @@ LANES = {
         (
             "with_airflow/operations/test_migrate_command.py",
             "with_airflow/operations/test_many_rows.py",
+            "with_airflow/operations/test_guides.py",
         ),
-        {"REDIS_STATE_TEST_KILLS": "10"},
+        {"REDIS_STATE_TEST_KILLS": "10", "REDIS_STATE_TEST_GUIDES": "all"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),
     "browser": Lane(("with_browser",), options=_AIRFLOW),

@@ -23,7 +23,7 @@ RUN = ("redis-state ", "redis-cli ", "jq ", "echo ", "export ", "python -c ")
 # Not on a machine that has Python and make alone: a lane has them.
 OF_THE_LANE = re.compile(r"\b(jq|redis-cli) ")
 
-_DATABASE = "needs Airflow's metadata database: tests/with_airflow/operations runs such"
+_DATABASE = "needs a metadata database: tests/with_airflow/operations/test_guides.py runs it"
 _AIRFLOW = "configures an Airflow, or asks one: tests/with_airflow does so"
 _ITSELF = "is a suite or a benchmark of its own"
 _INDEX = "installs something"

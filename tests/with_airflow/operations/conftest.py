@@ -20,6 +20,9 @@ if TYPE_CHECKING or HAS_CORE:
     from tests.with_airflow.server.airflow_home import Home
     from tests.with_airflow.server.metadata import Metadata
     from tests.with_airflow.server.postgresql import PostgreSQL
+
+    # Of one lane: the others would only prove it again.
+    collect_ignore = [] if matrix.GUIDES else ["test_guides.py", "test_many_rows.py"]
 else:
     # The task SDK alone has no metadata.
     collect_ignore_glob = ["test_*.py"]
