@@ -31,6 +31,7 @@ NOT_RUN = {
     "make ": _ITSELF,
     ".venv-airflow/bin/python -m ": _ITSELF,
     ".venv/bin/python -m ": _ITSELF,
+    "PYTHONPATH=.venv-postgresql .venv-airflow/bin/python -m ": _ITSELF,
     "python3 -m venv ": _INDEX,
     "python3 -m pip ": _INDEX,
     "pip install ": _INDEX,
