@@ -61,8 +61,7 @@ class Extreme:
 class Stats:
     """What a walk has met so far."""
 
-    def __init__(self, namespace: str, top: int, start: Cursor | None = None) -> None:
-        self._namespace = namespace
+    def __init__(self, top: int, start: Cursor | None = None) -> None:
         self._top = top
         self.cursor: Cursor = dict(start or {})
         self.is_complete = False

@@ -60,12 +60,17 @@ class Place:
 
     def key(self, field: bytes) -> str | None:
         """Return the state key of a field, or None for a field that is not this scope's."""
-        text = field.decode("utf-8", "surrogatepass")
-        if self.prefix:
-            return text.removeprefix(self.prefix) if text.startswith(self.prefix) else None
-        if text.startswith("\0"):
-            return text[1:] if field != SUMMARY else None
-        return text
+        return read_key(self.prefix, field)
+
+
+def read_key(prefix: str, field: bytes) -> str | None:
+    """Return the state key of a field that begins so, or None for another one."""
+    text = field.decode("utf-8", "surrogatepass")
+    if prefix:
+        return text.removeprefix(prefix) if text.startswith(prefix) else None
+    if text.startswith("\0"):
+        return text[1:] if field != SUMMARY else None
+    return text
 
 
 def place(namespace: str, scope: Any, *, of_worker: bool = False) -> Place:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from redis_state.format.escapes import unescape
-from redis_state.format.layout import MOST_DIGITS, SUMMARY, UNMAPPED, Place, place
+from redis_state.format.layout import MOST_DIGITS, UNMAPPED, Place, place, read_key
 from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
 
 _TASK = re.compile(
@@ -37,11 +37,11 @@ class Page(NamedTuple):
     def parse(self, field: bytes) -> tuple[StateScope, str] | None:
         """Return the scope and the state key of a field; None for one that is not ours."""
         scope = self.scope_of(field)
-        if scope is None or field == SUMMARY:
+        if scope is None:
             return None
         prefix = f"{getattr(scope, 'map_index', UNMAPPED)}:" if self.is_mapped else ""
         try:
-            key = Place(self.name, prefix).key(field)
+            key = read_key(prefix, field)
         except UnicodeDecodeError:
             return None
         return None if key is None else (scope, key)

@@ -9,7 +9,7 @@ from redis_state.admin.stats import Stats
 from redis_state.admin.store import Store
 from redis_state.admin.walking import Walk, cursor_text, read_cursor
 from redis_state.cli import exits
-from redis_state.cli.context import overlapping, settings_of
+from redis_state.cli.context import overlapping
 from redis_state.cli.messages import tell
 from redis_state.cli.parsing import UsageError
 from redis_state.cli.progress import Progress, progress
@@ -24,7 +24,7 @@ def run(given: argparse.Namespace) -> int:
     if top < 1:
         raise UsageError("--top is to be 1 or more.")
     start = None if given.cursor is None else read_cursor(given.cursor)
-    stats = Stats(settings_of(given).namespace, top, start)
+    stats = Stats(top, start)
     try:
         with progress("keys") as bar:
             overlapping(given, partial(_collect, stats, bar))
