@@ -83,11 +83,11 @@ def _of_dag(data: dict[str, Any]) -> Iterator[tuple[str, float]]:
 def _longest(said: dict[str, Any]) -> float:
     delay = float(_plain(said.get("retry_delay", _DELAY)))
     factor = float(said.get("retry_exponential_backoff") or 1)
-    if factor in (0, 1):
+    if factor == 1 or factor < 0:
         return delay
     try:
-        # Airflow draws from what it is, to twice that.
-        grown = 2 * max(delay, 1) * factor ** (int(said["retries"]) - 1)
+        # Airflow draws from what it is, to twice that; what shrinks is longest at first.
+        grown = 2 * max(delay, 1) * max(factor, 1) ** (int(said["retries"]) - 1)
     except OverflowError:
         grown = _MOST_GROWN
     most = _plain(said.get("max_retry_delay"))

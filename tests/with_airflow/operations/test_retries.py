@@ -71,14 +71,18 @@ def finding() -> Finding:
             {"retries": 12, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": 2},
             "1 day, 0:00:00",
         ),
+        (
+            {"retries": 9, "retry_delay": timedelta(hours=12), "retry_exponential_backoff": 0.5},
+            "1 day, 0:00:00",
+        ),
     ],
-    ids=["longer", "as-long", "grows"],
+    ids=["longer", "as-long", "grows", "shrinks"],
 )
 @pytest.mark.parametrize("where", ["task", "dag"])
 def test_a_task_that_waits_longer_than_its_state_lives_is_named(
     tables: Tables, options: dict[str, Any], longest: str, where: str
 ) -> None:
-    name = f"slow-{where}-{longest[0]}-{len(options)}"
+    name = f"slow-{where}-{options['retries']}-{longest[0]}-{len(options)}"
     write(tables, dag_of(name, options) if where == "task" else dag_of(name, **options))
     found = finding()
     assert (found.name, found.verdict) == ("retries", "warning")
