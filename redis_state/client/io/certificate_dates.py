@@ -23,22 +23,24 @@ from redis_state.config.url import Server
 _A_MOMENT = 0.3
 # X509_V_FLAG_NO_CHECK_TIME, for which `ssl.VerifyFlags` has no name.
 _AT_ANY_TIME = 0x200000
+# A ValueError: files of TLS that went since the first handshake.
+_UNTOLD = (AttemptError, OSError, ValueError)
 
 
 def validity(settings: Settings, server: Server, deadline: float) -> Validity | None:
     """Return when it is valid; None where it is not told in a moment."""
     ends = min(deadline, time.monotonic() + _A_MOMENT)
-    with contextlib.suppress(AttemptError, OSError), connect(look_up(server, ends), ends) as sock:
+    with contextlib.suppress(*_UNTOLD), connect(look_up(server, ends), ends) as sock:
         sock.settimeout(max(0.001, ends - time.monotonic()))
         with _context(settings).wrap_socket(sock, server_hostname=server.host) as secured:
-            return Validity.of(secured.getpeercert() or {})
+            return Validity.of(secured.getpeercert())
     return None
 
 
 async def validity_async(settings: Settings, server: Server, deadline: float) -> Validity | None:
     """Return when it is valid; None where it is not told in a moment."""
     ends = min(deadline, time.monotonic() + _A_MOMENT)
-    with contextlib.suppress(AttemptError, OSError):
+    with contextlib.suppress(*_UNTOLD):
         async with asyncio.timeout(ends - time.monotonic()):
             addresses = await look_up_async(server, ends)
             with await connect_async(addresses, ends - time.monotonic()) as sock:
@@ -46,10 +48,10 @@ async def validity_async(settings: Settings, server: Server, deadline: float) ->
     return None
 
 
-async def _shown(sock: socket.socket, secure: ssl.SSLContext, server: Server) -> Validity:
+async def _shown(sock: socket.socket, secure: ssl.SSLContext, server: Server) -> Validity | None:
     _, writer = await asyncio.open_connection(sock=sock, ssl=secure, server_hostname=server.host)
     try:
-        return Validity.of(writer.get_extra_info("peercert") or {})
+        return Validity.of(writer.get_extra_info("peercert"))
     finally:
         writer.transport.abort()
 

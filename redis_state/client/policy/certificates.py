@@ -21,8 +21,10 @@ class Validity(NamedTuple):
     ends: datetime
 
     @classmethod
-    def of(cls, certificate: Mapping[str, Any]) -> Validity:
-        """Read it from what a server has shown."""
+    def of(cls, certificate: Mapping[str, Any] | None) -> Validity | None:
+        """Read it from what a server has shown, if it has shown something."""
+        if not certificate:
+            return None
         begins, ends = certificate["notBefore"], certificate["notAfter"]
         return cls(_moment(begins), _moment(ends))
 
