@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from redis_state import RedisStateBackend, RedisWorkerBackend, TaskScope, UnavailableError
-from redis_state.admin.health import Finding, Health
+from redis_state.admin.health import Finding, Health, types
 from redis_state.testing import EmbeddedServer
 from tests import matrix
 from tests.client.waiting import wait_for
@@ -214,12 +214,24 @@ async def test_a_key_of_another_type_is_named_with_what_to_do(look: Look, start:
     assert not_ok(await look(server.url)) == {}
 
 
-async def test_a_key_of_another_type_is_found_behind_many_others(look: Look, start: Start) -> None:
+@pytest.mark.parametrize(("after", "is_met"), [(4, True), (24, False)], ids=["soon", "too-late"])
+async def test_so_many_keys_are_looked_at_for_one_of_another_type(
+    look: Look, start: Start, monkeypatch: pytest.MonkeyPatch, after: int, is_met: bool
+) -> None:
+    monkeypatch.setattr(types, "_KEYS_TO_A_LOOK", 100)
     server = start()
     with closing(redis.Redis.from_url(server.url)) as raw:
         raw.mset({f"elsewhere:{number}": "text" for number in range(3000)})
-        raw.set("here:t:{dag/run/task}:-1", "text")
-    assert "is a string" in found(await look(server.url), "types").found
+        pages = {f"here:a:{{id:{number}}}": "text" for number in range(300)}
+        raw.mset(pages)
+        # Those that the first looks meet go, so that one of the others is met first.
+        cursor = 0
+        for _ in range(after):
+            answer: Any = raw.scan(cursor, count=100)
+            cursor, met = answer
+            raw.unlink("nothing", *(key for key in met if key.startswith(b"here:")))
+        findings = [each for each in (await look(server.url)).findings if each.name == "types"]
+    assert [each.verdict for each in findings] == (["failure"] if is_met else [])
 
 
 async def test_who_may_not_ask_for_evictions_is_told_what_to_grant(
