@@ -18,12 +18,11 @@ from redis_state.airflow import database_mark, metastore
 from redis_state.cli import main
 from redis_state.cli.exits import DONE, UNREACHABLE
 from redis_state.errors import UnavailableError
-from tests.matrix import FIELD_FORM, METADATA
+from tests.matrix import FIELD_FORM
 from tests.with_airflow.operations.tables import Tables
 from tests.with_airflow.server.postgresql import PostgreSQL
 
 pytestmark = [
-    pytest.mark.skipif(METADATA == "sqlite", reason="it is no server that could go away"),
     pytest.mark.parametrize("server_name", [FIELD_FORM]),
     pytest.mark.parametrize("way", ["there", "back"]),
 ]
