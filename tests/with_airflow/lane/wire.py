@@ -98,6 +98,15 @@ class Connection:
         except OSError:
             return False
 
+    def ends(self) -> bool:
+        """Wait until the server ends the connection, and tell whether it has."""
+        try:
+            while not self._is_over:
+                self._receive()
+        except TimeoutError:
+            return False
+        return True
+
     def _answered(
         self, head: h11.Response | h11.InformationalResponse, body: bytes, parser: h11.Connection
     ) -> Answer:
@@ -142,6 +151,9 @@ def exchange(port: int, sent: Sequence[bytes], methods: Sequence[str]) -> Exchan
             if answer is None:
                 break
             answers.append(answer)
+        if answers and answers[-1].header("connection") == "close":
+            # It may end a moment after the answer, and would still read a probe until then.
+            return Exchange(tuple(answers), stayed_open=not connection.ends())
         return Exchange(tuple(answers), bool(methods) and connection.is_open(_probe(answers)))
 
 
