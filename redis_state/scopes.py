@@ -26,6 +26,10 @@ class TaskScope:
     map_index: int = -1
     region_id: UUID = ZERO_REGION
 
+    def __hash__(self) -> int:
+        # Without the region, which takes longer than all others.
+        return hash((self.dag_id, self.run_id, self.task_id, self.map_index))
+
 
 @dataclass(frozen=True)
 class AssetScope:

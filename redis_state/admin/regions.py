@@ -14,14 +14,14 @@ from redis_state.admin.patience import patiently
 from redis_state.admin.store import Store
 from redis_state.format import layout
 from redis_state.operations.reencrypt import ScanPages
-from redis_state.operations.survey import Position, Walked, WalkPages
+from redis_state.operations.survey import Walked, WalkPages
 from redis_state.scopes import ZERO_REGION, TaskScope
 
 
 async def with_regions(store: Store, scope: TaskScope) -> list[TaskScope]:
     """Return the scope as it is, or in the regions that have state of it."""
     place = layout.place(store.namespace, scope)
-    walked: Walked = await patiently(partial(store.client.run, WalkPages([place.page], Position())))
+    walked: Walked = await patiently(partial(store.client.run, WalkPages([place.page])))
     if any(place.key(each.field) is not None for each in walked.seen):
         return [scope]
     page = layout.place("", replace(scope, region_id=UUID(int=1))).page

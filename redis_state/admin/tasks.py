@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ async def task_group() -> AsyncIterator[TaskGroup]:
 
 
 async def for_each(
-    items: Iterable[T], work: Callable[[T], Awaitable[None]], *, at_a_time: int = _AT_A_TIME
+    items: Sequence[T], work: Callable[[T], Awaitable[None]], *, at_a_time: int = _AT_A_TIME
 ) -> None:
     """Do the work on each item, some at a time, and return when all of it is done."""
     left = iter(items)
@@ -39,5 +39,5 @@ async def for_each(
             await work(item)
 
     async with task_group() as tasks:
-        for _ in range(at_a_time):
+        for _ in range(min(at_a_time, len(items))):
             tasks.start_soon(work_on)

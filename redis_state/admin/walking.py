@@ -13,30 +13,31 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from redis_state.admin.patience import patiently
 from redis_state.admin.tasks import for_each, task_group
+from redis_state.admin.together import run_together
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.url import Server
 from redis_state.errors import InvalidInputError, StateStoreError
 from redis_state.format import envelope
 from redis_state.format.envelope import Envelope
 from redis_state.format.pages import Page, read_page
+from redis_state.operations.operation import Operation
 from redis_state.operations.reencrypt import CountKeys, ScanPages
 from redis_state.operations.survey import (
     MeasureEach,
-    Position,
     Seen,
-    WalkEach,
     Walked,
     WalkPages,
 )
 from redis_state.scopes import StateScope
 
+T = TypeVar("T")
 # Pages that one round trip asks for, and how many of these are under way at a master.
 _TOGETHER = 50
 _AT_A_TIME = 4
@@ -92,7 +93,10 @@ def read_cursor(text: str) -> Cursor:
 
 
 class Walk:
-    """One pass through a namespace, or through the pages that begin with ``prefix``."""
+    """One pass through a namespace, or through the pages that begin with ``prefix``.
+
+    ``since``: through what was written since then, in milliseconds, and what is not ours.
+    """
 
     def __init__(
         self,
@@ -104,13 +108,14 @@ class Walk:
         start: Cursor | None = None,
         measures: bool = False,
         with_values: bool = False,
+        since: int = 0,
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._prefix = prefix
         self._wanted = wanted
         self._measures = measures
-        self._with_values = with_values
+        self._step = partial(WalkPages, with_values=with_values, since=since)
         self.cursor: Cursor = dict(start or {})
         # About how many keys are behind, of how many.
         self.done = 0
@@ -182,27 +187,23 @@ class Walk:
             _add(batch, page, walked.seen)
             while position is not None:
                 await sending.send(batch)
-                more = await self._step(page.name, position)
+                more = await self._run(self._step([page.name], position))
                 batch, position = Batch(), more.next
                 _add(batch, page, more.seen)
             batch.ended.append((page, size))
         await sending.send(batch)
 
     async def _first_steps(self, pages: Sequence[str]) -> list[Walked]:
-        try:
-            return await self._client.run(WalkEach(pages, with_values=self._with_values))
-        except StateStoreError:
-            # A server that is away; or one of the pages has moved to another.
-            return [await self._step(page, Position()) for page in pages]
+        steps = [self._step([page]) for page in pages]
+        return await run_together(self._client, steps, self._run)
 
-    async def _step(self, page: str, position: Position) -> Walked:
-        step = WalkPages([page], position, with_values=self._with_values)
-        return await patiently(partial(self._client.run, step))
+    async def _run(self, operation: Operation[T]) -> T:
+        return await patiently(partial(self._client.run, operation))
 
     async def _measured(self, pages: Sequence[str]) -> list[int | None]:
         if not self._measures:
             return [None] * len(pages)
-        return await patiently(partial(self._client.run, MeasureEach(pages)))
+        return await self._run(MeasureEach(pages))
 
 
 def _add(batch: Batch, page: Page, seen: Sequence[Seen]) -> None:

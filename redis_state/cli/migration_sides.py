@@ -13,7 +13,7 @@ from redis_state.admin.migration.database_side import DatabaseSide
 from redis_state.admin.migration.owners import check_database, check_namespaces
 from redis_state.admin.migration.redis_side import RedisSide
 from redis_state.admin.migration.values import BATCH_SIZE, Side
-from redis_state.cli.context import refuse_password, settings_of
+from redis_state.cli.context import leave_imports_alone, refuse_password, settings_of
 from redis_state.cli.parsing import UsageError
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import Settings, load
@@ -46,6 +46,7 @@ async def open_sides(given: argparse.Namespace) -> AsyncIterator[tuple[Opened, O
     if source is not None and target is not None:
         options["keeps_envelopes"] = source.namespace == target.namespace
     opened = [_open(settings, size, options) for settings in (source, target)]
+    leave_imports_alone()
     try:
         yield opened[0], opened[1]
     finally:

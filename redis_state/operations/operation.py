@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis_state.config.durability import Durability
@@ -134,6 +135,35 @@ class InTurn(Operation[None]):
         if isinstance(going_on, Operation):
             return InTurn(going_on, *self._others)
         return InTurn(*self._others) if self._others else None
+
+
+class Together(Operation[list[T]]):
+    """Run operations of one server, each of one step, in one round trip."""
+
+    __slots__ = ("_lengths", "_operations")
+
+    def __init__(self, operations: Sequence[Operation[T]]) -> None:
+        self._operations = operations
+        self._lengths: list[int] = []
+
+    @property
+    def page(self) -> str:
+        return self._operations[0].page
+
+    def begin(self, server: Capabilities) -> Batch:
+        batches = [operation.begin(server) for operation in self._operations]
+        self._lengths = list(map(len, batches))
+        return list(chain.from_iterable(batches))
+
+    def end(self, replies: Replies) -> list[T]:
+        left = iter(replies)
+        results: list[T] = []
+        for operation, length in zip(self._operations, self._lengths, strict=True):
+            result = operation.end(list(islice(left, length)))
+            if isinstance(result, Operation):
+                raise TypeError(f"{operation} has more than one step")
+            results.append(result)
+        return results
 
 
 class Durable(Operation[T]):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis_state.operations import scripts
 from redis_state.operations.operation import (
-    Argument,
     Batch,
     Capabilities,
     Operation,
@@ -51,44 +50,40 @@ _ENOUGH = (_TO_A_LOOK, _ENOUGH_FIELDS, _ENOUGH_BYTES)
 _ALONG = 20_000
 
 
+_START = Position()
+
+
 class WalkPages(Operation[Walked]):
-    """Take one step through pages of one slot: see its script."""
+    """Take one step through pages of one slot; what was written before ``since`` (ms) is left out.
 
-    __slots__ = ("_pages", "_start")
+    See its script.
+    """
 
-    def __init__(self, pages: Sequence[str], start: Position, *, with_values: bool = False) -> None:
+    __slots__ = ("_arguments", "_pages")
+
+    def __init__(
+        self,
+        pages: Sequence[str],
+        start: Position = _START,
+        *,
+        with_values: bool = False,
+        since: int = 0,
+    ) -> None:
         self._pages = tuple(pages)
-        self._start = _arguments(start, with_values=with_values)
+        self._arguments = (*start, *_ENOUGH, _ALONG if with_values else 0, since)
 
     @property
     def page(self) -> str:
         return self._pages[0]
 
     def begin(self, _: Capabilities) -> Batch:
-        return [ScriptCall(scripts.WALK, self._pages, self._start)]
+        return [ScriptCall(scripts.WALK, self._pages, self._arguments)]
 
     def end(self, replies: Replies) -> Walked:
-        return _walked(self._pages, replies[0])
-
-
-class WalkEach(Operation[list[Walked]]):
-    """Take the first step through each of some pages of one server, in one round trip."""
-
-    __slots__ = ("_pages", "_start")
-
-    def __init__(self, pages: Sequence[str], *, with_values: bool = False) -> None:
-        self._pages = pages
-        self._start = _arguments(Position(), with_values=with_values)
-
-    @property
-    def page(self) -> str:
-        return self._pages[0]
-
-    def begin(self, _: Capabilities) -> Batch:
-        return [ScriptCall(scripts.WALK, (page,), self._start) for page in self._pages]
-
-    def end(self, replies: Replies) -> list[Walked]:
-        return [_walked((page,), reply) for page, reply in zip(self._pages, replies, strict=True)]
+        number, cursor, *flat = replies[0]
+        parts = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
+        seen = [Seen(self._pages[page - 1], *others) for page, *others in parts]
+        return Walked(seen, Position(number, cursor) if number else None)
 
 
 class MeasureEach(Operation[list[int | None]]):
@@ -112,14 +107,3 @@ class MeasureEach(Operation[list[int | None]]):
         # A page that went meanwhile takes nothing.
         sizes = (0 if reply is None else reply for reply in replies)
         return [size if isinstance(size, int) else None for size in sizes]
-
-
-def _arguments(start: Position, *, with_values: bool) -> tuple[Argument, ...]:
-    return (*start, *_ENOUGH, _ALONG if with_values else 0)
-
-
-def _walked(pages: Sequence[str], reply: Any) -> Walked:
-    number, cursor, *flat = reply
-    parts = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
-    seen = [Seen(pages[page - 1], *others) for page, *others in parts]
-    return Walked(seen, Position(number, cursor) if number else None)

@@ -159,6 +159,25 @@ async def test_bytes_that_are_not_ours_are_told(
     raw.hdel(page, "foreign")
 
 
+async def test_what_was_written_since_then_is_met_and_what_is_not_ours(
+    client: AsyncClient, filled: RedisStateBackend, raw: redis.Redis
+) -> None:
+    namespace, scope = filled.settings.namespace, SCOPES[-1]
+    page = f"{namespace}:a:{{id:7}}"
+    seen: set[tuple[Any, Any]] = set()
+    last = envelope.now() // 1000 + 5
+    for number, moment in enumerate((last - 1, last, last + 1)):
+        value = envelope.encode(b"1", moment * 1000, envelope.NEVER)
+        raw.hset(page, f"late {number}", value)
+    raw.hset(page, "foreign", "bytes")
+    async with Walk(client, namespace, since=last).batches() as batches:
+        async for batch in batches:
+            seen |= {(each.scope, each.key) for each in batch.values}
+            seen |= set(batch.unreadable)
+    assert seen == {(scope, "late 1"), (scope, "late 2"), (page, b"foreign")}
+    raw.hdel(page, "foreign")
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "bnVsbA", "eyJhIjogMX0"])
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError, match="no cursor"):

@@ -18,7 +18,7 @@ import pytest
 
 from redis_state import RedisStateBackend, TaskScope
 from redis_state.client._sync import client, node, routes
-from redis_state.client._sync.routes import ClusterRoutes
+from redis_state.client._sync.cluster_routes import ClusterRoutes
 from redis_state.client.io import sync_lane, sync_permits
 from redis_state.client.policy import breaker, permits
 from redis_state.client.policy.attempts import SilenceError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from typing import TypeAlias
 
 from anyio.streams.memory import MemoryObjectSendStream
 
@@ -19,14 +19,15 @@ from redis_state.admin.migration.values import (
     Value,
     Written,
 )
-from redis_state.admin.tasks import for_each
-from redis_state.admin.walking import Found, Walk
+from redis_state.admin.walking import Walk
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError
 from redis_state.format import envelope
 from redis_state.format.layout import Place
 from redis_state.operations.copying import Copied, Copy, CopyValues, Discard, ReadFields
+
+_Step: TypeAlias = tuple[str, list[tuple[Place, Value]]]
 
 _FOREIGN = "is not written: what is there is not redis-state's, see it and delete it"
 _TOO_LARGE = "is not written: it is larger than [redis_state] max_value_bytes"
@@ -71,7 +72,7 @@ class RedisSide:
     async def read(
         self, since: int, batches: MemoryObjectSendStream[Batch], *, with_bodies: bool = True
     ) -> None:
-        walk = Walk(self._client, self._namespace, with_values=with_bodies)
+        walk = Walk(self._client, self._namespace, with_values=with_bodies, since=since)
         pile = Pile(self._batch_size)
         async with walk.batches() as met:
             async for batch in met:
@@ -80,7 +81,7 @@ class RedisSide:
                     for page, field in batch.unreadable
                 ]
                 for found in batch.values:
-                    if self._is_wanted(found, since):
+                    if self._of_workers or not found.of_worker:
                         pile.add(found)
                     if pile.is_full:
                         await self._send(walk, pile, batches, with_bodies=with_bodies)
@@ -93,8 +94,7 @@ class RedisSide:
         outcomes = dict.fromkeys((value.spot for value in values), Outcome.REFUSED)
         fitting = [value for value in values if self._fits(value)]
         pages = by_page((self._values.place(value.spot), value) for value in fitting)
-        steps = parts(pages, lambda pair: len(pair[1].body))
-        await for_each(steps, partial(self._write_part, outcomes))
+        await self._write_parts(list(parts(pages, lambda pair: len(pair[1].body))), outcomes)
         problems = [
             Problem(str(value.spot), _FOREIGN if self._fits(value) else _TOO_LARGE)
             for value in values
@@ -103,25 +103,15 @@ class RedisSide:
         return Written([outcomes[value.spot] for value in values], problems)
 
     async def remove(self, values: Sequence[Value]) -> int:
-        gone = 0
-
-        async def remove_part(step: tuple[str, Sequence[tuple[Place, Value]]]) -> None:
-            nonlocal gone
-            page, part = step
-            headers = [(at.field(value.spot.key), _header(value)) for at, value in part]
-            removed = await self._values.run(Discard(page, headers))
-            gone += removed
-
         pages = by_page((self._values.place(value.spot), value) for value in values)
-        await for_each(parts(pages, lambda _: 0), remove_part)
-        return gone
+        discards = [
+            Discard(page, [(at.field(value.spot.key), _header(value)) for at, value in part])
+            for page, part in parts(pages, lambda _: 0)
+        ]
+        return sum(await self._values.run_each(discards))
 
     def _fits(self, value: Value) -> bool:
         return len(value.body) <= self._largest + envelope.SIZE
-
-    def _is_wanted(self, found: Found, since: int) -> bool:
-        is_recent = found.header.updated_at >= since * 1000
-        return is_recent and (self._of_workers or not found.of_worker)
 
     async def _send(
         self,
@@ -148,32 +138,45 @@ class RedisSide:
             value.body, moment, until, value.incarnation, at, value.spot.key
         )
 
-    async def _write_part(
-        self, outcomes: dict[Spot, Outcome], step: tuple[str, Sequence[tuple[Place, Value]]]
+    async def _write_parts(self, steps: Sequence[_Step], outcomes: dict[Spot, Outcome]) -> None:
+        copies = [
+            [Copy(at.field(value.spot.key), self._envelope(value, at)) for at, value in part]
+            for _, part in steps
+        ]
+        writes = [CopyValues(page, made) for (page, _), made in zip(steps, copies, strict=True)]
+        unclear: list[tuple[Place, Value, Copy]] = []
+        told = await self._values.run_each(writes)
+        for (_, part), made, became in zip(steps, copies, told, strict=True):
+            for (at, value), copy, each in zip(part, made, became, strict=True):
+                if each is Copied.SAME_TIME:
+                    unclear.append((at, value, copy))
+                else:
+                    outcomes[value.spot] = _OUTCOMES[each]
+        await self._replace(unclear, outcomes)
+
+    async def _replace(
+        self, unclear: Sequence[tuple[Place, Value, Copy]], outcomes: dict[Spot, Outcome]
     ) -> None:
-        page, part = step
-        copies = [Copy(at.field(v.spot.key), self._envelope(v, at)) for at, v in part]
-        told = await self._values.run(CopyValues(page, copies))
-        for (at, value), copy, each in zip(part, copies, told, strict=True):
-            if each is Copied.SAME_TIME:
-                outcomes[value.spot] = await self._replace(at, value, copy)
+        """Write over values of the same millisecond, but for those that say the same."""
+        reads = [ReadFields(at.page, [copy.field]) for at, _, copy in unclear]
+        others: list[tuple[Spot, CopyValues]] = []
+        raws = await self._values.run_each(reads)
+        for (at, value, copy), (raw,) in zip(unclear, raws, strict=True):
+            if raw is not None and self._says(raw, value, at.page):
+                outcomes[value.spot] = Outcome.THERE
             else:
-                outcomes[value.spot] = _OUTCOMES[each]
+                write = CopyValues(at.page, [copy._replace(replaced=raw or b"")])
+                others.append((value.spot, write))
+        told = await self._values.run_each([write for _, write in others])
+        for (spot, _), (became,) in zip(others, told, strict=True):
+            # Of the same millisecond again: others are writing there.
+            outcomes[spot] = _OUTCOMES.get(became, Outcome.NEWER)
 
-    async def _replace(self, at: Place, value: Value, copy: Copy) -> Outcome:
-        """Write over a value of the same millisecond, unless it says the same in other bytes."""
-        (raw,) = await self._values.run(ReadFields(at.page, [copy.field]))
-        if raw is not None and self._says(raw, value):
-            return Outcome.THERE
-        (told,) = await self._values.run(CopyValues(at.page, [copy._replace(replaced=raw or b"")]))
-        # Of the same millisecond again: others are writing there.
-        return _OUTCOMES.get(told, Outcome.NEWER)
-
-    def _says(self, raw: bytes, value: Value) -> bool:
+    def _says(self, raw: bytes, value: Value, page: str) -> bool:
         try:
             if self._leaves_same_time:
                 return envelope.read_header(raw, "?", "?").is_live(envelope.now())
-            return self._values.value(value.spot, raw).equals(value)
+            return self._values.value(value.spot, raw, page).equals(value)
         except StateStoreError:
             return False
 

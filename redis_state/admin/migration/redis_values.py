@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from redis_state.admin.migration.piles import by_page, parts, spot_of
 from redis_state.admin.migration.values import Problem, Spot, Value
 from redis_state.admin.patience import patiently
-from redis_state.admin.tasks import for_each
+from redis_state.admin.together import run_each
 from redis_state.admin.walking import Found
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import Settings
 from redis_state.errors import StateStoreError, UnavailableError
 from redis_state.format import envelope
 from redis_state.format.codec import Codec
+from redis_state.format.envelope import Envelope
 from redis_state.format.layout import Place, place
 from redis_state.operations.copying import ReadFields
 from redis_state.operations.operation import Operation
 
 T = TypeVar("T")
-_Step: TypeAlias = tuple[str, Sequence[tuple[Place, tuple[bytes, Spot]]]]
 
 
 class RedisValues:
@@ -42,7 +41,7 @@ class RedisValues:
             if found.raw is None:
                 apart.append((Place(found.page), found.field, spot))
             else:
-                self._take(spot, found.raw, reading)
+                self._take(reading, spot, found.raw, found.page, found.header)
         await self._read(apart, reading)
         return reading.values, [Problem(str(spot), why) for spot, why in reading.unreadable.items()]
 
@@ -55,17 +54,18 @@ class RedisValues:
         there = {spot: Value(spot, 0, 0, 0, b"") for spot in reading.unreadable}
         return there | {value.spot: value for value in reading.values}
 
-    def value(self, spot: Spot, raw: bytes) -> Value:
-        """Return the value of an envelope."""
-        at = self.place(spot)
-        head = envelope.read_header(raw, at.page, spot.key)
+    def value(self, spot: Spot, raw: bytes, page: str, head: Envelope | None = None) -> Value:
+        """Return the value of an envelope that lies on a page; its header may have been read."""
+        head = head or envelope.read_header(raw, page, spot.key)
         if self._keeps_envelopes:
             body = raw
         elif head.expires_at != envelope.NEVER and head.expires_at <= envelope.now():
             # It is not copied, so it needs no key.
             body = b""
+        elif envelope.has_flags(raw):
+            body = envelope.to_bytes(self.codec.decode(raw, self.place(spot), spot.key).text)
         else:
-            body = envelope.to_bytes(self.codec.decode(raw, at, spot.key).text)
+            body = envelope.to_bytes(envelope.decode(raw, page, spot.key).text)
         return Value(spot, head.updated_at // 1000, head.expires_at, head.incarnation, body)
 
     def place(self, spot: Spot) -> Place:
@@ -85,20 +85,29 @@ class RedisValues:
 
         return await patiently(call)
 
+    async def run_each(self, operations: Sequence[Operation[T]]) -> list[T]:
+        """Do operations of one step each, those of one server together."""
+        return await run_each(self._client, operations, self.run)
+
     async def _read(self, fields: Iterable[tuple[Place, bytes, Spot]], reading: _Reading) -> None:
         pages = by_page((at, (field, spot)) for at, field, spot in fields)
-        await for_each(parts(pages, lambda _: 0), partial(self._read_part, reading))
+        steps = list(parts(pages, lambda _: 0))
+        reads = [ReadFields(page, [field for _, (field, _) in part]) for page, part in steps]
+        for (page, part), raws in zip(steps, await self.run_each(reads), strict=True):
+            for (_, (_, spot)), raw in zip(part, raws, strict=True):
+                if raw is not None:
+                    self._take(reading, spot, raw, page)
 
-    async def _read_part(self, reading: _Reading, step: _Step) -> None:
-        page, part = step
-        raws = await self.run(ReadFields(page, [field for _, (field, _) in part]))
-        for (_, (_, spot)), raw in zip(part, raws, strict=True):
-            if raw is not None:
-                self._take(spot, raw, reading)
-
-    def _take(self, spot: Spot, raw: bytes, reading: _Reading) -> None:
+    def _take(
+        self,
+        reading: _Reading,
+        spot: Spot,
+        raw: bytes,
+        page: str,
+        head: Envelope | None = None,
+    ) -> None:
         try:
-            reading.values.append(self.value(spot, raw))
+            reading.values.append(self.value(spot, raw, page, head))
         except StateStoreError as error:
             reading.unreadable[spot] = str(error)
 

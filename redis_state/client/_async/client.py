@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TypeVar
+from collections.abc import Hashable
+from typing import Any, TypeVar
 
 from redis_state.client._async.exchange import ask, exchange
 from redis_state.client._async.routes import routes
@@ -43,6 +44,10 @@ class AsyncClient:
         while isinstance(result, Operation):
             result = await self._step(result, begun)
         return result
+
+    def group_of(self, operation: Operation[Any]) -> Hashable:
+        """Return what operations have in common that go to the same server, as far as known."""
+        return self._routes.group_of(operation)
 
     async def servers(self) -> list[Server]:
         """List the servers that have the state: the one, the current master, or each master."""

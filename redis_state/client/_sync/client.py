@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import time
-from typing import TypeVar
+from collections.abc import Hashable
+from typing import Any, TypeVar
 
 from redis_state.client._sync.exchange import ask, exchange
 from redis_state.client._sync.routes import routes
@@ -44,6 +45,10 @@ class SyncClient:
         while isinstance(result, Operation):
             result = self._step(result, begun)
         return result
+
+    def group_of(self, operation: Operation[Any]) -> Hashable:
+        """Return what operations have in common that go to the same server, as far as known."""
+        return self._routes.group_of(operation)
 
     def servers(self) -> list[Server]:
         """List the servers that have the state: the one, the current master, or each master."""

@@ -5,34 +5,23 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Hashable
 from functools import partial
 from typing import Any, Protocol
 
-from redis_state.client._sync.exchange import first_exchange
+from redis_state.client._sync.cluster_routes import ClusterRoutes, stays
 from redis_state.client._sync.node import SyncNode
 from redis_state.client._sync.sentinels import SyncSentinels
-from redis_state.client.io.runtime_sync import BLOCKS, Permits, in_a_forked_child, open_link
-from redis_state.client.policy import sentinels, slots
-from redis_state.client.policy.attempts import (
-    AttemptError,
-    BrokenError,
-    FailedFastError,
-    NotNowError,
-    RedirectedError,
-    StrangerError,
-)
+from redis_state.client.io.runtime_sync import BLOCKS
+from redis_state.client.policy import sentinels
+from redis_state.client.policy.attempts import AttemptError, RedirectedError
 from redis_state.client.policy.breaker import Observer, on_a_loop
 from redis_state.client.policy.budget import Budget
 from redis_state.client.policy.giving_up import not_followed
-from redis_state.client.policy.permits import Permit
-from redis_state.client.policy.server_errors import check
-from redis_state.client.policy.slots import SlotMap
 from redis_state.config.settings import Settings
 from redis_state.config.url import Server
 from redis_state.errors import StateStoreError
 from redis_state.operations.operation import Operation
-
-_UNTOLD = NotNowError("no node tells who serves what")
 
 
 class Routes(Protocol):
@@ -40,6 +29,9 @@ class Routes(Protocol):
 
     def known(self, operation: Operation[Any]) -> SyncNode | None:
         """Return the node for an operation, as far as it is known."""
+
+    def group_of(self, operation: Operation[Any]) -> Hashable:
+        """Return what operations have in common that go to the same server, as far as known."""
 
     def look(self) -> SyncNode | None:
         """Look for one that is not known, where that takes no more than a moment."""
@@ -70,10 +62,13 @@ class SingleRoute:
 
     def __init__(self, settings: Settings, observer: Observer | None) -> None:
         self._server = settings.deployment.servers[0]
-        self._node = SyncNode(settings, partial(_stays, self._server), observer)
+        self._node = SyncNode(settings, partial(stays, self._server), observer)
 
     def known(self, _: Operation[Any]) -> SyncNode:
         return self._node
+
+    def group_of(self, _: Operation[Any]) -> Hashable:
+        return None
 
     def look(self) -> None:
         return None
@@ -108,6 +103,9 @@ class SentinelRoute:
         self._looked_at = now
         return None
 
+    def group_of(self, _: Operation[Any]) -> Hashable:
+        return None
+
     def look(self) -> SyncNode:
         if BLOCKS and self._node.breaker.is_open and on_a_loop():
             # Who opens a connection asks the sentinels; nobody else holds up the loop for them.
@@ -129,120 +127,3 @@ class SentinelRoute:
 
     def close(self) -> None:
         self._node.close()
-
-
-class ClusterRoutes:
-    """Each slot has a master; who meets another one than was known tells it here."""
-
-    def __init__(self, settings: Settings, observer: Observer | None) -> None:
-        self._settings = settings
-        self._observer = observer
-        self._nodes: dict[Server, SyncNode] = {}
-        self._map: SlotMap | None = None
-        self._news = slots.News(settings.breaker_after)
-        self._start_afresh()
-        in_a_forked_child(self, ClusterRoutes._start_afresh)
-
-    def _start_afresh(self) -> None:
-        self._asking = Permits(1)
-
-    def known(self, operation: Operation[Any]) -> SyncNode | None:
-        owner = self._owner(operation)
-        return None if owner is None else self._at(owner)
-
-    def look(self) -> None:
-        return None
-
-    def find(
-        self, operation: Operation[Any], budget: Budget, failure: AttemptError | None
-    ) -> SyncNode:
-        if isinstance(failure, RedirectedError) and self._map is not None:
-            if not self._settings.allowed.admits(failure.target):
-                raise budget.give_up(StrangerError(failure.target, f"a node ({failure})"))
-            if failure.is_asking:
-                return self._at(failure.target)
-            self._map.move(failure.slot, failure.target)
-        elif self._map is None or isinstance(failure, (BrokenError, NotNowError)):
-            self._spare_loops(budget)
-            self._learn(budget, self._owner(operation))
-        node = self.known(operation)
-        if node is None:
-            raise NotNowError("no node of the cluster is known to serve the slot")
-        return node
-
-    def _at(self, server: Server) -> SyncNode:
-        node = self._nodes.get(server)
-        if node is None:
-            made = SyncNode(self._settings, partial(_stays, server), self._observer)
-            node = self._nodes.setdefault(server, made)
-        return node
-
-    def servers(self, budget: Budget) -> list[Server]:
-        self._learn(budget, None)
-        return self._map.masters() if self._map is not None else []
-
-    def close(self) -> None:
-        for node in list(self._nodes.values()):
-            node.close()
-
-    def _owner(self, operation: Operation[Any]) -> Server | None:
-        known = self._map
-        return None if known is None else known.owner(slots.slot_of(operation.page))
-
-    def _learn(self, budget: Budget, failed: Server | None) -> None:
-        """Ask the cluster who serves what, unless that was just done or another call is at it."""
-        held: list[Permit] = []
-        try:
-            if not self._asking.take_at_once(held):
-                if self._map is None and self._news.are_overdue():
-                    raise budget.give_up(FailedFastError(_UNTOLD))
-                return
-            if self._map is None or self._news.are_old():
-                self._map = self._ask_around(budget, failed)
-                self._let_go_of_strangers()
-        finally:
-            if held:
-                held[0].give_back(held[0])
-
-    def _spare_loops(self, budget: Budget) -> None:
-        """End a call that holds up a loop, as the breaker of a node would do."""
-        just_now = budget.attempts > 0 or self._news.were_missed_within(self._settings.budget)
-        is_overdue = self._map is None and self._news.are_overdue(budget.begun) and just_now
-        if BLOCKS and is_overdue and on_a_loop():
-            raise budget.give_up(FailedFastError(_UNTOLD))
-
-    def _ask_around(self, budget: Budget, failed: Server | None) -> SlotMap:
-        known = self._map.masters() if self._map is not None else []
-        failure: AttemptError = NotNowError("no node of the cluster is known")
-        for server in self._news.ask_first([*known, *self._settings.deployment.servers], failed):
-            try:
-                found = self._ask(server, budget.locating_ends())
-            except AttemptError as error:
-                failure = error
-            else:
-                self._news.arrived()
-                return found
-        if isinstance(failure, StrangerError):
-            raise budget.give_up(failure)
-        self._news.missed()
-        raise failure
-
-    def _ask(self, server: Server, deadline: float) -> SlotMap:
-        link = open_link(self._settings, server, deadline, silence=sentinels.SILENCE)
-        try:
-            replies = first_exchange(link, self._settings, [slots.QUESTION], deadline)
-        finally:
-            link.close()
-        check(replies, server)
-        return slots.read_slots(replies[0], server, self._settings.allowed)
-
-    def _let_go_of_strangers(self) -> None:
-        masters = self._map.masters() if self._map is not None else []
-        for server in self._nodes.keys() - set(masters):
-            node = self._nodes.pop(server)
-            node.breaker.retire()
-            node.close()
-
-
-def _stays(server: Server, _: float) -> Server:
-    return server

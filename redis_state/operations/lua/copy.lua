@@ -3,13 +3,6 @@
 -- The answer is a number for each: see copying.py.
 local WRITTEN, SAME, NEWER, FOREIGN, SAME_TIME = 0, 1, 2, 3, 4
 
--- In 6 bytes; comparing them as texts would depend on the server's locale.
-local function updated_at_of(envelope)
-  local moment = 0
-  for i = UPDATED_AT_END - 5, UPDATED_AT_END do moment = moment * 256 + string.byte(envelope, i) end
-  return moment
-end
-
 local function verdict(current, new, replaced)
   if not current or current == replaced then return WRITTEN end
   if current == new then return SAME end

@@ -16,6 +16,14 @@ local function deadline_of(envelope)
   return deadline < LAST_DEADLINE and deadline or 0
 end
 
+-- When a value was written, in milliseconds; comparing such bytes as texts would depend on the
+-- server's locale.
+local function updated_at_of(envelope)
+  local moment = 0
+  for i = UPDATED_AT, UPDATED_AT_END do moment = moment * 256 + string.byte(envelope, i) end
+  return moment
+end
+
 -- The deadline as an envelope has it, and the envelope with another one.
 local function deadline_in(envelope)
   return string.sub(envelope, DEADLINE, DEADLINE_END)

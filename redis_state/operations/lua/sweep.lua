@@ -1,12 +1,5 @@
 -- What the sweeps share: a value is removed only as it was met, that is, with the same header from its times on.
 
--- When a value was written, in milliseconds.
-local function updated_at_of(envelope)
-  local updated_at = 0
-  for i = UPDATED_AT, UPDATED_AT_END do updated_at = updated_at * 256 + string.byte(envelope, i) end
-  return updated_at
-end
-
 -- Of field, header, ... in ARGV from `first` on: the fields that are as they were met, and those
 -- that have another value by now.
 local function as_met(first)
