@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
 from redis_state.airflow import absence
+from redis_state.airflow.row_lookup import among
 from redis_state.airflow.run_identity import UNKNOWN, number
 from redis_state.errors import MisconfiguredError
 from redis_state.scopes import ZERO_REGION, AssetScope, StateScope, TaskScope
@@ -133,7 +134,7 @@ def read(
 
 def homes(session: Any, scopes: Iterable[StateScope]) -> dict[Home, tuple[int, int]]:
     """Return which of their runs and assets are there: the id of the row, and the incarnation."""
-    from sqlalchemy import select, tuple_
+    from sqlalchemy import select
 
     wanted = set(map(home_of, scopes))
     assets = [home for home in wanted if isinstance(home, int)]
@@ -142,7 +143,7 @@ def homes(session: Any, scopes: Iterable[StateScope]) -> dict[Home, tuple[int, i
     if runs:
         run = import_module("airflow.models.dagrun").DagRun.__table__.c
         query = select(run.id, run.created_at, run.dag_id, run.run_id)
-        for row in session.execute(query.where(tuple_(run.dag_id, run.run_id).in_(runs))):
+        for row in session.execute(query.where(among(session, [run.dag_id, run.run_id], runs))):
             found[row.dag_id, row.run_id] = row.id, number(row.id, row.created_at)
     if assets:
         asset = import_module("airflow.models.asset").AssetModel.__table__.c
@@ -155,8 +156,6 @@ def find(
     session: Any, names: Sequence[tuple[StateScope, str]], known: dict[Home, tuple[int, int]]
 ) -> dict[tuple[StateScope, str], Row]:
     """Look up rows by scope and key, of the runs and assets that are known to be there."""
-    from sqlalchemy import tuple_
-
     tasks: list[tuple[Any, ...]] = []
     assets: list[tuple[Any, ...]] = []
     for scope, key in names:
@@ -170,7 +169,8 @@ def find(
         if keys:
             _, columns, read_row = _reading(table, with_values=True)
             unique = list(asset_table().primary_key.columns) if table else unique_of_task()
-            found += map(read_row, session.execute(columns.where(tuple_(*unique).in_(keys))))
+            query = columns.where(among(session, unique, keys))
+            found += map(read_row, session.execute(query))
     return {(each.scope, each.key): each for each in found}
 
 
