@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -26,32 +27,36 @@ class Wait(NamedTuple):
     seconds: float
 
 
-class Waits(NamedTuple):
+@dataclass
+class Waits:
     """The tasks that wait long, the longest first; of how many DAGs, and whether these are all."""
 
-    tasks: list[Wait]
-    dags: int
-    is_all: bool
+    tasks: list[Wait] = field(default_factory=list)
+    dags: int = 0
+    # DAGs whose serialised form is not what Airflow writes.
+    unreadable: int = 0
+    is_all: bool = True
 
 
 def waits(at_least: float) -> Waits:
     """Return the tasks of active DAGs that may wait so many seconds or more for a retry."""
-    found: list[Wait] = []
-    dags = 0
-    for dag_id, data in _dags():
-        if dags == MOST_DAGS:
-            return Waits(_longest_first(found), dags, is_all=False)
-        dags += 1
-        of_tasks = (Wait(dag_id, *each) for each in _of_dag(data))
-        found += [wait for wait in of_tasks if wait.seconds >= at_least]
-    return Waits(_longest_first(found), dags, is_all=True)
+    found = Waits()
+    for row in _dags():
+        if found.dags + found.unreadable == MOST_DAGS:
+            found.is_all = False
+            break
+        try:
+            of_tasks = [Wait(row.dag_id, *each) for each in _of_dag(_data(row))]
+        except (AttributeError, KeyError, TypeError, ValueError, zlib.error):
+            found.unreadable += 1
+        else:
+            found.dags += 1
+            found.tasks += [wait for wait in of_tasks if wait.seconds >= at_least]
+    found.tasks.sort(key=lambda wait: -wait.seconds)
+    return found
 
 
-def _longest_first(found: list[Wait]) -> list[Wait]:
-    return sorted(found, key=lambda wait: -wait.seconds)
-
-
-def _dags() -> Iterator[tuple[str, dict[str, Any]]]:
+def _dags() -> Iterator[Any]:
     from sqlalchemy import func, select
 
     table = import_module("airflow.models.serialized_dag").SerializedDagModel.__table__
@@ -66,11 +71,15 @@ def _dags() -> Iterator[tuple[str, dict[str, Any]]]:
         .limit(MOST_DAGS + 1)
     )
     with transaction() as session:
-        for found in session.execute(query.execution_options(yield_per=_AT_A_TIME)):
-            yield found.dag_id, found.data or json.loads(zlib.decompress(found.data_compressed))
+        yield from session.execute(query.execution_options(yield_per=_AT_A_TIME))
 
 
-def _of_dag(data: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def _data(row: Any) -> Any:
+    packed = row.data_compressed
+    return row.data if packed is None else json.loads(zlib.decompress(packed))
+
+
+def _of_dag(data: Any) -> Iterator[tuple[str, float]]:
     common = data.get("client_defaults", {}).get("tasks", {})
     for each in data["dag"].get("tasks", ()):
         task = _plain(each)

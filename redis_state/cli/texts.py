@@ -11,6 +11,8 @@ _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2*
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([a-z]*)", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
+# From so many seconds on, a distance is told to so many.
+_SHOWN = ((86_400 - 30, 3600), (3600 - 0.5, 60))
 _STEPS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 _BINARY_STEP = 1024
@@ -76,7 +78,10 @@ def moment(when: datetime) -> str:
 
 def distance(when: datetime, now: datetime) -> str:
     """Return how far away a moment is, in its two largest units, such as 1d 4h."""
-    seconds = int((when - now).total_seconds())
+    seconds = (when - now).total_seconds()
+    # To the smaller unit that is shown, so that what was just kept for two days has two days.
+    shown = next((s for most, s in _SHOWN if seconds >= most), 1)
+    seconds = round(seconds / shown) * shown
     parts: list[str] = []
     for unit in "dhms":
         count, seconds = divmod(seconds, _SECONDS[unit])

@@ -33,7 +33,9 @@ def check(settings: Settings, around: Surroundings) -> Iterator[Finding]:
 
 
 def _told(waits: Waits, life: timedelta) -> Finding:
-    looked_at = f"{waits.dags:,} DAGs" + ("" if waits.is_all else ", those that changed last")
+    looked_at = f"{waits.dags:,} DAG{'' if waits.dags == 1 else 's'}"
+    looked_at += "" if waits.is_all else ", those that changed last"
+    looked_at += f"; {waits.unreadable:,} cannot be read" if waits.unreadable else ""
     if not waits.tasks:
         found = f"no task waits for a retry longer than its state lives, {life} ({looked_at})"
         return Finding("retries", SUBJECT, "ok", found)

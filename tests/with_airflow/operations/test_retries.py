@@ -86,7 +86,7 @@ def test_a_task_that_waits_longer_than_its_state_lives_is_named(
     write(tables, dag_of(name, options) if where == "task" else dag_of(name, **options))
     found = finding()
     assert (found.name, found.verdict) == ("retries", "warning")
-    assert f"before a retry begins: {name}.task up to {longest} (1 DAGs)" in found.found
+    assert f"before a retry begins: {name}.task up to {longest} (1 DAG)" in found.found
 
 
 def test_a_mapped_task_is_named(tables: Tables) -> None:
@@ -115,7 +115,7 @@ def test_a_task_that_does_not_is_left_alone(tables: Tables, options: dict[str, A
     write(tables, dag_of(f"quick-{len(options)}-{options.get('retries')}", options))
     found = finding()
     assert found.verdict == "ok"
-    assert "(1 DAGs)" in found.found
+    assert "(1 DAG)" in found.found
 
 
 def test_only_the_newest_version_counts_and_no_dag_that_is_gone(tables: Tables) -> None:
@@ -138,6 +138,21 @@ def test_of_many_dags_it_says_that_it_looked_at_some(
     for number in range(3):
         write(tables, dag_of(f"of-many-{number}", TWO_DAYS))
     assert "(2 DAGs, those that changed last)" in finding().found
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"dag": {"tasks": [7]}}, {"dag": {"tasks": [{"retries": 1}]}}]
+)
+def test_a_dag_that_cannot_be_read_is_counted_and_hides_no_other(
+    tables: Tables, data: dict[str, Any]
+) -> None:
+    broken = write(tables, dag_of(f"broken-{len(str(data))}"))
+    other = write(tables, dag_of(f"beside-{broken}", TWO_DAYS))
+    with tables.metadata.session() as session:
+        session.query(SerializedDagModel).filter_by(dag_id=broken).update({"_data": data})
+    found = finding()
+    assert f"{other}.task up to 2 days" in found.found
+    assert found.found.endswith("(1 DAG; 1 cannot be read)")
 
 
 def test_where_state_lives_for_ever_nothing_is_asked() -> None:
