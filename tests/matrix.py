@@ -194,7 +194,11 @@ LANES = {
         },
         only=_ONE_OF_EACH,
     ),
-    "new-random-examples": Lane(("stateful", "unit"), {"REDIS_STATE_TEST_EXAMPLES": "new"}),
+    # And kill more often, at random moments.
+    "new-random-examples": Lane(
+        ("stateful", "unit", "cli/test_export.py", "cli/test_migrate.py"),
+        {"REDIS_STATE_TEST_EXAMPLES": "new", "REDIS_STATE_TEST_KILLS": "10"},
+    ),
     # The client's own suite knows both ways.
     "without-the-fast-lane": Lane(
         ("contract", "worker"),

@@ -32,6 +32,7 @@ from redis_state.errors import UnavailableError
 from redis_state.operations.operation import Together
 from redis_state.testing import EmbeddedServer
 from tests.cli.conftest import ORDERS, RUN, SUBMIT, Call
+from tests.matrix import KILLS
 from tests.support.both_sides import contents
 from tests.support.commands import in_a_process, in_a_terminal
 from tests.support.servers import raw_client
@@ -180,7 +181,7 @@ def test_an_import_that_was_killed_is_taken_up(
 ) -> None:
     source, target = state.settings.namespace, f"{state.settings.namespace}-2"
     chosen = random.Random(15)
-    for _ in range(3):
+    for _ in range(max(3, KILLS)):
         moment = chosen.randrange(1, 150)
         before = len(raw.keys(f"{target}:*"))
         command = subprocess.Popen([*COMMAND, "import", str(backup), "--namespace", target])

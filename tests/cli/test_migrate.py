@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -17,10 +18,13 @@ from redis_state.admin.migration.redis_side import RedisSide
 from redis_state.cli.exits import DONE, FAILED, INTERRUPTED, UNREACHABLE, WRONG_USE
 from redis_state.testing import EmbeddedServer
 from tests.cli.conftest import SUBMIT, Call
+from tests.matrix import KILLS, ROWS
+from tests.support.both_sides import contents
 from tests.support.commands import in_a_terminal
 from tests.support.freezing import frozen
 from tests.support.servers import raw_client, server
 from tests.support.waiting import wait_for
+from tests.support.writing import writing
 
 NOBODY = "redis://127.0.0.1:1"
 PASSWORD = "a-password-that-is-told-to-nobody"
@@ -147,6 +151,32 @@ def test_a_source_that_goes_away_in_the_middle_is_told_and_it_goes_on_later(
     report = json.loads(ended.out)
     assert (ended.code, report["compared"]["equal"]) == (DONE, 100)
     assert report["copied"]["there"] > 0
+
+
+def test_what_is_killed_at_random_moments_while_tasks_write_is_taken_up(
+    state: RedisStateBackend,
+    call: Call,
+    there: tuple[str, ...],
+    running: EmbeddedServer,
+    other: redis.Redis,
+) -> None:
+    pages, chosen = ROWS // 5, random.Random(15)
+    scopes = [TaskScope("dag", f"run {number}", "task") for number in range(pages)]
+    for scope in scopes:
+        state.set_many(scope, {str(key): '"value"' for key in range(5)})
+    with writing(lambda turn: state.set(scopes[turn % 10], "busy", f"{turn}")):
+        for _ in range(KILLS):
+            moment = chosen.randrange(pages)
+            command = subprocess.Popen([sys.executable, "-m", "redis_state", "migrate", *there])
+            wait_for(lambda: other.dbsize() >= moment, "so many pages")  # noqa: B023 - it is called here
+            command.kill()
+            command.wait()
+        assert call("migrate", *there).code == DONE
+    ended = call("migrate", *there, "-o", "json")
+    assert (ended.code, json.loads(ended.out)["compared"]["equal"]) == (DONE, 5 * pages + 10)
+    with raw_client(running) as raw:
+        namespace = state.settings.namespace
+        assert contents(other, namespace) == contents(raw, namespace)
 
 
 def test_a_full_target_is_a_failure_that_says_so(

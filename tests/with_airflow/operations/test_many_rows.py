@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope
 from tests.matrix import FIELD_FORM, ROWS
-from tests.support.waiting import wait_for
+from tests.support.writing import writing
 from tests.with_airflow.operations.tables import Tables
 from tests.with_airflow.server.airflow_home import Home
 
@@ -26,29 +22,6 @@ BUSY = 50
 
 def key_of(number: int) -> str:
     return f"key {number % BUSY:06}"
-
-
-@contextmanager
-def writing(write: Callable[[int], Any]) -> Iterator[None]:
-    """Write on, from before what follows begins until it has ended."""
-    stopped, turns = threading.Event(), count()
-
-    def write_on() -> None:
-        for turn in turns:
-            write(turn)
-            done.append(turn)
-            if stopped.is_set():
-                return
-
-    done: list[int] = []
-    thread = threading.Thread(target=write_on)
-    thread.start()
-    try:
-        wait_for(lambda: done, "the first value")
-        yield
-    finally:
-        stopped.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("server_name", [FIELD_FORM])
