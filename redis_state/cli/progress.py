@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Protocol, Self
+
+from redis_state.admin.migration.report import Progress as Step
 
 # A log has a line for each tenth of what takes long, and one each half minute.
 _TENTH = 10
@@ -29,6 +32,34 @@ def progress(what: str) -> Iterator[Progress]:
         return
     with _bar(what) as bar:
         yield bar
+
+
+class Bars:
+    """Shows how far a command of several steps is: a bar for each, one after the other."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._step = ""
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def show(self, at: Step) -> None:
+        """Show how far a step is."""
+        if self._bar is None or at.step != self._step:
+            self._stack.close()
+            self._step = at.step
+            self._bar = self._stack.enter_context(progress(f"{at.unit} ({at.step})"))
+        self._bar.show(at.done, at.total)
 
 
 class _Lines:

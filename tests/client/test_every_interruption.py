@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from redis_state import RedisStateBackend, TaskScope
-from redis_state.client._sync import client, node, routes
+from redis_state.client._sync import client, cluster_routes, node, routes
 from redis_state.client._sync.cluster_routes import ClusterRoutes
 from redis_state.client.io import sync_lane, sync_permits
 from redis_state.client.policy import breaker, permits
@@ -33,7 +33,11 @@ TASK = TaskScope("dag", "run", "task")
 LARGE = f'"{"x" * 70_000}"'
 LOOKS_AFTER = {"RESUME", "CALL", "CALL_FUNCTION_EX", "JUMP_BACKWARD"}
 LOOKED_AT = {
-    module.__file__ for module in (breaker, client, node, permits, routes, sync_lane, sync_permits)
+    module.__file__
+    for module in (
+        *(breaker, client, cluster_routes, node),
+        *(permits, routes, sync_lane, sync_permits),
+    )
 }
 # Far more moments than any call has.
 MOST = 5_000

@@ -16,10 +16,10 @@ from redis_state.admin.migration.migration import Migration
 from redis_state.admin.migration.report import Compared, Extra, Report
 from redis_state.admin.migration.values import Outcome
 from redis_state.cli import exits, output
-from redis_state.cli.bars import Bars
 from redis_state.cli.messages import confirm, tell
 from redis_state.cli.migration_sides import check_owners, open_sides
 from redis_state.cli.parsing import UsageError
+from redis_state.cli.progress import Bars
 from redis_state.errors import StateStoreError, UnavailableError
 
 T = TypeVar("T")

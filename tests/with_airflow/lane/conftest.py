@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_state.testing import EmbeddedServer
-from tests import matrix
 from tests.support.servers import raw_client
 from tests.with_airflow.conftest import HAS_CORE
 
@@ -23,9 +22,9 @@ if TYPE_CHECKING or HAS_CORE:
     from tests.with_airflow.lane.world import World
     from tests.with_airflow.rest.airflows import options_of
     from tests.with_airflow.server.airflow_home import ApiServer, Home
+    from tests.with_airflow.server.databases import empty_database
     from tests.with_airflow.server.inside import InsideServer, inside_server
     from tests.with_airflow.server.metadata import Metadata
-    from tests.with_airflow.server.postgresql import PostgreSQL
 else:
     # The task SDK alone has no API server.
     collect_ignore_glob = ["test_*.py"]
@@ -42,12 +41,8 @@ def redis_server() -> Iterator[EmbeddedServer]:
 
 @pytest.fixture(scope="package")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
-    if matrix.METADATA == "postgresql":
-        with PostgreSQL("-c", "fsync=off") as running:
-            yield running.url
-    else:
-        yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
+    with empty_database(tmp_path_factory) as url:
+        yield url
 
 
 @pytest.fixture(scope="package")

@@ -11,7 +11,6 @@ import pytest
 import redis
 
 from redis_state.testing import EmbeddedServer
-from tests import matrix
 from tests.support.servers import raw_client
 from tests.support.waiting import wait_for
 from tests.with_airflow.conftest import HAS_CORE
@@ -25,8 +24,8 @@ if TYPE_CHECKING or HAS_CORE:
     from redis_state.backends.server import RedisStateBackend
     from redis_state.plugin import activation, clearing, deletions, watch
     from tests.with_airflow.server.airflow_home import Home
+    from tests.with_airflow.server.databases import empty_database
     from tests.with_airflow.server.metadata import Metadata
-    from tests.with_airflow.server.postgresql import PostgreSQL
 else:
     # The task SDK alone has no metadata.
     collect_ignore_glob = ["test_*.py"]
@@ -40,12 +39,8 @@ def redis_server() -> Iterator[EmbeddedServer]:
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
-    if matrix.METADATA == "postgresql":
-        with PostgreSQL("-c", "fsync=off") as running:
-            yield running.url
-    else:
-        yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
+    with empty_database(tmp_path_factory) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import pytest
 import redis
 
 from redis_state.testing import EmbeddedServer
-from tests import matrix
 from tests.support.leaks import check_leaks
 from tests.support.servers import raw_client
 from tests.with_airflow.conftest import HAS_CORE
@@ -23,8 +22,8 @@ if TYPE_CHECKING or HAS_CORE:
 
     from tests.with_airflow.rest.airflows import Airflow, Both, State, options_of
     from tests.with_airflow.server.airflow_home import BASE_URL, NAMESPACE, ApiServer, Home
+    from tests.with_airflow.server.databases import empty_database
     from tests.with_airflow.server.metadata import Metadata
-    from tests.with_airflow.server.postgresql import PostgreSQL
     from tests.with_airflow.server.tasks import RETRYING
 else:
     # The task SDK alone has no API server.
@@ -44,13 +43,7 @@ def redis_server() -> Iterator[EmbeddedServer]:
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
     """Give a function that makes an empty database, which is PostgreSQL in one slow lane."""
     with ExitStack() as stack:
-
-        def make() -> str:
-            if matrix.METADATA == "postgresql":
-                return stack.enter_context(PostgreSQL("-c", "fsync=off")).url
-            return f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
-
-        yield make
+        yield lambda: stack.enter_context(empty_database(tmp_path_factory))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import pytest
 import redis
 
 from redis_state.testing import EmbeddedServer
-from tests import matrix
 from tests.support.leaks import check_leaks
 from tests.support.servers import raw_client
 from tests.with_airflow.conftest import HAS_CORE
@@ -20,8 +19,8 @@ if TYPE_CHECKING or HAS_CORE:
     from tenacity import wait_none
 
     from tests.with_airflow.server.airflow_home import NAMESPACE, ApiServer, Home
+    from tests.with_airflow.server.databases import empty_database
     from tests.with_airflow.server.metadata import Asset, Instance, Metadata
-    from tests.with_airflow.server.postgresql import PostgreSQL
     from tests.with_airflow.server.tasks import RETRYING, Task
 else:
     # The task SDK alone has no API server.
@@ -36,12 +35,8 @@ def redis_server() -> Iterator[EmbeddedServer]:
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL of a metadata database: SQLite, or PostgreSQL as in `make test-slow`."""
-    if matrix.METADATA == "postgresql":
-        with PostgreSQL("-c", "fsync=off") as running:
-            yield running.url
-    else:
-        yield f"sqlite:///{tmp_path_factory.mktemp('metadata') / 'airflow.db'}"
+    with empty_database(tmp_path_factory) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
