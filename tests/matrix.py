@@ -220,6 +220,7 @@ LANES = {
             *("with_airflow/server", "with_airflow/rest", "with_airflow/lane"),
             *("with_airflow/promises", "with_airflow/page", "with_airflow/operations"),
         ),
+        {"REDIS_STATE_TEST_LANE_REQUESTS": "many"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),
     # On SQLite: other lanes have the next Airflow and PostgreSQL. To ask all, by hand, takes some
