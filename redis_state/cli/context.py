@@ -6,20 +6,18 @@ import argparse
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
 from redis_state.admin.store import Store
+from redis_state.backends.server import RedisStateBackend
+from redis_state.backends.worker import RedisWorkerBackend
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import Settings, load
 from redis_state.config.url import read_credentials
 from redis_state.errors import MisconfiguredError
 from redis_state.format.codec import Codec
-
-if TYPE_CHECKING:
-    from redis_state.backends.server import RedisStateBackend
-    from redis_state.backends.worker import RedisWorkerBackend
 
 T = TypeVar("T")
 _NAMES = ("url", "username", "namespace")
@@ -33,8 +31,6 @@ def settings_of(given: argparse.Namespace) -> Settings:
 @contextmanager
 def backend_of(given: argparse.Namespace) -> Iterator[RedisStateBackend]:
     """Open the backend that a command works with."""
-    from redis_state.backends.server import RedisStateBackend  # noqa: PLC0415 - Airflow's own classes
-
     with closing(RedisStateBackend(**_options(given))) as backend:
         yield backend
 
@@ -42,8 +38,6 @@ def backend_of(given: argparse.Namespace) -> Iterator[RedisStateBackend]:
 @contextmanager
 def worker_backend_of(given: argparse.Namespace) -> Iterator[RedisWorkerBackend]:
     """Open the backend of the worker side."""
-    from redis_state.backends.worker import RedisWorkerBackend  # noqa: PLC0415 - the same
-
     with closing(RedisWorkerBackend(**_options(given))) as backend:
         yield backend
 
