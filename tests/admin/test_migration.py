@@ -26,7 +26,6 @@ from redis_state.admin.migration.values import Outcome
 from redis_state.client._async.client import AsyncClient
 from redis_state.config.settings import Settings
 from redis_state.testing import EmbeddedServer
-from tests import matrix
 from tests.support.both_sides import ASSET, ENDS, MAPPED, TASK, contents, fill
 from tests.support.leaks import check_leaks
 from tests.support.servers import raw_client
@@ -34,11 +33,6 @@ from tests.support.waiting import PATIENT
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 ENCRYPTED = {"encryption": "own", "encryption_keys": KEY}
-
-
-@pytest.fixture(params=(*matrix.ONE_OF_EACH_FORM, "valkey91-cluster"))
-def server_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,26 +10,13 @@ import redis
 from redis_state import RedisStateBackend, StateStoreError, TaskScope
 from redis_state.admin.together import run_each
 from redis_state.client._async.client import AsyncClient
+from redis_state.format import envelope
 from redis_state.format.layout import Place, place
 from redis_state.operations.copying import ReadFields
 from redis_state.operations.operation import Capabilities, InTurn, Operation, Together
 from redis_state.operations.writes import Delete
-from tests import matrix
-from tests.support.topologies import Deployment
 
 SCOPES = [TaskScope("dag", f"run {number}", "task") for number in range(200)]
-
-
-@pytest.fixture(params=(*matrix.ONE_OF_EACH_FORM, "valkey91-cluster"))
-def server_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def client(backend: RedisStateBackend, server: Deployment) -> AsyncIterator[AsyncClient]:
-    made = AsyncClient(backend.settings)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -52,7 +38,7 @@ async def test_results_come_in_order_from_all_servers(
     for _ in range(2):
         trips.clear()
         found = await run_each(client, reads, client.run)
-        texts = [(there or b"")[-len(str(number)) :] for number, (there, _) in enumerate(found)]
+        texts = [(there or b"")[envelope.SIZE :] for there, _ in found]
         assert texts == [str(number).encode() for number in range(len(SCOPES))]
         assert {nothing for _, nothing in found} == {None}
     assert len(trips) <= len(SCOPES) / 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -18,8 +18,6 @@ from redis_state.client._async.client import AsyncClient
 from redis_state.format import envelope
 from redis_state.operations.reencrypt import ScanPages
 from redis_state.scopes import StateScope
-from tests import matrix
-from tests.support.topologies import Deployment
 
 SCOPES: list[StateScope] = [
     *(TaskScope("dag", f"run {number}", "task") for number in range(40)),
@@ -28,18 +26,6 @@ SCOPES: list[StateScope] = [
     AssetScope(asset_id=7),
 ]
 KEYS = ("first", "second")
-
-
-@pytest.fixture(params=(*matrix.ONE_OF_EACH_FORM, "valkey91-cluster"))
-def server_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def client(backend: RedisStateBackend, server: Deployment) -> AsyncIterator[AsyncClient]:
-    made = AsyncClient(backend.settings)
-    yield made
-    made.close()
 
 
 @pytest.fixture
