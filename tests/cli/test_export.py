@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import redis
 
@@ -218,19 +219,29 @@ def test_an_import_outlasts_a_short_absence_and_says_how_to_go_on_after_a_long_o
     comes_back: bool,
 ) -> None:
     source, target = state.settings.namespace, f"{state.settings.namespace}-2"
-    run, answered, failed = AsyncClient.run, count(), []
+    run, begun, failed = AsyncClient.run, count(), []
+    first_answered, killed = anyio.Event(), anyio.Event()
 
     async def run_and_kill(client: AsyncClient, operation: Any) -> Any:
+        if isinstance(operation, Together):
+            number = next(begun)
+            if number == 0:
+                answer = await run(client, operation)
+                first_answered.set()
+                return answer
+            if number == 1:
+                await first_answered.wait()
+                running.kill()
+                killed.set()
+            # All others meet a server that is away, however fast it was.
+            await killed.wait()
         try:
-            answer = await run(client, operation)
+            return await run(client, operation)
         except UnavailableError:
             failed.append(operation)
             if comes_back and len(failed) == 1:
                 running.start()
             raise
-        if isinstance(operation, Together) and next(answered) == 1:
-            running.kill()
-        return answer
 
     with monkeypatch.context() as patched:
         patched.setattr(AsyncClient, "run", run_and_kill)
