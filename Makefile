@@ -46,8 +46,8 @@ docs: .venv/ready  ## Build the documentation into site/
 
 unit: .venv/ready .servers/ready
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 4 --dist worksteal -m "not unmeasured"
-	@$(RUN) -m pytest -n 4 --dist worksteal -m unmeasured
+	@$(BIN)/coverage run -m pytest -n 6 --dist worksteal -m "not unmeasured"
+	@$(RUN) -m pytest -n 6 --dist worksteal -m unmeasured
 
 # Measured in the tests' own processes, and in Airflow's where the plug-in runs: others would be
 # slowed down. What Airflow's commands and routes delete, slow lanes try.

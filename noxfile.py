@@ -107,7 +107,7 @@ def redis_py(session: nox.Session, major: str) -> None:
 @nox.session
 @nox.parametrize("version", PYTHONS, ids=PYTHONS)
 def python(session: nox.Session, version: str) -> None:
-    """Run the suite on the other Pythons."""
+    """Run the suite on the other Pythons, less of it on one that is between others."""
     interpreter = find_python(version)
     suite(session, python=python_of(session, f".venv-{version}", interpreter))
 
@@ -132,8 +132,9 @@ def operations(session: nox.Session) -> None:
 
 @nox.session(name="airflow-next")
 def airflow_next(session: nox.Session) -> None:
-    """Run beside the next Airflow."""
-    beside_airflow(session, ".venv-airflow-next")
+    """Run beside the next Airflow, with its metadata in PostgreSQL."""
+    drivers = made(session, ".venv-postgresql")
+    beside_airflow(session, ".venv-airflow-next", {"PYTHONPATH": str(drivers)})
 
 
 @nox.session
@@ -183,8 +184,7 @@ def another_day(session: nox.Session) -> None:
 def suite(
     session: nox.Session, *, python: str = sys.executable, variables: dict[str, str] | None = None
 ) -> None:
-    # Without its parameter.
-    lane = LANES[session.name.partition("(")[0]]
+    lane = LANES.get(session.name) or LANES[session.name.partition("(")[0]]
     parts = [f"tests/{part}" for part in lane.parts]
     only = ["-k", lane.only] if lane.only else []
     command = [python, "-m", "pytest", "-q", *lane.options, *parts, *only, *session.posargs]

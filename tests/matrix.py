@@ -43,9 +43,9 @@ EXAMPLES = _variable("REDIS_STATE_TEST_EXAMPLES", "same", "new")
 METADATA = _variable("REDIS_STATE_TEST_METADATA", "sqlite", "postgresql")
 DAGS = _variable("REDIS_STATE_TEST_DAGS", "server side", "both sides")
 EXPRESS_LANE = _variable("REDIS_STATE_TEST_STATE_CALLS", "plain", "express") == "express"
-LANE_REQUESTS = _variable("REDIS_STATE_TEST_LANE_REQUESTS", "some", "many", "all")
+LANE_REQUESTS = _variable("REDIS_STATE_TEST_LANE_REQUESTS", "some", "named", "many", "all")
 # Random ones, and those of the race.
-HOW_MANY_REQUESTS = {"some": 60, "many": 1_000, "all": 10_000}[LANE_REQUESTS]
+HOW_MANY_REQUESTS = {"some": 60, "named": 60, "many": 1_000, "all": 10_000}[LANE_REQUESTS]
 # Only bash is likely to be there.
 SHELLS = ("bash", "zsh", "fish") if ALL_SERVERS else ("bash",)
 FAST_LANE = os.environ.get("REDIS_STATE_FAST_LANE") != "false"
@@ -130,22 +130,15 @@ class Lane:
 
 _NO_TOPOLOGIES = {"REDIS_STATE_TEST_TOPOLOGIES": "none"}
 _ONE_OF_EACH = f"redis62 or {FIELD_FORM}"
+_MOSTLY_WAITING = ("-n", "8")
 # Each has many servers, or an Airflow, of its own.
 _TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
 _AIRFLOW = ("-p", "no:cacheprovider")
-# Threads, event loops, TLS, and who logs in.
 _CONNECTIONS = tuple(
-    f"client/test_{name}.py"
-    for name in (
-        "connecting",
-        "credentials",
-        "failures",
-        "interruptions",
-        "loops",
-        "threads",
-        "tls",
-    )
+    f"client/test_{name}.py" for name in ("connecting", "credentials", "failures", "tls")
 )
+# How they meet the interpreter.
+_RUNNING = tuple(f"client/test_{name}.py" for name in ("interruptions", "lane", "loops", "threads"))
 # What holds without Airflow's core, and what holds with any.
 _BESIDE_THE_SDK = tuple(
     f"with_airflow/test_{name}.py" for name in ("contract", "configuration", "responses")
@@ -175,11 +168,7 @@ LANES = {
     ),
     # What waits, expires, gives up, or is interrupted.
     "under-load": Lane(
-        (
-            *("client", "faults", "lua", "worker", "users"),
-            *("contract/test_expiry.py", "contract/test_isolation.py"),
-        ),
-        _NO_TOPOLOGIES,
+        ("client", "faults", "contract/test_expiry.py"), _NO_TOPOLOGIES, options=_MOSTLY_WAITING
     ),
     "minimal-rights": Lane(
         ("contract",), {"REDIS_STATE_TEST_ACL": "minimal", **_NO_TOPOLOGIES}, only=_ONE_OF_EACH
@@ -206,21 +195,24 @@ LANES = {
         only=FIELD_FORM,
     ),
     # It opens the connections, and does nothing else.
-    "redis-py": Lane(_CONNECTIONS),
+    "redis-py": Lane(_CONNECTIONS, options=_MOSTLY_WAITING),
     "python": Lane(
-        ("unit", "contract", "worker", "client/test_lane.py", *_CONNECTIONS),
+        ("unit", "contract", "worker", *_RUNNING, *_CONNECTIONS),
         _NO_TOPOLOGIES,
         only="not redis62 and not fake",
     ),
+    # The oldest and the newest tell most of it.
+    "python(3.12)": Lane(("unit", *_RUNNING), only="not redis62"),
     # The task SDK alone has nothing to wait for.
     "airflow-sdk": Lane(_BESIDE_THE_SDK, options=_AIRFLOW),
+    # With PostgreSQL: `make test` has SQLite. Between them they have all of each.
     "airflow-next": Lane(
         (
             *(*_BESIDE_THE_SDK, "with_airflow/test_metrics.py"),
             *("with_airflow/server", "with_airflow/rest", "with_airflow/lane"),
             *("with_airflow/promises", "with_airflow/page", "with_airflow/operations"),
         ),
-        {"REDIS_STATE_TEST_LANE_REQUESTS": "many"},
+        {"REDIS_STATE_TEST_METADATA": "postgresql", "REDIS_STATE_TEST_LANE_REQUESTS": "named"},
         options=(*_AIRFLOW, *_TWO_AT_A_TIME),
     ),
     # On SQLite: other lanes have the next Airflow and PostgreSQL. To ask all, by hand, takes some
@@ -247,16 +239,15 @@ LANES = {
         only="zsh or fish or debian",
         options=("-n", "2"),
     ),
+    # What reads the metadata database itself, and DAGs.
     "postgresql": Lane(
-        (
-            *("with_airflow/test_dags.py", "with_airflow/server"),
-            *("with_airflow/rest", "with_airflow/promises", "with_airflow/lane"),
-            "with_airflow/operations",
+        tuple(
+            f"with_airflow/{part}" for part in ("test_dags.py", "lane", "promises", "operations")
         ),
         {
             "REDIS_STATE_TEST_METADATA": "postgresql",
             "REDIS_STATE_TEST_DAGS": "both sides",
-            "REDIS_STATE_TEST_LANE_REQUESTS": "many",
+            "REDIS_STATE_TEST_LANE_REQUESTS": "named",
         },
         options=(*_AIRFLOW, *_TWO_AT_A_TIME, "--no-loadscope-reorder"),
     ),

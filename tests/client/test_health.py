@@ -517,7 +517,8 @@ async def test_a_slot_that_nobody_serves_is_a_failure(look: Look) -> None:
         node = cluster.owner(0)
         node.ask("CLUSTER", "DELSLOTS", 0)
         wait_for(lambda: "cluster_state:fail" in node.ask("CLUSTER", "INFO"))
-        health = await look(cluster.url)
+        # It tries the slot to the end of its budget.
+        health = await look(cluster.url, budget=5.0, timeout=4.0)
         wrong = [each for each in health.findings if each.name == "cluster" if each.remedy]
         assert node.address in {each.subject for each in wrong}
         assert {each.verdict for each in wrong} == {"failure"}

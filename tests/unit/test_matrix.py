@@ -23,7 +23,9 @@ def test_all_parts_of_a_lane_are_there(name: str) -> None:
 def test_each_lane_has_its_session() -> None:
     nox = [str(Path(sys.executable).parent / "nox"), "--list", "--json"]
     listed = json.loads(subprocess.check_output(nox, cwd=ROOT, text=True))
-    assert set(matrix.LANES) < {session["name"] for session in listed}
+    sessions = {session["name"] for session in listed}
+    # Some are for one parameter of a session.
+    assert {name.partition("(")[0] for name in matrix.LANES} < sessions
 
 
 def test_each_variable_is_explained() -> None:
