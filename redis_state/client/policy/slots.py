@@ -6,6 +6,7 @@ import re
 import time
 from binascii import crc_hqx
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 from redis_state.client.policy.attempts import StrangerError
@@ -43,7 +44,9 @@ class SlotMap:
 
     def masters(self) -> list[Server]:
         """List the masters."""
-        return sorted({owner for owner in self._owners if owner is not None}, key=str)
+        # Slots side by side mostly have one master, which is hashed once.
+        owners = {owner for owner, _ in groupby(self._owners)}
+        return sorted((owner for owner in owners if owner is not None), key=str)
 
 
 def read_slots(reply: Any, asked: Server, allowed: AllowedHosts) -> SlotMap:
