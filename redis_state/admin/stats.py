@@ -7,40 +7,21 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from redis_state.admin.contents import has_no_end
+from redis_state.admin.groups import Group, Groups
 from redis_state.admin.walking import Batch, Cursor, Found, Walk
 from redis_state.format import envelope
 from redis_state.scopes import StateScope, TaskScope
 
-# Of each kind, so many groups are told apart; what is beyond them counts as one.
-_MOST_GROUPS = 100_000
-OTHERS = "(others)"
 _KIB, _MIB = 2**10, 2**20
 # Upper ends, which belong to the next one.
 SIZES = (64, 256, _KIB, 4 * _KIB, 16 * _KIB, 64 * _KIB, 256 * _KIB, _MIB, 16 * _MIB)
 AGES = tuple(timedelta(hours=hours) for hours in (1, 24, 7 * 24, 30 * 24, 365 * 24))
 _AGES = tuple(age // timedelta(microseconds=1) for age in AGES)
-
-
-@dataclass(slots=True)
-class Group:
-    """What a dag, a task or an asset keeps; ``size`` is that of its values."""
-
-    values: int = 0
-    size: int = 0
-    permanent: int = 0
-    pages: int = 0
-    # The memory of its pages, as the server tells it.
-    memory: int = 0
-
-    @property
-    def weight(self) -> tuple[int, int]:
-        """What groups are ranked by."""
-        return (self.memory, self.size)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,10 +48,7 @@ class Stats:
         self.is_complete = False
         # Where a server may not be asked for the memory, bytes of values are all that is known.
         self.is_measured = True
-        self.total = Group()
-        self.dags: dict[str, Group] = {}
-        self.tasks: dict[str, Group] = {}
-        self.assets: dict[str, Group] = {}
+        self.dags, self.tasks, self.assets = Groups(), Groups(), Groups()
         self.expired = 0
         self.unreadable = 0
         self.sizes = [0] * (len(SIZES) + 1)
@@ -78,6 +56,12 @@ class Stats:
         self.expiries = [0] * (len(AGES) + 2)
         self._largest: list[Extreme] = []
         self._oldest: list[Extreme] = []
+
+    @property
+    def total(self) -> Group:
+        """The sums of all: each value is a dag's or an asset's."""
+        pairs = zip(self.dags.total(), self.assets.total(), strict=True)
+        return Group(*map(sum, pairs))
 
     @property
     def largest(self) -> list[Found]:
@@ -108,27 +92,24 @@ class Stats:
                 self.expired += 1
         for page, memory in batch.ended:
             self.is_measured = self.is_measured and memory is not None
-            for group in self._groups(page.scope):
-                group.pages += 1
-                group.memory += memory or 0
+            for groups, name in self._groups(page.scope):
+                groups.add_page(name, memory or 0)
 
     def _count_value(self, found: Found, now: int) -> None:
         is_permanent = has_no_end(found)
-        for group in self._groups(found.scope):
-            group.values += 1
-            group.size += found.size
-            group.permanent += is_permanent
+        for groups, name in self._groups(found.scope):
+            groups.add_value(name, found.size, is_permanent=is_permanent)
         self.sizes[bisect_right(SIZES, found.size)] += 1
         self.expiries[_age(found, now, is_permanent=is_permanent)] += 1
         self._keep(self._largest, Extreme.of(found.size, found))
         if is_permanent:
             self._keep(self._oldest, Extreme.of(-found.header.updated_at, found))
 
-    def _groups(self, scope: StateScope) -> tuple[Group, ...]:
+    def _groups(self, scope: StateScope) -> Sequence[tuple[Groups, str]]:
         if isinstance(scope, TaskScope):
             task = f"{scope.dag_id}/{scope.task_id}"
-            return self.total, _group(self.dags, scope.dag_id), _group(self.tasks, task)
-        return self.total, _group(self.assets, asset_name(scope))
+            return (self.dags, scope.dag_id), (self.tasks, task)
+        return ((self.assets, asset_name(scope)),)
 
     def _keep(self, extremes: list[Extreme], extreme: Extreme) -> None:
         keep = heapq.heappush if len(extremes) < self._top else heapq.heappushpop
@@ -141,13 +122,6 @@ def asset_name(scope: StateScope) -> str:
         if (value := getattr(scope, kind)) is not None:
             return f"{kind.removeprefix('asset_')} {value}"
     raise AssertionError
-
-
-def _group(groups: dict[str, Group], name: str) -> Group:
-    found = groups.get(name)
-    if found is None:
-        found = groups.setdefault(name if len(groups) < _MOST_GROUPS else OTHERS, Group())
-    return found
 
 
 def _age(found: Found, now: int, *, is_permanent: bool) -> int:

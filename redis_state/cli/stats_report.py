@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redis_state.admin.stats import AGES, SIZES, Group, Stats
+from redis_state.admin.groups import Group, Groups
+from redis_state.admin.stats import AGES, SIZES, Stats
 from redis_state.admin.walking import Found, cursor_text
 from redis_state.cli import output, texts
 from redis_state.cli.kept import in_words, whose
@@ -44,13 +45,12 @@ def _record(stats: Stats, top: int) -> dict[str, Any]:
     }
 
 
-def _kinds(stats: Stats) -> dict[str, dict[str, Group]]:
+def _kinds(stats: Stats) -> dict[str, Groups]:
     return {"dags": stats.dags, "tasks": stats.tasks, "assets": stats.assets}
 
 
-def _ranked(stats: Stats, groups: Mapping[str, Group], top: int) -> list[dict[str, Any]]:
-    ranked = sorted(groups.items(), key=lambda item: item[1].weight, reverse=True)
-    return [_fields(*item, is_measured=stats.is_measured) for item in ranked[:top]]
+def _ranked(stats: Stats, groups: Groups, top: int) -> list[dict[str, Any]]:
+    return [_fields(*named, is_measured=stats.is_measured) for named in groups.top(top)]
 
 
 def _fields(name: str, group: Group, *, is_measured: bool) -> dict[str, Any]:
