@@ -16,6 +16,13 @@ SHOWN = ROOT / "docs/assets/commands"
 REFERENCE = SHOWN / "reference.md"
 # Where they work, they show nothing.
 SILENT = ("set", "update")
+OUTPUTS = {
+    "80": ("80 columns", "text"),
+    "200": ("200 columns", "text"),
+    "json": ("-o json", "json"),
+    "jsonl": ("-o jsonl", "json"),
+    "plain": ("-o plain", "text"),
+}
 
 
 def main() -> None:
@@ -39,13 +46,20 @@ def of_command(command: Command) -> Iterator[str]:
         for option in own:
             yield f"| {flags(option)} | {option.help.replace('|', ' or ')} |"
         yield ""
-    shown = SHOWN / f"{command.name}-80.txt"
-    if shown.exists():
-        if command.name in SILENT:
-            yield "It shows nothing. `get` shows what is there then:\n"
-        yield "```text"
-        yield f'--8<-- "assets/commands/{shown.name}"'
-        yield "```\n"
+    if command.name in SILENT:
+        yield "It shows nothing. `get` shows what is there then:\n"
+    yield from of_outputs(command.name)
+
+
+def of_outputs(name: str) -> Iterator[str]:
+    """Show what a command shows: in terminals of two widths, and in a pipe."""
+    for kind, (title, language) in OUTPUTS.items():
+        shown = SHOWN / f"{name}-{kind}.txt"
+        if shown.exists():
+            yield f'=== "{title}"\n'
+            yield f"    ```{language}"
+            yield f'    --8<-- "assets/commands/{shown.name}"'
+            yield "    ```\n"
 
 
 def flags(option: Option) -> str:

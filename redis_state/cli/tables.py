@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -20,6 +21,8 @@ _FIRST = 200
 _NARROWEST = 8
 _GAP = 3
 _PIPED_WIDTH = 200
+# Where a name may go on in the next line: a date stays whole, and the time of day behind it.
+_BREAK = re.compile(r"[_/ ]+|(?=T\d\d:)")
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -63,7 +66,7 @@ class Table:
                 width=width,
             )
         for row in self._rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*map(_text, row, self._columns, self._widths))
         self._console.print(table)
         self._rows = []
 
@@ -81,3 +84,19 @@ class Table:
 
     def _surplus(self, widths: Sequence[int]) -> int:
         return sum(widths) + _GAP * (len(widths) - 1) - self._console.width
+
+
+def _text(cell: str, column: Column, width: int) -> Text:
+    return Text(cell if column.is_number else "\n".join(fold(cell, width)))
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Return a text in lines that fit, broken between words or parts of a name where that is."""
+    lines = []
+    while cell_len(text) > width:
+        most = len(chop_cells(text, width)[0])
+        breaks = (found.end() for found in _BREAK.finditer(text))
+        at = max((each for each in breaks if most // 2 < each <= most), default=most)
+        lines.append(text[:at].rstrip())
+        text = text[at:]
+    return [*lines, text]

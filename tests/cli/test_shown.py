@@ -14,6 +14,7 @@ from tests.cli.conftest import ORDERS, RUN, SUBMIT
 from tests.support.commands import ERASED, in_a_process, in_a_terminal
 from tests.support.shown import compare
 from tests.support.waiting import PATIENT
+from tests.support.watching import watching
 
 OF_SUBMIT = ("--dag-id", "etl", "--run-id", RUN, "--task-id", "submit")
 COMMANDS = {
@@ -62,6 +63,7 @@ def test_import_in_a_terminal(state: RedisStateBackend, tmp_path: Path, columns:
     state.set(SUBMIT, "job_id", '"application_1764374400_0043"')
     shown = in_a_terminal("import", path, "--dry-run", columns=columns, apart=True)
     compare(f"import-{columns}", shown.out)
+    compare("import-json", in_a_process("import", path, "--dry-run", "-o", "json").out)
 
 
 @pytest.mark.parametrize("columns", [80, 200])
@@ -75,10 +77,8 @@ def test_set_and_update_show_nothing_and_get_shows_the_value(columns: int) -> No
         compare(f"{command}-{columns}", in_a_terminal("get", *OF_SUBMIT, columns=columns).out)
 
 
-@pytest.mark.parametrize("columns", [80, 200])
-def test_rotate_in_a_terminal(
-    state: RedisStateBackend, monkeypatch: pytest.MonkeyPatch, columns: int
-) -> None:
+@pytest.fixture
+def _a_newer_key(state: RedisStateBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"encryption": "own", "encryption_keys": FERNET_KEYS[0]}
     newest = RedisStateBackend(
         url=state.settings.url, namespace=state.settings.namespace, **options, **PATIENT
@@ -87,7 +87,17 @@ def test_rotate_in_a_terminal(
     newest.close()
     monkeypatch.setenv("REDIS_STATE_ENCRYPTION", "own")
     monkeypatch.setenv("REDIS_STATE_ENCRYPTION_KEYS", ",".join(FERNET_KEYS))
+
+
+@pytest.mark.usefixtures("_a_newer_key")
+@pytest.mark.parametrize("columns", [80, 200])
+def test_rotate_in_a_terminal(columns: int) -> None:
     compare(f"rotate-{columns}", in_a_terminal("rotate", columns=columns, apart=True).out)
+
+
+@pytest.mark.usefixtures("_a_newer_key")
+def test_rotate_in_a_pipe() -> None:
+    compare("rotate-json", in_a_process("rotate", "-o", "json").out)
 
 
 @pytest.mark.parametrize("columns", [80, 200])
@@ -98,6 +108,12 @@ def test_bench_in_a_terminal(columns: int) -> None:
     compare(f"bench-{columns}", shown.out)
 
 
+@pytest.mark.parametrize("output", ["json", "plain"])
+def test_bench_in_a_pipe(output: str) -> None:
+    shown = in_a_process("bench", "--seconds", "0.2", "-o", output, program="tests.cli.short_bench")
+    compare(f"bench-{output}", shown.out)
+
+
 @pytest.mark.parametrize("columns", [80, 200])
 def test_the_last_picture_of_watch(columns: int) -> None:
     shown = in_a_terminal(
@@ -106,10 +122,24 @@ def test_the_last_picture_of_watch(columns: int) -> None:
     compare(f"watch-{columns}", shown.out.rpartition(ERASED)[2])
 
 
+def test_watch_in_a_pipe(state: RedisStateBackend) -> None:
+    with watching(*OF_SUBMIT) as watch:
+        lines = [watch.line(), watch.line()]
+        state.set(SUBMIT, "attempt", "3")
+        state.delete(SUBMIT, "job_id")
+        lines += [watch.line(), watch.line()]
+    compare("watch-jsonl", "".join(lines))
+
+
 @pytest.mark.parametrize("output", ["table", "json", "plain"])
-@pytest.mark.parametrize("name", ["ls", "get", "stats"])
+@pytest.mark.parametrize("name", ["ls", "get", "stats", "health"])
 def test_in_a_pipe(name: str, output: str) -> None:
     compare(f"{name}-{output}", in_a_process(*COMMANDS[name], "-o", output).out)
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_migrate_in_a_pipe(output: str) -> None:
+    compare(f"migrate-{output}", in_a_process(*COMMANDS["migrate"], "-o", output).out)
 
 
 def test_help() -> None:

@@ -1,11 +1,16 @@
-"""What people read: how far away a moment is."""
+"""What people read: how far away a moment is, and what does not fit in a line."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
+from redis_state.cli.tables import fold
 from redis_state.cli.texts import distance
 
 
@@ -26,3 +31,25 @@ from redis_state.cli.texts import distance
 def test_a_distance_is_told_in_its_two_largest_units(seconds: float, told: str) -> None:
     now = datetime.now(UTC)
     assert distance(now + timedelta(seconds=seconds), now) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("scheduled__2026-11-29T00:00:00+00:00", ["scheduled__2026-11-29", "T00:00:00+00:00"]),
+        ("its run was deleted by somebody", ["its run was deleted by", "somebody"]),
+        ("x" * 30, ["x" * 23, "x" * 7]),
+        # It would leave most of the line empty.
+        ("etl/" + "x" * 30, ["etl/" + "x" * 19, "x" * 11]),
+        ("日本語" * 6, ["日本語" * 3 + "日本", "語" + "日本語" * 2]),
+    ],
+)
+def test_what_is_too_wide_goes_on_where_a_part_of_it_ends(text: str, lines: list[str]) -> None:
+    assert fold(text, 23) == lines
+
+
+@given(text=st.text(st.characters(categories=["L", "N", "P", "Zs"])), width=st.integers(8, 40))
+def test_all_lines_fit_and_nothing_is_lost_but_spaces(text: str, width: int) -> None:
+    lines = fold(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert re.sub(r"\s", "", "".join(lines)) == re.sub(r"\s", "", text)

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,40 +10,9 @@ from redis_state import RedisStateBackend, TaskScope
 from redis_state.cli.exits import INTERRUPTED, WRONG_USE
 from tests.cli.conftest import RUN, SUBMIT, Call
 from tests.support.commands import in_a_terminal
+from tests.support.watching import watching
 
 OF_SUBMIT = ("--dag-id", "etl", "--run-id", RUN, "--task-id", "submit")
-
-
-class Watching:
-    """A command that watches, and the changes that it tells."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def next(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        return dict(json.loads(self._process.stdout.readline()))
-
-    def stop(self) -> tuple[int, str]:
-        self._process.send_signal(signal.SIGINT)
-        _, told = self._process.communicate()
-        return self._process.returncode, told
-
-
-@contextmanager
-def watching(*arguments: str) -> Iterator[Watching]:
-    command = [sys.executable, "-m", "redis_state", "watch", "-o", "jsonl", "--interval", "0.05"]
-    with subprocess.Popen(
-        [*command, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-    ) as process:
-        try:
-            yield Watching(process)
-        finally:
-            process.kill()
 
 
 def test_each_change_is_told_as_a_line(state: RedisStateBackend) -> None:

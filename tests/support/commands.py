@@ -28,10 +28,10 @@ class Ended:
     err: str
 
 
-def in_a_process(*arguments: str, stdin: str | None = None) -> Ended:
-    """Call the command as a process with pipes."""
+def in_a_process(*arguments: str, stdin: str | None = None, program: str = "redis_state") -> Ended:
+    """Call the command, or another module, as a process with pipes."""
     ran = subprocess.run(
-        [sys.executable, "-m", "redis_state", *arguments],
+        [sys.executable, "-m", program, *arguments],
         input=stdin,
         capture_output=True,
         text=True,

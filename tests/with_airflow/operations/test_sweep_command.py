@@ -14,7 +14,7 @@ from redis_state.airflow.owners import Database
 from redis_state.cli import main
 from redis_state.cli.exits import DONE, INTERRUPTED, UNREACHABLE, WRONG_USE
 from tests import matrix
-from tests.support.commands import ERASED, in_a_terminal
+from tests.support.commands import ERASED, in_a_process, in_a_terminal
 from tests.support.shown import compare
 from tests.with_airflow.operations.sweeps import World, ago
 from tests.with_airflow.operations.tables import Tables
@@ -72,7 +72,7 @@ def test_a_dry_run_tells_what_would_go_and_why(sweep: Call, world: World) -> Non
 
 
 @pytest.mark.parametrize("columns", [80, 200])
-def test_what_a_dry_run_shows_is_in_the_documentation(
+def test_what_it_shows_is_in_the_documentation(
     world: World, home: Home, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     # The database knows each name once; both are as long.
@@ -92,6 +92,12 @@ def test_what_a_dry_run_shows_is_in_the_documentation(
     shown = in_a_terminal("sweep", "--dry-run", columns=columns)
     compare(f"sweep-{columns}", shown.out.rpartition(ERASED)[2].replace(dag_id, "etl"))
     assert shown.code == DONE
+    piped = in_a_process("sweep", "--dry-run", "-o", "json")
+    compare("sweep-json", piped.out.replace(dag_id, "etl"))
+    confirmed = in_a_terminal("sweep", columns=columns, typed="y\n", after="[y/N]")
+    *_, asked, _, _, told = confirmed.out.split(ERASED)
+    text = f"{asked}{told}".replace("\r", "").replace(dag_id, "etl")
+    compare(f"sweep-confirmed-{columns}", text.replace(world.backend.settings.namespace, "airflow"))
 
 
 def test_it_asks_before_it_deletes(sweep: Call, world: World) -> None:
