@@ -29,6 +29,11 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode()
 
 
+def values(number: int) -> str:
+    """Return a number of values."""
+    return f"{number:,} value{'' if number == 1 else 's'}"
+
+
 def size(bytes_: int) -> str:
     """Return a size as people read it."""
     number, unit = float(bytes_), _STEPS[0]

@@ -201,7 +201,10 @@ def test_somebody_is_asked_before_the_source_is_emptied(
     no = in_a_terminal(
         *("migrate", *there, "--delete-source"), columns=80, typed="n\n", after="[y/N]"
     )
-    assert (no.code, "Delete 2 values at the source" in no.out) == (DONE, True)
+    assert (no.code, "Delete at the source what is at the target: 2 values?" in no.out) == (
+        DONE,
+        True,
+    )
     assert "Complete: all of the source is at the target." in no.out
     assert state.get(TaskScope("dag", "run 1", "task"), "key") is not None
     yes = in_a_terminal(

@@ -194,7 +194,7 @@ def test_without_anybody_to_ask_nothing_is_cleared(state: RedisStateBackend) -> 
 def test_clear_asks_in_a_terminal(state: RedisStateBackend, typed: str, is_left: bool) -> None:
     state.set(SUBMIT, "job", "1")
     shown = in_a_terminal("clear", *OF_SUBMIT, columns=200, after="[y/N]", typed=typed)
-    assert "Delete 1 values (1 B) of the task etl/" in shown.out
+    assert "Delete 1 value (1 B) of the task etl/" in shown.out
     assert bool(state.entries(SUBMIT)) is is_left
 
 

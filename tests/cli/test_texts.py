@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from redis_state.cli.tables import fold
-from redis_state.cli.texts import distance
+from redis_state.cli.texts import distance, values
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,7 @@ def test_all_lines_fit_and_nothing_is_lost_but_spaces(text: str, width: int) -> 
     lines = fold(text, width)
     assert all(cell_len(line) <= width for line in lines)
     assert re.sub(r"\s", "", "".join(lines)) == re.sub(r"\s", "", text)
+
+
+def test_one_value_is_no_values() -> None:
+    assert [values(number) for number in (0, 1, 2_000)] == ["0 values", "1 value", "2,000 values"]

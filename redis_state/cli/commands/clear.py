@@ -35,7 +35,7 @@ async def _clear(given: argparse.Namespace, store: Store) -> int:
     keys = sum(tally.keys for tally in tallies)
     if not keys:
         return nothing_found(f"{whose} has no state")
-    what = f"{keys:,} values ({texts.size(sum(tally.size for tally in tallies))}) of {whose}"
+    what = f"{texts.values(keys)} ({texts.size(sum(tally.size for tally in tallies))}) of {whose}"
     if given.dry_run:
         tell(f"would delete {what}")
         return exits.DONE

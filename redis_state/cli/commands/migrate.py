@@ -15,7 +15,7 @@ import anyio
 from redis_state.admin.migration.migration import Migration
 from redis_state.admin.migration.report import Compared, Extra, Report
 from redis_state.admin.migration.values import Outcome
-from redis_state.cli import exits, output
+from redis_state.cli import exits, output, texts
 from redis_state.cli.messages import confirm, tell
 from redis_state.cli.migration_sides import check_owners, open_sides
 from redis_state.cli.parsing import UsageError
@@ -66,7 +66,8 @@ async def _delete(given: argparse.Namespace, migration: Migration) -> None:
     report = migration.report
     old = (report.extra or Counter())[Extra.OLD]
     if given.delete_extra and old:
-        await confirm(given, f"Delete {old:,} values at the target, which the source has no more?")
+        how_much = texts.values(old)
+        await confirm(given, f"Delete at the target what the source has no more: {how_much}?")
         with _bars(migration):
             await migration.remove_extra()
     if not given.delete_source:
@@ -74,8 +75,8 @@ async def _delete(given: argparse.Namespace, migration: Migration) -> None:
     if not report.is_equal:
         tell("nothing was deleted at the source, since not all of it is at the target")
         return
-    equal = report.compared[Compared.EQUAL]
-    await confirm(given, f"Delete {equal:,} values at the source, which are at the target?")
+    how_much = texts.values(report.compared[Compared.EQUAL])
+    await confirm(given, f"Delete at the source what is at the target: {how_much}?")
     with _bars(migration):
         await migration.remove_source()
 

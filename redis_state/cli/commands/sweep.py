@@ -68,8 +68,10 @@ async def _sweep(
             _show(given.output, found)
             tell(_in_words("would delete" if options.dry_run else "deleted", found))
             return exits.DONE
-        whose_ = f"that have no owner in the namespace {store.namespace}"
-        await confirm(given, f"Delete {found.values:,} values ({texts.size(found.size)}) {whose_}?")
+        how_much = f"{texts.values(found.values)} ({texts.size(found.size)})"
+        await confirm(
+            given, f"Delete {how_much} without an owner in the namespace {store.namespace}?"
+        )
     sweep = Sweep(store, database, options, done)
     report = await _once(sweep)
     _show(given.output, report)

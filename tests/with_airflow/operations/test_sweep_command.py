@@ -104,7 +104,7 @@ def test_it_asks_before_it_deletes(sweep: Call, world: World) -> None:
     code, _, err = sweep(*NO_GRACE)
     assert code == WRONG_USE
     namespace = world.backend.settings.namespace
-    assert f"Delete 2 values (14 B) that have no owner in the namespace {namespace}?" in err
+    assert f"Delete 2 values (14 B) without an owner in the namespace {namespace}?" in err
     assert world.has(GONE)
 
 
