@@ -102,9 +102,9 @@ def _write_tables(stats: Stats, top: int) -> None:
     _bars("size", _size_labels(), stats.sizes)
     _bars("expires", [*(f"in {age}" for age in _AGES), "later", "never"], stats.expiries)
     if stats.expired:
-        print(f"{stats.expired:,} expired values are still to be removed by the server")
+        print(f"{texts.values(stats.expired)} expired: the server will remove them")
     if stats.unreadable:
-        print(f"{stats.unreadable:,} values cannot be read: redis-state did not write them")
+        print(f"{texts.values(stats.unreadable)} cannot be read: redis-state did not write them")
 
 
 def _columns(title: str, stats: Stats) -> Sequence[Column]:

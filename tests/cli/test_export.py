@@ -88,7 +88,7 @@ def test_a_namespace_is_copied_through_a_pipe(state: RedisStateBackend, raw: red
     state.set(ORDERS, "watermark", '"2026-11-28"')
     namespace = state.settings.namespace
     exported = in_a_process("export")
-    assert (exported.code, exported.err) == (DONE, "redis-state: 2 values are exported.\n")
+    assert (exported.code, exported.err) == (DONE, "redis-state: exported 2 values.\n")
     ended = in_a_process("import", "-", "--namespace", f"{namespace}-2", stdin=exported.out)
     assert (ended.code, ended.err) == (DONE, "")
     assert ended.out.splitlines() == [

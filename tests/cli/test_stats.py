@@ -103,7 +103,7 @@ def test_what_redis_state_did_not_write_is_counted_apart(
     with raw_client(running) as raw:
         raw.hset(page, "foreign", "bytes")
         assert told(call)["unreadable"] == 1
-        assert "1 values cannot be read" in call("stats").out
+        assert "1 value cannot be read" in call("stats").out
         raw.hdel(page, "foreign")
 
 

@@ -12,7 +12,7 @@ from redis_state.admin.archive.exporting import Export
 from redis_state.admin.archive.files import writing
 from redis_state.admin.store import Store
 from redis_state.admin.walking import Walk
-from redis_state.cli import exits, filters
+from redis_state.cli import exits, filters, texts
 from redis_state.cli.context import overlapping
 from redis_state.cli.messages import nothing_found, tell
 from redis_state.cli.progress import progress
@@ -47,9 +47,9 @@ def _told(export: Export) -> int:
     for problem in export.problems:
         tell(f"{problem.spot} {problem.why.rstrip('.')}")
     if export.unreadable:
-        tell(f"{export.written:,} values are exported; {export.unreadable:,} cannot be read")
+        tell(f"exported {texts.values(export.written)}; {export.unreadable:,} cannot be read")
         return exits.FAILED
     if not export.written:
         return nothing_found("nothing that is asked for has state: the export is empty")
-    tell(f"{export.written:,} values are exported")
+    tell(f"exported {texts.values(export.written)}")
     return exits.DONE
