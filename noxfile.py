@@ -59,7 +59,7 @@ def interruptions(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Feed the parsers with nonsense, led by what it reaches."""
     python = python_of(session, ".venv-fuzz")
-    session.run(python, "-m", "tests.fuzz", "--seconds", "8", "--seed", "1")
+    session.run(python, "-m", "tests.fuzz", "--seconds", "5", "--seed", "1")
 
 
 @nox.session(name="under-load")

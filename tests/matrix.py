@@ -162,7 +162,7 @@ LANES = {
         tuple(
             f"faults/test_{name}.py" for name in ("failovers", "sentinel", "cluster", "moving_slot")
         ),
-        {"REDIS_STATE_TEST_FAULTS": "all", "REDIS_STATE_TEST_FAILOVERS": "10"},
+        {"REDIS_STATE_TEST_FAULTS": "all", "REDIS_STATE_TEST_FAILOVERS": "6"},
         only=FIELD_FORM,
         options=("-n", "2"),
     ),
@@ -195,7 +195,7 @@ LANES = {
         only=FIELD_FORM,
     ),
     # It opens the connections, and does nothing else.
-    "redis-py": Lane(_CONNECTIONS, options=_MOSTLY_WAITING),
+    "redis-py": Lane(_CONNECTIONS, only="not redis62", options=_MOSTLY_WAITING),
     "python": Lane(
         ("unit", "contract", "worker", *_RUNNING, *_CONNECTIONS),
         _NO_TOPOLOGIES,
