@@ -1,4 +1,4 @@
-"""What the commands take at real size: ``python -m benchmarks.operations``, half an hour.
+"""What the commands take at real size: ``python -m benchmarks.operations``, an hour.
 
 Each command is a process of its own. Beside it, another client asks the server a thousand times a
 second, and the longest that it waits is told, with the slowest command in the server's own log. On
@@ -33,6 +33,7 @@ from tests.with_airflow.server.postgresql import PostgreSQL
 _SAMPLE = 0.05
 _SLOW = 1_000
 _FIRST = -10
+_WHERE = {"single": "", "cluster": ", three masters"}
 _HEAD = ("command", "values", "seconds", "values a second", "peak MB", "stall ms", "slowest ms")
 
 
@@ -49,48 +50,54 @@ class Watched:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.operations")
     parser.add_argument("--instances", type=int, default=1_000_000, help="task instances")
-    parser.add_argument("--moved", type=int, default=100_000, help="those of migrate and sweep")
-    parser.add_argument("--only", choices=("single", "cluster", "database"))
+    parser.add_argument("--kind", choices=("single", "cluster"))
+    parser.add_argument("--part", choices=("redis", "database"))
     given = parser.parse_args()
+    sizes = Sizes(given.instances)
     print("| " + " | ".join(_HEAD) + " |\n|---|" + "---:|" * (len(_HEAD) - 1), flush=True)
     for kind in ("single", "cluster"):
-        if given.only in (None, kind):
-            _in_redis(kind, Sizes(given.instances))
-    if given.only in (None, "database"):
-        _beside_a_database(Sizes(given.moved))
+        if given.kind in (None, kind):
+            for name, measure in (("redis", _in_redis), ("database", _beside_a_database)):
+                if given.part in (None, name):
+                    measure(kind, sizes)
 
 
 def _in_redis(kind: str, sizes: Sizes) -> None:
     with _running(kind) as url, EmbeddedServer() as other, tempfile.TemporaryDirectory() as folder:
         fill_redis(_client(url), sizes)
         run = Runner(url, os.environ | {"REDIS_STATE_URL": url})
-        file, where = f"{folder}/state.jsonl", "" if kind == "single" else ", three masters"
+        file, where = f"{folder}/state.jsonl", _WHERE[kind]
         run(f"ls{where}", sizes.values, "ls", "-o", "jsonl")
         run(f"stats{where}", sizes.values, "stats", "-o", "json")
         run(f"export{where}", sizes.values, "export", "--file", file)
         if kind == "single":
-            to_other = Runner(other.url, os.environ | {"REDIS_STATE_URL": other.url})
-            to_other("import", sizes.values, "import", file)
+            run = Runner(other.url, os.environ | {"REDIS_STATE_URL": other.url})
+        run(f"import{where}", sizes.values, "import", file, "--namespace", "restored")
 
 
-def _beside_a_database(sizes: Sizes) -> None:
+def _beside_a_database(kind: str, sizes: Sizes) -> None:
+    where = _WHERE[kind]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(EmbeddedServer())
+        url = stack.enter_context(_running(kind))
         database = stack.enter_context(PostgreSQL()).url
-        home = Home(folder, server.url, database)
-        run = Runner(server.url, os.environ | {"AIRFLOW_HOME": str(folder)} | home.options)
+        home = Home(folder, url, database)
+        run = Runner(url, os.environ | {"AIRFLOW_HOME": str(folder)} | home.options)
         runs = fill_metadata(database, sizes)
-        fill_redis(_client(server.url), sizes, runs)
+        fill_redis(_client(url), sizes, runs)
         other = stack.enter_context(EmbeddedServer()).url
-        run("migrate, Redis to Redis", sizes.values, "migrate", "--from", "redis", "--to", other)
-        run(
-            "migrate to PostgreSQL", sizes.values, "migrate", "--from", "redis", "--to", "metastore"
-        )
-        _client(server.url).flushall()
-        run("migrate to Redis", sizes.values, "migrate", "--from", "metastore", "--to", "redis")
+        for name, source, target in (
+            ("Redis to Redis", "redis", other),
+            ("to PostgreSQL", "redis", "metastore"),
+            ("to Redis", "metastore", "redis"),
+        ):
+            if source == "metastore":
+                # What is freed later stalls a server of this size for a second.
+                _client(url).execute_command("FLUSHALL", "SYNC")
+            moved = ("migrate", "--from", source, "--to", target)
+            run(f"migrate {name}{where}", sizes.values, *moved)
         delete_runs(database, sizes)
-        run("sweep, a tenth goes", sizes.values, "sweep", "--yes", "--grace", "0s")
+        run(f"sweep, a tenth goes{where}", sizes.values, "sweep", "--yes", "--grace", "0s")
 
 
 class Runner:
