@@ -92,11 +92,13 @@ def _text(cell: str, column: Column, width: int) -> Text:
 
 def fold(text: str, width: int) -> list[str]:
     """Return a text in lines that fit, broken between words or parts of a name where that is."""
-    lines = []
-    while cell_len(text) > width:
-        most = len(chop_cells(text, width)[0])
-        breaks = (found.end() for found in _BREAK.finditer(text))
+    lines, start = [], 0
+    # No more characters than cells are looked at: a value may have millions.
+    while len(text) - start > width or cell_len(text[start:]) > width:
+        most = len(chop_cells(text[start : start + width], width)[0]) or 1
+        found = _BREAK.finditer(text, start, start + most + len("T00:"))
+        breaks = (each.end() - start for each in found)
         at = max((each for each in breaks if most // 2 < each <= most), default=most)
-        lines.append(text[:at].rstrip())
-        text = text[at:]
-    return [*lines, text]
+        lines.append(text[start : start + at].rstrip())
+        start += at
+    return [*lines, text[start:]]

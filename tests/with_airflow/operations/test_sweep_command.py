@@ -95,7 +95,8 @@ def test_what_it_shows_is_in_the_documentation(
     piped = in_a_process("sweep", "--dry-run", "-o", "json")
     compare("sweep-json", piped.out.replace(dag_id, "etl"))
     confirmed = in_a_terminal("sweep", columns=columns, typed="y\n", after="[y/N]")
-    *_, asked, _, _, told = confirmed.out.split(ERASED)
+    *drawn, told = confirmed.out.split(ERASED)
+    (asked,) = (each for each in drawn if "[y/N]" in each)
     text = f"{asked}{told}".replace("\r", "").replace(dag_id, "etl")
     compare(f"sweep-confirmed-{columns}", text.replace(world.backend.settings.namespace, "airflow"))
 
