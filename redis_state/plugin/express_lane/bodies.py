@@ -6,12 +6,16 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
+from starlette.middleware.base import BaseHTTPMiddleware
+
 from redis_state.plugin.express_lane import passing
 from redis_state.plugin.express_lane.passing import Passes
 from redis_state.plugin.express_lane.requests import LARGEST_BODY
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
+
+_RECEIVES_FROM = "wrapped_receive"
 
 
 class Body:
@@ -24,8 +28,9 @@ class Body:
     async def read(self) -> bytes:
         """Receive the whole body."""
         parts, size = [], 0
+        receive = directly(self._receive)
         while True:
-            message = await self._receive()
+            message = await receive()
             self._received.append(message)
             if message["type"] != "http.request":
                 # The client has gone.
@@ -40,6 +45,22 @@ class Body:
     async def receive(self) -> Message:
         """Receive it from its beginning: what was read, and what comes after."""
         return self._received.pop(0) if self._received else await self._receive()
+
+
+def directly(receive: Receive) -> Receive:
+    """Return what a ``BaseHTTPMiddleware`` receives from, if ``receive`` is of such a middleware.
+
+    It opens a group of tasks for each message, to end when the response has been sent, which is
+    never so while its body is read. That would be a fifth of the CPU time of a write.
+    """
+    function: Any = receive
+    if getattr(function, "__module__", None) != BaseHTTPMiddleware.__module__:
+        return receive
+    variables = function.__code__.co_freevars
+    if _RECEIVES_FROM not in variables:
+        return receive
+    received: Receive = function.__closure__[variables.index(_RECEIVES_FROM)].cell_contents
+    return received
 
 
 def parse(body: bytes, model: Any) -> Any:
