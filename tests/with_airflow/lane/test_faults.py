@@ -24,7 +24,7 @@ from tests.with_airflow.lane.conftest import EXPRESS_LANE, NAMESPACE, port_of
 from tests.with_airflow.lane.pair import LANE
 from tests.with_airflow.lane.wire import Connection
 from tests.with_airflow.rest.airflows import options_of
-from tests.with_airflow.server.airflow_home import ApiServer, Home
+from tests.with_airflow.server.airflow_home import GUNICORN, UVICORN, ApiServer, Home
 from tests.with_airflow.server.inside import InsideServer
 from tests.with_airflow.server.metadata import Metadata
 
@@ -213,9 +213,26 @@ def test_a_server_that_is_stopped_answers_what_it_has_begun(
     assert "Finished server process" in stopping.log
 
 
-def test_each_of_several_workers_has_a_lane(home: Home, metadata: Metadata) -> None:
-    more = {NAMESPACE: LANE, EXPRESS_LANE: "True", "WEB_CONCURRENCY": "2"}
-    with ApiServer(home, "all", **options_of(home), **more) as server:
+@pytest.mark.parametrize(
+    ("command", "variables"),
+    [
+        pytest.param(UVICORN, {"WEB_CONCURRENCY": "2"}, id="uvicorn"),
+        pytest.param(
+            GUNICORN,
+            {
+                "AIRFLOW__API__SERVER_TYPE": "gunicorn",
+                # The tables are made, and not by migrations.
+                "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False",
+            },
+            id="gunicorn",
+        ),
+    ],
+)
+def test_each_of_several_workers_has_a_lane(
+    home: Home, metadata: Metadata, command: str, variables: dict[str, str]
+) -> None:
+    more = {NAMESPACE: LANE, EXPRESS_LANE: "True", **variables, **options_of(home)}
+    with ApiServer(home, "all", command=command, **more) as server:
         wait_for(lambda: server.log.count("express lane is on") == 2, "both", ALL_UP_WITHIN)
         caller = Caller(home, metadata.instance(), port_of(server.root))
         assert status(caller.ask("PUT")) == HTTPStatus.NO_CONTENT

@@ -22,6 +22,9 @@ from tests import matrix
 from tests.support.ports import Ports
 
 NAMESPACE = "airflow"
+UVICORN = "uvicorn airflow.api_fastapi.main:app"
+# It loads the app once, and its workers are forks.
+GUNICORN = "airflow api-server --workers 2"
 BASE_URL = "AIRFLOW__API__BASE_URL"
 _HOST = "127.0.0.1"
 # An API server takes its port half a minute after it was chosen.
@@ -91,20 +94,28 @@ class ApiServer:
     plug-in, and is measured.
     """
 
-    def __init__(self, home: Home, apps: str = "execution", **more: str) -> None:
+    def __init__(
+        self,
+        home: Home,
+        apps: str = "execution",
+        *,
+        command: str = UVICORN,
+        **more: str,
+    ) -> None:
         if matrix.EXPRESS_LANE and apps == "execution":
             # That is the plug-in's, which this one alone does not load.
             apps, more = "all", {"AIRFLOW__REDIS_STATE__EXPRESS_LANE": "True"} | more
         port = free_port()
         is_ours = "AIRFLOW__STATE_STORE__BACKEND" not in more
+        is_measured = is_ours and apps == "all" and command == UVICORN
         self.root = f"http://{_HOST}:{port}"
         # What is mounted there, as this is, has the path of the base URL in front.
         path = urlsplit(more.get(BASE_URL, "")).path
         self.url = f"{self.root}{path}/execution/"
         self._log = home.folder / f"api-server-{port}.log"
         self._process = home.start(
-            *(_measuring(home.folder) if apps == "all" and is_ours else ()),
-            *("uvicorn", "airflow.api_fastapi.main:app", "--host", _HOST, "--port", str(port)),
+            *(_measuring(home.folder) if is_measured else ()),
+            *(*command.split(), "--host", _HOST, "--port", str(port)),
             log=self._log,
             AIRFLOW_API_APPS=apps,
             **more,
