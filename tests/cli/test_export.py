@@ -154,8 +154,10 @@ def test_values_of_tasks_get_another_expiry(
     state.set(SUBMIT, "key", "1", expires_at=datetime.now(UTC) + timedelta(hours=1))
     call("export", "--file", path)
     state.clear(SUBMIT)
-    assert told(call, path, "--dry-run", "--ignore-expiry")["written"] == 1
-    assert told(call, path, "--ignore-expiry")["written"] == 1
+    would = told(call, path, "--dry-run", "--ignore-expiry")
+    assert (would["dry_run"], would["written"]) == (True, 1)
+    did = told(call, path, "--ignore-expiry")
+    assert (did["dry_run"], did["written"]) == (False, 1)
     assert state.entries(SUBMIT)["key"].expires_at is None
     state.clear(SUBMIT)
     told(call, path, "--retention", "2d")

@@ -209,9 +209,13 @@ def test_a_rotation_that_is_stopped_says_so_and_can_be_run_again(
 def test_the_report_of_a_rotation_is_json_where_it_is_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    assert main(["rotate", "--dry-run", "-o", "json"]) == FAILED
+    told = json.loads(capsys.readouterr().out)
+    assert (told["complete"], told["dry_run"], told["plain_left"]) == (False, True, 25)
     assert main(["rotate", "-o", "json"]) == DONE
     told = json.loads(capsys.readouterr().out)
-    assert (told["complete"], told["seen"], told["reencrypted"]) == (True, 25, 25)
+    assert (told["complete"], told["dry_run"]) == (True, False)
+    assert (told["seen"], told["reencrypted"]) == (25, 25)
 
 
 def test_values_that_cannot_be_read_are_listed(

@@ -80,6 +80,7 @@ def _write(given: argparse.Namespace, report: ImportReport, *, is_whole: bool) -
         return
     record = {
         "complete": is_complete,
+        "dry_run": bool(given.dry_run),
         "read": report.read,
         **{outcome.name.lower(): report.outcomes[outcome] for outcome in _OUTCOMES},
         "problems": [f"{problem.spot}: {problem.why}" for problem in report.problems],

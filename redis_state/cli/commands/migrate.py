@@ -112,7 +112,7 @@ def _write(given: argparse.Namespace, report: Report) -> None:
     if given.output in (None, "table", "plain"):
         print(_in_words(report, is_dry_run=given.dry_run))
     else:
-        output.write_record(given.output, report.as_dict())
+        output.write_record(given.output, {"dry_run": bool(given.dry_run)} | report.as_dict())
 
 
 def _in_words(report: Report, *, is_dry_run: bool) -> str:

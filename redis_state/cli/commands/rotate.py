@@ -22,7 +22,8 @@ def run(given: argparse.Namespace) -> int:
     if given.output in (None, "table", "plain"):
         print(_in_words(report))
     else:
-        output.write_record(given.output, {"complete": report.is_complete} | asdict(report))
+        state = {"complete": report.is_complete, "dry_run": bool(given.dry_run)}
+        output.write_record(given.output, state | asdict(report))
     return exits.DONE if report.is_complete else exits.FAILED
 
 

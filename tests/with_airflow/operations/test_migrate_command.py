@@ -91,10 +91,12 @@ def test_differences_are_told_and_nothing_is_changed(
     migrate: Migrate, tables: Tables, backend: RedisStateBackend, task: TaskScope
 ) -> None:
     tables.put(task, "key", "1", THEN)
-    assert migrate.report(*TO_REDIS, "--dry-run")["copied"]["written"] == 1
+    would = migrate.report(*TO_REDIS, "--dry-run")
+    assert (would["dry_run"], would["copied"]["written"]) == (True, 1)
     assert migrate.report(*TO_REDIS, "--diff", code=FAILED)["compared"]["only_source"] == 1
     assert backend.get(task, "key") is None
-    assert migrate.report(*TO_REDIS)["equal"]
+    did = migrate.report(*TO_REDIS)
+    assert (did["dry_run"], did["equal"]) == (False, True)
     assert migrate.report(*TO_REDIS, "--verify-only")["equal"]
     # A task uses the target already: equal enough to go on, and still a difference.
     backend.set(task, "key", "2")
