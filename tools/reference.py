@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from redis_state.cli.catalog import COMMANDS
+from redis_state.cli.command import Command, Option
 from redis_state.cli.options import COMMON
 from redis_state.cli.parsing import variable_of
-from redis_state.cli.table import Command, Option
 
 ROOT = Path(__file__).parents[1]
 SHOWN = ROOT / "docs/assets/commands"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redis_state.cli import options
-from redis_state.cli.table import Command, Option
+from redis_state.cli.command import Command, Option
 
 _KEY = Option(("key",), "the state key")
 _VALUE = Option(("value",), "the value, as JSON; - reads it from stdin")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from redis_state.cli.catalog import COMMANDS
-from redis_state.cli.table import Command
+from redis_state.cli.command import Command
 
 
 def get_commands() -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redis_state.cli.table import Option
+from redis_state.cli.command import Option
 
 OUTPUTS = ("table", "json", "jsonl", "yaml", "plain")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from redis_state import __version__
-from redis_state.cli.table import Command, Option
+from redis_state.cli.command import Command, Option
 
 PREFIX = "REDIS_STATE_CLI_"
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from redis_state.cli import exits, texts
 from redis_state.cli.catalog import COMMANDS
+from redis_state.cli.command import Command
 from redis_state.cli.parsing import UsageError, complete, parser
-from redis_state.cli.table import Command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from redis_state.cli import output
+from redis_state.cli import output, texts
 from redis_state.cli.output import Column, Row
 from redis_state.cli.state import Shown
 from redis_state.cli.values import decoded
 
+# What a table has of a value, in characters.
+_MOST = 2_000
 FIELDS = ("key", "value", "updated_at", "expires_at", "earlier_run", "unreadable")
 
 
@@ -31,7 +33,13 @@ def _shown_value(row: Row) -> str:
     if row["unreadable"]:
         return f"unreadable: {row['unreadable']}"
     earlier = " (of an earlier run)" if row["earlier_run"] else ""
-    return output.as_json(row["value"]) + earlier
+    return _abridged(output.as_json(row["value"])) + earlier
+
+
+def _abridged(text: str) -> str:
+    if len(text) <= _MOST:
+        return text
+    return f"{text[:_MOST]}... ({texts.size(len(text))}: -o json shows all of it)"
 
 
 def _expiry(row: Row) -> str:

@@ -41,6 +41,17 @@ def test_all_values_of_a_task_are_shown(call: Call, state: RedisStateBackend) ->
     assert rows[3][:2] == ["job", '"j-1"']
 
 
+def test_a_long_value_is_abridged_in_a_table_alone(call: Call, state: RedisStateBackend) -> None:
+    value = json.dumps("a" * 400_000)
+    state.set(SUBMIT, "long", value)
+    shown = call("get", *OF_SUBMIT).out
+    assert "(400 kB: -o json shows all of it)" in " ".join(shown.split())
+    assert shown.count("a") < 3_000
+    (told,) = json.loads(call("get", *OF_SUBMIT, "-o", "json").out)
+    assert json.dumps(told["value"]) == value
+    assert call("get", "long", *OF_SUBMIT).out == f"{value}\n"
+
+
 def test_a_value_has_its_times_for_programs(call: Call, state: RedisStateBackend) -> None:
     ends = datetime(2100, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
     state.set(SUBMIT, "job", '{"id": 1}', expires_at=ends)
