@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -38,28 +38,31 @@ def measure(bench: Bench) -> Chapter:
 
 
 def _on_own_servers(bench: Bench) -> list[Case]:
+    places: dict[int, Stores] = {}
     with ExitStack() as stack:
-        places = {
-            count: stack.enter_context(_open_place(stack.enter_context(open_target(None)), count))
-            for count in bench.effort.unrelated_keys
-        }
+        for count in bench.effort.unrelated_keys:
+            places[count] = {}
+            for name in _CONTENDERS:
+                # One each: what a long SCAN did to the schedule of a server's process would stay.
+                target = stack.enter_context(open_target(None))
+                places[count] |= stack.enter_context(_open_place(target, count, [name]))
         return _measure(places, bench)
 
 
 def _on_one_server(bench: Bench) -> list[Case]:
     cases = []
     for count in bench.effort.unrelated_keys:
-        with _open_place(bench.target, count) as stores:
+        with _open_place(bench.target, count, _CONTENDERS) as stores:
             cases += _measure({count: stores}, bench)
         bench.target.empty()
     return cases
 
 
 @contextmanager
-def _open_place(target: Target, count: int) -> Iterator[Stores]:
+def _open_place(target: Target, count: int, names: Sequence[str]) -> Iterator[Stores]:
     with target.connect() as client:
         _fill(client, f"{target.namespace}:unrelated", count)
-    with open_stores(target, _CONTENDERS) as stores:
+    with open_stores(target, names) as stores:
         yield stores
 
 
