@@ -69,7 +69,7 @@ coverage: .venv/ready
 	@$(BIN)/coverage report
 
 # It runs away from any Airflow of the user's, in a home of its own that it removes.
-bench: .venv-airflow/ready .venv-postgresql/ready .venv-plots/ready .servers/ready  ## Measure how fast it is, for docs/benchmarks.md (25 minutes)
+bench: .venv-airflow/ready .venv-postgresql/ready .venv-plots/ready .servers/ready  ## Measure how fast it is, for docs/benchmarks.md (12 to 30 minutes)
 	@.venv-airflow/bin/python -m benchmarks --json $(FIGURES)/results.json
 	@.venv-plots/bin/python -m benchmarks.figures $(FIGURES)
 

@@ -110,17 +110,16 @@ def test_the_readme_is_short_and_has_the_figures_of_the_benchmarks() -> None:
     rows = [[cell.strip() for cell in line.split("|")] for line in in_short.splitlines()]
     ratios = {(row[1], row[2]): row[5] for row in rows if len(row) > 5}
     for case, against, shown in (
-        ("get, 20 B, one thread", "redis-py", "2.4 times faster"),
+        ("get, 20 B, one thread", "redis-py", "{} times faster"),
         (
             "through Airflow's own API, set, 8 clients: requests a second",
             "metastore, PostgreSQL",
-            "11 times as many `set` a second",
+            "{} times as many `set` a second",
         ),
-        ("mixed get/set, 100 tasks: calls a second", "redis-py", "6.5 times as many"),
+        ("mixed get/set, 100 tasks: calls a second", "redis-py", "{} times as many"),
     ):
         measured = float(ratios[case, against].removesuffix("x faster"))
-        assert f"{measured:.2g} times" in shown
-        assert shown in " ".join(readme.split())
+        assert shown.format(f"{measured:.2g}") in " ".join(readme.split())
 
 
 def test_the_built_pages_are_read_and_searched_without_any_host(tmp_path: Path) -> None:
