@@ -23,11 +23,15 @@ def told() -> Iterator[None]:
             ) from None
         if isinstance(error, ProgrammingError):
             raise
-        # What it says may hold its password.
-        raise UnavailableError(
-            "The metadata database cannot be used: see whether it runs, and "
-            f"[database] sql_alchemy_conn ({type(error.orig).__name__})."
-        ) from None
+        raise unusable(error.orig) from None
+
+
+def unusable(error: object) -> UnavailableError:
+    """Return an error of ours for one of the database's, whose own words may hold its password."""
+    return UnavailableError(
+        "The metadata database cannot be used: see whether it runs, and "
+        f"[database] sql_alchemy_conn ({type(error).__name__}). Tasks cannot reach it."
+    )
 
 
 def _has_no_table(error: object) -> bool:

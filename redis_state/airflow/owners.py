@@ -11,8 +11,8 @@ from importlib import import_module
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from redis_state.airflow import database_mark, run_identity
-from redis_state.errors import MisconfiguredError, StateStoreError, UnavailableError
+from redis_state.airflow import absence, database_mark, run_identity
+from redis_state.errors import MisconfiguredError, StateStoreError
 
 T = TypeVar("T")
 # So many are asked for by one statement.
@@ -57,7 +57,7 @@ class Database:
             ) from error
 
     def check(self) -> None:
-        """Raise an error if the database does not answer."""
+        """Raise an error if the database cannot be used."""
         self.active_assets([0])
 
     def mark(self, *, make: bool) -> str | None:
@@ -163,14 +163,12 @@ def _is_text(name: str, longest: int) -> bool:
 
 def _answer(question: Callable[[], T]) -> T:
     try:
-        return question()
+        with absence.told():
+            return question()
     except StateStoreError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it says may hold a password
-        raise UnavailableError(
-            f"The metadata database does not answer ({type(error).__name__}): see whether "
-            "`airflow db check` succeeds here. Tasks cannot reach it."
-        ) from None
+        raise absence.unusable(error) from None
 
 
 def _parts(wanted: Iterable[T]) -> Iterator[Collection[T]]:

@@ -380,7 +380,7 @@ async def test_nothing_goes_when_the_database_is_away(
         raise ConnectionError("of a password")
 
     monkeypatch.setattr(database, "_create_session", away)
-    with pytest.raises(UnavailableError, match="database does not answer") as raised:
+    with pytest.raises(UnavailableError, match="database cannot be used") as raised:
         await world.sweep(database)
     assert "password" not in str(raised.value)
     assert world.has(scope)
@@ -435,5 +435,5 @@ async def test_cleanup_only_logs_where_there_is_no_database(
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
         patched.setattr(settings, "NonScopedSession", None)
         world.backend.cleanup()
-    assert "Nothing was swept. The metadata database does not answer" in caplog.text
+    assert "Nothing was swept. The metadata database cannot be used" in caplog.text
     assert world.has(TaskScope("no such dag", "run", "task"))

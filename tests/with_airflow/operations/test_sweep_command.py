@@ -141,7 +141,7 @@ def test_a_database_that_is_away_is_exit_code_3(
     monkeypatch.setattr("airflow.settings.NonScopedSession", None)
     code, _, err = sweep(*NO_GRACE, "--yes")
     assert code == UNREACHABLE
-    assert "The metadata database does not answer" in err
+    assert "The metadata database cannot be used" in err
 
 
 def test_ctrl_c_tells_what_was_done(
