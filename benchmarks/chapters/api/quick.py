@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-tasks", action="store_true", help="start no processes of tasks")
     parser.add_argument(
-        "--log-level", default="WARNING", help="INFO, as by default: a line for each request"
+        "--log-level", default="INFO", help="WARNING: no line in the log for each request"
     )
     return parser
 

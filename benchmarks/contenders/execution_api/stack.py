@@ -66,11 +66,11 @@ def api_servers(
     target: Target,
     task_count: int,
     *,
-    log_level: str = "WARNING",
+    log_level: str = "INFO",
 ) -> Iterator[Servers]:
     """Run an API server for each contender, all on one metadata database.
 
-    With the log level that Airflow has by default, INFO, there is a line for each request.
+    With INFO, which Airflow has by default, they log a line for each request.
     """
     ports = {contender: _free_port() for contender in contenders}
     servers = [
