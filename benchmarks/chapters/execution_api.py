@@ -33,8 +33,9 @@ _MANY_ROUNDS = 10
 _SENTENCE = (
     "Tasks get and set their state by HTTP: the requests of Airflow's task SDK, with an expiry, on "
     "connections that are kept alive. Each of Airflow's API servers is one process with all its "
-    "apps, and logs a line for each request, as by default; only the state store differs. The bare 204 is no store: a middleware of a plug-in that "
-    "answers at once, the limit of what can be done there."
+    "apps, and logs a line for each request, as by default; only the state store differs. The bare "
+    "204 is no store: a middleware of a plug-in that answers at once, the limit of what can be "
+    "done there."
 )
 
 
