@@ -6,6 +6,7 @@ read on a white page and on a dark one; it is as wide as a phone.
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -14,7 +15,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Picture
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from benchmarks.contenders import OURS, OURS_EXPRESS, OURS_POOLED
 from benchmarks.harness.results import Case, Chapter, Figure, Results
@@ -29,6 +30,8 @@ _NEUTRAL = "#8b909c"
 
 # In points, 72 of an inch.
 _WIDTH, _ROW, _LINE, _BETWEEN, _TITLE_AND_AXIS = 360, 19, 15, 10, 76
+# Labels of an axis are at least so far apart, in pixels.
+_APART = 6
 _CASE_WRAPPED_AFTER = 52
 _LOGARITHMIC_FROM = 20
 _STYLE = {
@@ -89,6 +92,7 @@ def draw(chapter: Chapter) -> Picture:
             _draw_bars(axes, chapter, case)
         _set_scale(picture.axes[-1], chapter, cases)
         _move_titles_to_the_left(picture)
+        _keep_labels_apart(picture.axes[-1])
     return picture
 
 
@@ -150,6 +154,16 @@ def _move_titles_to_the_left(picture: Picture) -> None:
     for axes in picture.axes:
         place = axes.get_position()
         axes.title.set_x(-place.x0 / place.width)
+
+
+def _keep_labels_apart(axes: Any) -> None:
+    """Leave out every other label of the axis, where they would touch."""
+    low, high = axes.get_xlim()
+    places = [place for place in axes.get_xticks() if low <= place <= high]
+    labels = dict(zip(axes.get_xticks(), axes.get_xticklabels(), strict=True))
+    taken = [labels[place].get_window_extent() for place in places]
+    if any(there.x0 - here.x1 < _APART for here, there in itertools.pairwise(taken)):
+        axes.xaxis.set_major_locator(FixedLocator(places[::2]))
 
 
 def _value(chapter: Chapter, figure: Figure) -> float:
