@@ -89,5 +89,15 @@ def test_whatever_else_receives_is_asked_itself() -> None:
     async def alike() -> Message:
         return await wrapped_receive()
 
+    class Receiver:
+        """What another release of Starlette might have, which is no function."""
+
+        __module__ = BaseHTTPMiddleware.__module__
+
+        async def __call__(self) -> Message:
+            return _GONE
+
+    receiver = Receiver()
     assert directly(receive) is receive
     assert directly(alike) is alike
+    assert directly(receiver) is receiver

@@ -54,10 +54,9 @@ def directly(receive: Receive) -> Receive:
     never so while its body is read. That would be a fifth of the CPU time of a write.
     """
     function: Any = receive
-    if getattr(function, "__module__", None) != BaseHTTPMiddleware.__module__:
-        return receive
-    variables = function.__code__.co_freevars
-    if _RECEIVES_FROM not in variables:
+    is_of_middleware = getattr(function, "__module__", None) == BaseHTTPMiddleware.__module__
+    variables = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    if not is_of_middleware or _RECEIVES_FROM not in variables:
         return receive
     received: Receive = function.__closure__[variables.index(_RECEIVES_FROM)].cell_contents
     return received
